@@ -1,0 +1,411 @@
+//! A kops `Cluster`, as far as kapstan acts on it. What it does not act on stays in the
+//! document's text (see [`super::document`]).
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::instance_group::Role;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Metadata {
+    pub(crate) name: Option<String>,
+    pub(crate) labels: Option<BTreeMap<String, Option<String>>>,
+    pub(crate) annotations: Option<BTreeMap<String, Option<String>>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Cluster {
+    pub(crate) metadata: Metadata,
+    pub(crate) spec: ClusterSpec,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ClusterSpec {
+    #[serde(rename = "additionalNetworkCIDRs")]
+    pub(crate) additional_network_cidrs: Option<Vec<String>>,
+    pub(crate) additional_policies: Option<BTreeMap<String, Option<String>>>,
+    pub(crate) api: Option<Access>,
+    pub(crate) assets: Option<Assets>,
+    pub(crate) cloud_provider: Option<String>,
+    pub(crate) config_base: Option<String>,
+    pub(crate) config_store: Option<String>,
+    pub(crate) dns_zone: Option<String>,
+    pub(crate) docker: Option<Docker>,
+    pub(crate) etcd_clusters: Option<Vec<EtcdCluster>>,
+    pub(crate) file_assets: Option<Vec<FileAsset>>,
+    pub(crate) hooks: Option<Vec<Hook>>,
+    pub(crate) iam: Option<Iam>,
+    pub(crate) key_store: Option<String>,
+    #[serde(rename = "kubeAPIServer")]
+    pub(crate) kube_api_server: Option<KubeApiServer>,
+    pub(crate) kube_controller_manager: Option<KubeControllerManager>,
+    #[serde(rename = "kubeDNS")]
+    pub(crate) kube_dns: Option<KubeDns>,
+    pub(crate) kube_proxy: Option<KubeProxy>,
+    pub(crate) kubelet: Option<Kubelet>,
+    pub(crate) kubernetes_api_access: Option<Vec<String>>,
+    pub(crate) kubernetes_version: Option<String>,
+    pub(crate) master_kubelet: Option<Kubelet>,
+    #[serde(rename = "networkCIDR")]
+    pub(crate) network_cidr: Option<String>,
+    #[serde(rename = "networkID")]
+    pub(crate) network_id: Option<String>,
+    /// The networking plugins that are named, by kops' name, with their settings.
+    pub(crate) networking: Option<BTreeMap<String, Option<serde_json::Value>>>,
+    pub(crate) node_authorization: Option<NodeAuthorization>,
+    pub(crate) node_port_access: Option<Vec<String>>,
+    #[serde(rename = "nonMasqueradeCIDR")]
+    pub(crate) non_masquerade_cidr: Option<String>,
+    pub(crate) secret_store: Option<String>,
+    #[serde(rename = "serviceClusterIPRange")]
+    pub(crate) service_cluster_ip_range: Option<String>,
+    pub(crate) ssh_access: Option<Vec<String>>,
+    pub(crate) subnets: Option<Vec<Subnet>>,
+    pub(crate) topology: Option<Topology>,
+    pub(crate) update_policy: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Iam {
+    pub(crate) legacy: Option<bool>,
+    pub(crate) allow_container_registry: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Access {
+    pub(crate) load_balancer: Option<LoadBalancerAccess>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct LoadBalancerAccess {
+    pub(crate) additional_security_groups: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Assets {
+    pub(crate) container_proxy: Option<String>,
+    pub(crate) container_registry: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Docker {
+    pub(crate) storage: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct EtcdCluster {
+    pub(crate) name: Option<String>,
+    pub(crate) etcd_members: Option<Vec<EtcdMember>>,
+    #[serde(rename = "enableEtcdTLS")]
+    pub(crate) enable_etcd_tls: Option<bool>,
+    pub(crate) version: Option<String>,
+    pub(crate) backups: Option<EtcdBackups>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct EtcdMember {
+    pub(crate) name: Option<String>,
+    pub(crate) instance_group: Option<String>,
+    pub(crate) kms_key_id: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct EtcdBackups {
+    pub(crate) backup_store: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct FileAsset {
+    pub(crate) name: Option<String>,
+    pub(crate) content: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Hook {
+    pub(crate) disabled: Option<bool>,
+    pub(crate) manifest: Option<String>,
+    pub(crate) exec_container: Option<ExecContainer>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ExecContainer {
+    pub(crate) image: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct KubeApiServer {
+    pub(crate) admission_control: Option<Vec<String>>,
+    pub(crate) cloud_provider: Option<String>,
+    pub(crate) disable_admission_plugins: Option<Vec<String>>,
+    pub(crate) enable_bootstrap_auth_token: Option<bool>,
+    pub(crate) proxy_client_cert_file: Option<String>,
+    pub(crate) proxy_client_key_file: Option<String>,
+    #[serde(rename = "serviceClusterIPRange")]
+    pub(crate) service_cluster_ip_range: Option<String>,
+    pub(crate) service_node_port_range: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct KubeControllerManager {
+    pub(crate) cloud_provider: Option<String>,
+    #[serde(rename = "clusterCIDR")]
+    pub(crate) cluster_cidr: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct KubeDns {
+    #[serde(rename = "serverIP")]
+    pub(crate) server_ip: Option<String>,
+    pub(crate) stub_domains: Option<BTreeMap<String, Option<Vec<String>>>>,
+    pub(crate) upstream_nameservers: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct KubeProxy {
+    pub(crate) master: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Kubelet {
+    pub(crate) api_servers: Option<String>,
+    pub(crate) bootstrap_kubeconfig: Option<String>,
+    pub(crate) cloud_provider: Option<String>,
+    #[serde(rename = "clusterDNS")]
+    pub(crate) cluster_dns: Option<String>,
+    #[serde(rename = "nonMasqueradeCIDR")]
+    pub(crate) non_masquerade_cidr: Option<String>,
+    pub(crate) require_kubeconfig: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct NodeAuthorization {
+    pub(crate) node_authorizer: Option<NodeAuthorizer>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct NodeAuthorizer {
+    pub(crate) port: Option<i64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Subnet {
+    pub(crate) name: Option<String>,
+    pub(crate) zone: Option<String>,
+    pub(crate) cidr: Option<String>,
+    pub(crate) id: Option<String>,
+    pub(crate) egress: Option<String>,
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Topology {
+    pub(crate) masters: Option<String>,
+    pub(crate) nodes: Option<String>,
+    pub(crate) bastion: Option<Bastion>,
+    pub(crate) dns: Option<Dns>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Bastion {
+    pub(crate) idle_timeout_seconds: Option<i64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Dns {
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+}
+
+impl Cluster {
+    /// The cluster's name. Empty only before validation, which refuses that.
+    pub(crate) fn name(&self) -> &str {
+        self.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the broad policies of clusters older than strict mode apply: kops fills an
+    /// absent `spec.iam` with `legacy: true`, and an empty one with false
+    /// (`pkg/apis/kops/v1alpha2/defaults.go`).
+    pub(crate) fn is_legacy_iam(&self) -> bool {
+        self.spec.iam.as_ref().is_none_or(|iam| iam.legacy.unwrap_or(false))
+    }
+
+    pub(crate) fn allows_container_registry(&self) -> bool {
+        self.spec.iam.as_ref().and_then(|iam| iam.allow_container_registry).unwrap_or(false)
+    }
+
+    /// Whether a networking plugin is chosen. A key without a value (`calico:`) chooses
+    /// nothing, as in kops.
+    pub(crate) fn has_networking(&self, plugin: &str) -> bool {
+        self.networking(plugin).is_some()
+    }
+
+    pub(crate) fn networking(&self, plugin: &str) -> Option<&serde_json::Value> {
+        self.spec.networking.as_ref()?.get(plugin)?.as_ref()
+    }
+
+    pub(crate) fn uses_bootstrap_tokens(&self) -> bool {
+        let server = self.spec.kube_api_server.as_ref();
+        server.and_then(|server| server.enable_bootstrap_auth_token).unwrap_or(false)
+    }
+
+    /// Whether the cluster finds itself by gossip instead of DNS: its name ends in
+    /// `.k8s.local` (kops `pkg/dns/gossip.go`).
+    pub(crate) fn is_gossip(&self) -> bool {
+        format!(".{}", self.name().trim_end_matches('.')).ends_with(".k8s.local")
+    }
+
+    pub(crate) fn uses_private_dns(&self) -> bool {
+        let dns = self.spec.topology.as_ref().and_then(|topology| topology.dns.as_ref());
+        dns.and_then(|dns| dns.kind.as_deref()) == Some("Private")
+    }
+
+    /// The VPC's address range; kops' default for a VPC of its own.
+    pub(crate) fn network_cidr(&self) -> Option<String> {
+        let shared_vpc = self.spec.network_id.as_deref().is_some_and(|id| !id.is_empty());
+        match filled(&self.spec.network_cidr) {
+            Some(cidr) => Some(cidr.to_owned()),
+            // kops reads the range from the shared VPC itself.
+            None if shared_vpc => None,
+            None => Some("172.20.0.0/16".to_owned()),
+        }
+    }
+
+    /// The range of pods and services (kops `upup/pkg/fi/cloudup/defaults.go`).
+    pub(crate) fn non_masquerade_cidr(&self) -> String {
+        let own = filled(&self.spec.non_masquerade_cidr).map(str::to_owned);
+        let of_vpc = || {
+            let follows = self.has_networking("amazonvpc") && self.spec.network_cidr.is_none();
+            if follows { self.network_cidr() } else { None }
+        };
+        own.or_else(of_vpc).unwrap_or_else(|| "100.64.0.0/10".to_owned())
+    }
+
+    /// The range of services: an eighth of the range above, its first
+    /// (kops `populate_cluster_spec.go`, `assignSubnets`).
+    pub(crate) fn service_cluster_ip_range(&self) -> Option<IpNet> {
+        match filled(&self.spec.service_cluster_ip_range) {
+            Some(range) => range.parse().ok(),
+            None => {
+                let whole: IpNet = self.non_masquerade_cidr().parse().ok()?;
+                IpNet::new(whole.network(), whole.prefix_len().checked_add(3)?).ok()
+            }
+        }
+    }
+
+    /// The text of the additional policy of a role, if the spec has one.
+    pub(crate) fn additional_policy(&self, role: Role) -> Option<&str> {
+        let text = self.spec.additional_policies.as_ref()?.get(role.key())?.as_deref()?;
+        (!text.trim().is_empty()).then_some(text)
+    }
+
+    pub(crate) fn subnets(&self) -> &[Subnet] {
+        self.spec.subnets.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn etcd_clusters(&self) -> &[EtcdCluster] {
+        self.spec.etcd_clusters.as_deref().unwrap_or_default()
+    }
+
+    /// The AWS region, from the first subnet that names a zone.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.subnets().iter().find_map(|subnet| region_of_zone(filled(&subnet.zone)?))
+    }
+}
+
+impl EtcdCluster {
+    pub(crate) fn members(&self) -> &[EtcdMember] {
+        self.etcd_members.as_deref().unwrap_or_default()
+    }
+}
+
+/// A text field that says something: kops takes an empty text for an absent one.
+pub(crate) fn filled(field: &Option<String>) -> Option<&str> {
+    field.as_deref().filter(|text| !text.is_empty())
+}
+
+/// The region of an availability zone, local and wavelength zones included:
+/// `us-west-2a`, `us-west-2-lax-1a` and `us-east-1-wl1-bos-wlz-1` lie in the region whose
+/// name ends with their first number. `None` for what is no zone.
+pub(crate) fn region_of_zone(zone: &str) -> Option<&str> {
+    let letters = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase());
+    let number = zone.find(|c: char| c.is_ascii_digit())?;
+    let digits = zone[number..].bytes().take_while(u8::is_ascii_digit).count();
+    let (region, rest) = zone.split_at(number + digits);
+    let mut words = region[..number].strip_suffix('-')?.split('-');
+    let is_region = words.clone().count() >= 2 && words.all(letters);
+    let is_zone = match rest.strip_prefix('-') {
+        Some(group) => !group.is_empty(),
+        None => rest.len() == 1 && letters(rest),
+    };
+    (is_region && is_zone).then_some(region)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_tell_their_region() {
+        for (zone, region) in [
+            ("us-west-2a", Some("us-west-2")),
+            ("us-gov-west-1b", Some("us-gov-west-1")),
+            ("us-west-2-lax-1a", Some("us-west-2")),
+            ("us-west-2", None),
+            ("uswest2a", None),
+            ("us-west-2ab", None),
+            ("", None),
+        ] {
+            assert_eq!(region_of_zone(zone), region, "{zone}");
+        }
+    }
+
+    #[test]
+    fn an_absent_iam_is_legacy_and_an_empty_one_is_strict() {
+        let cluster = |json| serde_json::from_value::<Cluster>(json).unwrap();
+        let legacy = |json| cluster(json).is_legacy_iam();
+        assert!(legacy(serde_json::json!({"spec": {}})));
+        assert!(legacy(serde_json::json!({"spec": {"iam": null}})));
+        assert!(!legacy(serde_json::json!({"spec": {"iam": {}}})));
+        assert!(!legacy(serde_json::json!({"spec": {"iam": {"legacy": false}}})));
+        assert!(legacy(serde_json::json!({"spec": {"iam": {"legacy": true}}})));
+    }
+
+    #[test]
+    fn gossip_is_told_by_the_name() {
+        let named = |name: &str| Cluster {
+            metadata: Metadata { name: Some(name.to_owned()), ..Metadata::default() },
+            ..Cluster::default()
+        };
+        assert!(named("a.k8s.local").is_gossip());
+        assert!(named("k8s.local.").is_gossip());
+        assert!(!named("a.notk8s.local").is_gossip());
+    }
+}

@@ -1,0 +1,210 @@
+//! A document as the user wrote it, together with what it means.
+//!
+//! The text is what is stored and shown again, so that comments, order and fields unknown
+//! to kapstan survive. The typed spec beside it is what the rest of the program reads.
+
+use std::fmt;
+
+use anyhow::{Context as _, bail};
+
+use super::cluster::Cluster;
+use super::instance_group::{InstanceGroup, cluster_label};
+use super::path::FieldPath;
+use super::problem::{Problem, Problems};
+use super::schema::{self, Findings, Object};
+use super::spelling::nearest;
+use super::ssh_credential::SshCredential;
+use super::yaml::{self, Node, YamlError};
+use super::{fields, v1alpha1};
+
+#[derive(Clone, Debug)]
+pub(crate) enum Spec {
+    Cluster(Box<Cluster>),
+    InstanceGroup(Box<InstanceGroup>),
+    SshCredential(Box<SshCredential>),
+}
+
+/// One object of a spec file or of the state store.
+#[derive(Clone, Debug)]
+pub(crate) struct Document {
+    /// The user's own text of this object.
+    pub(crate) text: String,
+    /// Where it was read from, for messages: `cluster.yaml, document 2`.
+    pub(crate) origin: String,
+    pub(crate) root: Node,
+    pub(crate) spec: Spec,
+    /// The fields that kops does not have.
+    pub(crate) unknown: Vec<Problem>,
+    json: serde_json::Value,
+}
+
+impl Document {
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.spec {
+            Spec::Cluster(_) => "Cluster",
+            Spec::InstanceGroup(_) => "InstanceGroup",
+            Spec::SshCredential(_) => "SSHCredential",
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match &self.spec {
+            Spec::Cluster(cluster) => cluster.name(),
+            Spec::InstanceGroup(group) => group.name(),
+            Spec::SshCredential(credential) => credential.name(),
+        }
+    }
+
+    /// The cluster that the object belongs to, as far as it says so itself.
+    pub(crate) fn cluster_name(&self) -> Option<&str> {
+        match &self.spec {
+            Spec::Cluster(cluster) => Some(cluster.name()),
+            Spec::InstanceGroup(group) => group.cluster_label(),
+            Spec::SshCredential(credential) => cluster_label(&credential.metadata),
+        }
+    }
+
+    /// The object's fields as the user gave them, typed as kops types them.
+    pub(crate) fn json(&self) -> &serde_json::Value {
+        &self.json
+    }
+
+    /// Turns problems into an error that tells their lines in this document.
+    pub(crate) fn refuse(&self, problems: Vec<Problem>) -> Result<(), Problems> {
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let problems = problems.into_iter().map(|problem| problem.located(&self.root)).collect();
+        Err(Problems { subject: format!("{self} ({})", self.origin), problems })
+    }
+}
+
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind(), self.name())
+    }
+}
+
+/// Reads every document of a text. `origin` names it in messages.
+///
+/// # Errors
+/// YAML that cannot be read (with line, column and a caret), an unknown kind or version,
+/// values of the wrong type.
+pub(crate) fn read_all(text: &str, origin: &str) -> anyhow::Result<Vec<Document>> {
+    let documents = yaml::parse(text).map_err(|error| yaml_error(&error, text, origin))?;
+    let several = documents.len() > 1;
+    documents
+        .into_iter()
+        .enumerate()
+        .map(|(index, document)| {
+            let origin = match several {
+                true => format!("{origin}, document {}", index + 1),
+                false => origin.to_owned(),
+            };
+            read(document, origin)
+        })
+        .collect()
+}
+
+/// Reads a text that must hold exactly one document.
+pub(crate) fn read_one(text: &str, origin: &str) -> anyhow::Result<Document> {
+    let mut documents = read_all(text, origin)?;
+    match documents.len() {
+        1 => Ok(documents.remove(0)),
+        0 => bail!("{origin} holds no object"),
+        count => bail!("{origin} holds {count} objects, but one is expected"),
+    }
+}
+
+/// A YAML error with its place and the line it stands in.
+pub(crate) fn yaml_error(error: &YamlError, text: &str, origin: &str) -> anyhow::Error {
+    let document = match error.document {
+        1 => String::new(),
+        number => format!(" (document {number})"),
+    };
+    match error.at {
+        Some(at) => anyhow::anyhow!(
+            "{origin}:{at}{document}: {}\n{}",
+            error.message,
+            yaml::excerpt(text, at)
+        ),
+        None => anyhow::anyhow!("{origin}{document}: {}", error.message),
+    }
+}
+
+fn read(document: yaml::Document, origin: String) -> anyhow::Result<Document> {
+    let yaml::Document { mut root, text } = document;
+    let root_path = FieldPath::root();
+    let refuse = |problem: Problem| Problems { subject: origin.clone(), problems: vec![problem] };
+    let header = |field: &str| root.get(field).and_then(Node::text).unwrap_or_default().to_owned();
+    let (version, kind) = (header("apiVersion"), header("kind"));
+
+    let (object, is_v1alpha1): (&'static Object, bool) = {
+        let is_v1alpha1 = match version.as_str() {
+            "kops/v1alpha2" | "kops.k8s.io/v1alpha2" => false,
+            "kops/v1alpha1" | "kops.k8s.io/v1alpha1" => true,
+            _ => {
+                let what = if version.is_empty() { "is absent" } else { "is not known" };
+                let message = format!("{what}; write kops/v1alpha2");
+                return Err(refuse(
+                    Problem::new(&root_path.key("apiVersion"), message).at(root.at),
+                ))
+                .with_context(|| format!("{origin} is no kops object that kapstan knows"));
+            }
+        };
+        let object = match kind.as_str() {
+            "Cluster" => &fields::CLUSTER,
+            "InstanceGroup" => &fields::INSTANCE_GROUP,
+            "SSHCredential" => &fields::SSH_CREDENTIAL,
+            other => {
+                let known = ["Cluster", "InstanceGroup", "SSHCredential"];
+                let hint = nearest(other, known).map(|n| format!("; did you mean {n}?"));
+                let message = format!(
+                    "{other:?} is not one of {}{}",
+                    known.join(", "),
+                    hint.unwrap_or_default()
+                );
+                return Err(refuse(Problem::new(&root_path.key("kind"), message).at(root.at)))
+                    .with_context(|| format!("{origin} is no kops object that kapstan knows"));
+            }
+        };
+        (object, is_v1alpha1)
+    };
+    match kind.as_str() {
+        "Cluster" if is_v1alpha1 => v1alpha1::convert_cluster(&mut root),
+        "InstanceGroup" if is_v1alpha1 => v1alpha1::convert_instance_group(&mut root),
+        _ => {}
+    }
+
+    let mut findings = Findings::default();
+    let json = schema::read(&root, object, &root_path, &mut findings);
+    let name = root.get("metadata").and_then(|metadata| metadata.get("name"));
+    let name = name.and_then(Node::text).unwrap_or_default();
+    if !findings.problems.is_empty() {
+        let subject = format!("{kind}/{name} ({origin})");
+        return Err(Problems { subject, problems: findings.problems }.into());
+    }
+    let typed = |error| anyhow::anyhow!("{kind}/{name} ({origin}) cannot be read: {error}");
+    // The schema has settled every type that these structs ask for.
+    let spec = match kind.as_str() {
+        "Cluster" => Spec::Cluster(serde_json::from_value(compact(&json)).map_err(typed)?),
+        "InstanceGroup" => {
+            Spec::InstanceGroup(serde_json::from_value(compact(&json)).map_err(typed)?)
+        }
+        _ => Spec::SshCredential(serde_json::from_value(compact(&json)).map_err(typed)?),
+    };
+    Ok(Document { text, origin, root, spec, unknown: findings.unknown, json })
+}
+
+/// `null` for an object or list means that it is absent, as in kops.
+fn compact(json: &serde_json::Value) -> serde_json::Value {
+    match json {
+        serde_json::Value::Object(fields) => fields
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key.clone(), compact(value)))
+            .collect(),
+        serde_json::Value::Array(items) => items.iter().map(compact).collect(),
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,23 @@
+//! What the user wrote: `Cluster`, `InstanceGroup` and `SSHCredential` documents.
+//!
+//! Text comes in, is parsed to a tree that knows its lines ([`yaml`]), checked against the
+//! fields that kops has ([`schema`], [`fields`]) and read into typed specs with kops'
+//! defaults ([`cluster`], [`instance_group`]). [`validate`] tells everything that is wrong
+//! with it. The text itself is kept ([`document`]) and edited in place ([`patch`]), so that
+//! nothing the user wrote is lost. Nothing here touches a file or the network.
+
+pub(crate) mod cluster;
+pub(crate) mod document;
+mod fields;
+pub(crate) mod instance_group;
+pub(crate) mod name;
+pub(crate) mod patch;
+pub(crate) mod path;
+pub(crate) mod problem;
+pub(crate) mod profile_arn;
+mod schema;
+pub(crate) mod spelling;
+pub(crate) mod ssh_credential;
+mod v1alpha1;
+pub(crate) mod validate;
+pub(crate) mod yaml;

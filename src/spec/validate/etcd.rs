@@ -1,0 +1,111 @@
+//! The etcd clusters, their members, and the groups that run them.
+
+use super::{Check, Version};
+use crate::spec::cluster::{Cluster, EtcdCluster, filled};
+use crate::spec::instance_group::{InstanceGroup, Role};
+use crate::spec::path::FieldPath;
+
+/// What kops runs when no version is given (`pkg/model/components/etcd.go`).
+const DEFAULT_VERSION: &str = "2.2.1";
+
+pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
+    let path = spec.key("etcdClusters");
+    let clusters = cluster.etcd_clusters();
+    if clusters.is_empty() {
+        return check.add(&path, "is required: the etcd clusters main and events");
+    }
+    for (index, etcd) in clusters.iter().enumerate() {
+        let path = path.index(index);
+        match filled(&etcd.name) {
+            None => check.add(&path.key("name"), "is required"),
+            Some(name) if clusters[..index].iter().any(|e| filled(&e.name) == Some(name)) => {
+                check.add(&path.key("name"), format!("{name:?} names another etcd cluster too"));
+            }
+            Some(_) => {}
+        }
+        members(etcd, &path, check);
+        version(etcd, &path.key("version"), check);
+        let first = filled(&clusters[0].version);
+        if let Some(version) = filled(&etcd.version).filter(|version| Some(*version) != first) {
+            let first = first.unwrap_or("unset");
+            check.add(
+                &path.key("version"),
+                format!("is {version}, but that of the first is {first}; all must be equal"),
+            );
+        }
+    }
+    let with_tls = clusters.iter().filter(|etcd| etcd.enable_etcd_tls == Some(true)).count();
+    if with_tls != 0 && with_tls != clusters.len() {
+        check.add(&path, "has enableEtcdTLS on some etcd clusters only; all or none");
+    }
+    if cluster.has_networking("cilium") && parse(&clusters[0]) < Some(Version(3, 1)) {
+        check.add(&path.index(0).key("version"), "must be 3.1.0 or newer for cilium");
+    }
+}
+
+fn members(etcd: &EtcdCluster, path: &FieldPath, check: &mut Check) {
+    let path = path.key("etcdMembers");
+    let members = etcd.members();
+    if members.is_empty() {
+        return check.add(&path, "is required: one member for each master group");
+    }
+    let mut groups: Vec<&str> = Vec::new();
+    for (index, member) in members.iter().enumerate() {
+        let path = path.index(index);
+        match filled(&member.name) {
+            None => check.add(&path.key("name"), "is required"),
+            Some(name) if members[..index].iter().any(|m| filled(&m.name) == Some(name)) => {
+                check.add(&path.key("name"), format!("{name:?} names another member too"));
+            }
+            Some(_) => {}
+        }
+        match filled(&member.instance_group) {
+            None => check.add(&path.key("instanceGroup"), "is required"),
+            Some(group) if !groups.contains(&group) => groups.push(group),
+            Some(_) => {}
+        }
+    }
+    if members.len().is_multiple_of(2) {
+        let message = format!("has {} members; a quorum needs an odd number", members.len());
+        check.add(&path, message);
+    } else if !groups.is_empty() && groups.len().is_multiple_of(2) {
+        let message = format!("spreads over {} groups; a quorum needs an odd number", groups.len());
+        check.add(&path, message);
+    }
+}
+
+fn version(etcd: &EtcdCluster, path: &FieldPath, check: &mut Check) {
+    let Some(text) = filled(&etcd.version) else { return };
+    match Version::parse(text) {
+        None => check.add(path, format!("{text:?} is no version, such as 3.1.12")),
+        Some(Version(2 | 3, _)) => {}
+        Some(_) => check.add(path, format!("is {text}; allowed are versions 2 and 3")),
+    }
+}
+
+fn parse(etcd: &EtcdCluster) -> Option<Version> {
+    Version::parse(filled(&etcd.version).unwrap_or(DEFAULT_VERSION))
+}
+
+/// Each member's group exists and is a master group.
+pub(super) fn check_groups(
+    cluster: &Cluster,
+    groups: &[&InstanceGroup],
+    spec: &FieldPath,
+    check: &mut Check,
+) {
+    for (index, etcd) in cluster.etcd_clusters().iter().enumerate() {
+        for (number, member) in etcd.members().iter().enumerate() {
+            let Some(name) = filled(&member.instance_group) else { continue };
+            let path = spec.key("etcdClusters").index(index).key("etcdMembers").index(number);
+            let path = path.key("instanceGroup");
+            match groups.iter().find(|group| group.name() == name) {
+                None => check.add(&path, format!("there is no instance group {name:?}")),
+                Some(group) if group.spec.role != Some(Role::Master) => {
+                    check.add(&path, format!("{name:?} is no group of role Master"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}

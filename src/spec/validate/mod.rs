@@ -1,0 +1,139 @@
+//! Everything that is wrong with a spec, at once. What kops v1.10 refuses
+//! (`pkg/apis/kops/validation`, `populate_cluster_spec.go`) is refused here, each problem
+//! with the field's path and what is allowed.
+
+mod components;
+mod etcd;
+mod group;
+mod network;
+
+use super::cluster::{Cluster, FileAsset, Hook, filled};
+use super::instance_group::{InstanceGroup, Role};
+use super::name::not_a_dns_name;
+use super::path::FieldPath;
+use super::problem::Problem;
+
+/// Checks a cluster by itself.
+pub(crate) fn cluster(cluster: &Cluster) -> Vec<Problem> {
+    let mut check = Check::default();
+    let name = FieldPath::root().key("metadata").key("name");
+    match not_a_dns_name(cluster.name()) {
+        Some(reason) => check.add(&name, reason),
+        None if !cluster.name().contains('.') && !is_imported(cluster) => check
+            .add(&name, "must be a whole domain name, such as dev.example.com or dev.k8s.local"),
+        None => {}
+    }
+    let spec = FieldPath::root().key("spec");
+    match filled(&cluster.spec.cloud_provider) {
+        Some("aws") => {}
+        Some(other) => check
+            .add(&spec.key("cloudProvider"), format!("is {other:?}; kapstan provisions aws only")),
+        None => check.add(&spec.key("cloudProvider"), "is required; write aws"),
+    }
+    network::check(cluster, &spec, &mut check);
+    etcd::check(cluster, &spec, &mut check);
+    components::check(cluster, &spec, &mut check);
+    check.problems
+}
+
+/// Checks an instance group, and against its cluster where that is known.
+pub(crate) fn instance_group(group: &InstanceGroup, cluster: Option<&Cluster>) -> Vec<Problem> {
+    let mut check = Check::default();
+    group::check(group, &mut check);
+    if let Some(cluster) = cluster {
+        group::check_membership(group, cluster, &mut check);
+    }
+    check.problems
+}
+
+/// Checks that a cluster's groups make it whole: masters and nodes there, each etcd member
+/// in a master group. The problems are the cluster's.
+pub(crate) fn completeness(cluster: &Cluster, groups: &[&InstanceGroup]) -> Vec<Problem> {
+    let mut check = Check::default();
+    let root = FieldPath::root();
+    let has = |role| groups.iter().any(|group| group.spec.role == Some(role));
+    if !has(Role::Master) {
+        check.add(&root.key("spec"), "has no instance group with role Master; create one");
+    }
+    if !has(Role::Node) && !has(Role::Bastion) {
+        check.add(&root.key("spec"), "has no instance group with role Node; create one");
+    }
+    etcd::check_groups(cluster, groups, &root.key("spec"), &mut check);
+    check.problems
+}
+
+fn is_imported(cluster: &Cluster) -> bool {
+    let annotations = cluster.metadata.annotations.as_ref();
+    let management = annotations.and_then(|all| all.get("kops.kubernetes.io/management"));
+    management.is_some_and(|value| value.as_deref() == Some("imported"))
+}
+
+/// Collects problems.
+#[derive(Default)]
+struct Check {
+    problems: Vec<Problem>,
+}
+
+impl Check {
+    fn add(&mut self, path: &FieldPath, message: impl Into<String>) {
+        self.problems.push(Problem::new(path, message));
+    }
+
+    fn one_of(&mut self, path: &FieldPath, value: Option<&str>, allowed: &[&str]) {
+        if let Some(value) = value.filter(|value| !allowed.contains(value)) {
+            self.add(path, format!("is {value:?}; allowed are {}", allowed.join(", ")));
+        }
+    }
+
+    fn security_groups(&mut self, path: &FieldPath, groups: &[String]) {
+        for (index, id) in groups.iter().enumerate() {
+            if !id.starts_with("sg-") {
+                self.add(&path.index(index), format!("is {id:?}, no id like sg-0123abcd"));
+            } else if groups[..index].contains(id) {
+                self.add(&path.index(index), format!("{id} is listed twice"));
+            }
+        }
+    }
+
+    fn hooks(&mut self, path: &FieldPath, hooks: Option<&[Hook]>) {
+        for (index, hook) in hooks.unwrap_or_default().iter().enumerate() {
+            if hook.disabled.unwrap_or(false) {
+                continue;
+            }
+            match &hook.exec_container {
+                None if filled(&hook.manifest).is_none() => {
+                    self.add(&path.index(index), "needs a manifest or an execContainer");
+                }
+                Some(container) if filled(&container.image).is_none() => {
+                    let path = path.index(index).key("execContainer").key("image");
+                    self.add(&path, "is required");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn file_assets(&mut self, path: &FieldPath, assets: Option<&[FileAsset]>) {
+        for (index, asset) in assets.unwrap_or_default().iter().enumerate() {
+            for (field, value) in [("name", &asset.name), ("content", &asset.content)] {
+                if filled(value).is_none() {
+                    self.add(&path.index(index).key(field), "is required");
+                }
+            }
+        }
+    }
+}
+
+/// Major and minor of a version such as `v1.10.3`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Version(u64, u64);
+
+impl Version {
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().strip_prefix('v').unwrap_or(text.trim());
+        let mut parts = text.split(['.', '-', '+']);
+        let major = parts.next()?.parse().ok()?;
+        let minor = parts.next()?.parse().ok()?;
+        Some(Self(major, minor))
+    }
+}
