@@ -155,11 +155,6 @@ impl Document {
     pub(crate) fn to_compact(&self) -> String {
         self.to_json().to_string()
     }
-
-    /// The document as people read it.
-    pub(crate) fn to_pretty(&self) -> String {
-        format!("{:#}", self.to_json())
-    }
 }
 
 impl Serialize for Document {

@@ -165,7 +165,7 @@ impl Cell {
             ("kubelet key", node && strict, on("pki/private/kubelet/*")),
         ];
         for (rule, wanted, is) in rules {
-            assert_eq!(is, wanted, "{rule} in {self:?}: {}", document.to_pretty());
+            assert_eq!(is, wanted, "{rule} in {self:?}: {:#}", document.to_json());
         }
         let prefix = format!("arn:{}:", self.partition);
         let strange = pairs.iter().find(|(_, r)| r.starts_with("arn:") && !r.starts_with(&prefix));

@@ -1,0 +1,98 @@
+//! AWS: clients, identity, and errors in our own words.
+//!
+//! Besides this room only `resource/` and `store/` name types of the SDK. Everyone else
+//! sees [`Aws`], which is handed through, and [`AwsError`].
+
+mod error;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_iam::error::BoxError;
+
+pub(crate) use error::{AwsError, Fault};
+
+/// The clients of one region, with one count of calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Aws {
+    pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) route53: aws_sdk_route53::Client,
+    sts: aws_sdk_sts::Client,
+    calls: Calls,
+}
+
+/// Counts what is sent to AWS, repeated attempts included.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Calls(Arc<AtomicUsize>);
+
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "Calls"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Aws {
+    /// Clients for a region. Credentials, endpoint (`AWS_ENDPOINT_URL`) and proxy come from
+    /// where every AWS tool takes them.
+    pub(crate) async fn connect(region: &str) -> Self {
+        let config = sdk_config(Some(region)).await;
+        let calls = Calls::default();
+        let iam = aws_sdk_iam::config::Builder::from(&config).interceptor(calls.clone());
+        let route53 = aws_sdk_route53::config::Builder::from(&config).interceptor(calls.clone());
+        let sts = aws_sdk_sts::config::Builder::from(&config).interceptor(calls.clone());
+        Self {
+            iam: aws_sdk_iam::Client::from_conf(iam.build()),
+            route53: aws_sdk_route53::Client::from_conf(route53.build()),
+            sts: aws_sdk_sts::Client::from_conf(sts.build()),
+            calls,
+        }
+    }
+
+    /// The number of the account that the credentials belong to.
+    pub(crate) async fn account(&self) -> Result<String, AwsError> {
+        let answer = self.sts.get_caller_identity().send().await;
+        let answer = answer.map_err(|error| AwsError::new("sts:GetCallerIdentity", "", error))?;
+        Ok(answer.account.unwrap_or_default())
+    }
+
+    /// How many requests were sent so far.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The SDK's configuration from the environment and AWS' own files. Without a region given
+/// it is the user's, or the first of AWS.
+pub(crate) async fn sdk_config(region: Option<&str>) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(Duration::from_secs(30))
+        .build();
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::standard().with_max_attempts(5))
+        .timeout_config(timeouts);
+    match region {
+        Some(region) => loader.region(Region::new(region.to_owned())).load().await,
+        None => {
+            let fallback = aws_config::meta::region::RegionProviderChain::default_provider()
+                .or_else("us-east-1");
+            loader.region(fallback).load().await
+        }
+    }
+}

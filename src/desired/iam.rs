@@ -1,0 +1,136 @@
+//! The IAM resources of a cluster: for each role that some group has, a role, its policies
+//! and a profile; for groups with a profile of the user's own, what is wanted of that
+//! (kops `pkg/model/iam.go`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{DesiredCluster, ExistingProfile, Input, Notice};
+use crate::iam::additional;
+use crate::iam::partition::Partition;
+use crate::iam::role_policy::RolePolicy;
+use crate::iam::trust;
+use crate::resource::iam_instance_profile::IamInstanceProfile;
+use crate::resource::iam_instance_profile_role::IamInstanceProfileRole;
+use crate::resource::iam_role::IamRole;
+use crate::resource::iam_role_policy::{Content, IamRolePolicy};
+use crate::resource::{Resource, Tags};
+use crate::spec::instance_group::{InstanceGroup, Role};
+use crate::spec::path::FieldPath;
+use crate::spec::problem::Problem;
+use crate::spec::profile_arn::ProfileArn;
+
+pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Vec<Problem>> {
+    let partition = Partition::of_region(&desired.region);
+    let mut managed: BTreeSet<Role> = BTreeSet::new();
+    let mut own: BTreeMap<ProfileArn, (Role, &InstanceGroup)> = BTreeMap::new();
+    let mut problems = Vec::new();
+    let mut refuse = |group: &InstanceGroup, message: String| {
+        let path = FieldPath::root().key("spec").key("iam").key("profile");
+        problems.push(Problem::new(&path, format!("InstanceGroup/{}: {message}", group.name())));
+    };
+    for group in input.groups {
+        let Some(role) = group.spec.role else { continue };
+        let Some(arn) = group.profile_arn() else {
+            managed.insert(role);
+            continue;
+        };
+        match arn.parse::<ProfileArn>() {
+            Err(form) => refuse(group, format!("{arn:?} is no ARN of a profile; {form}")),
+            Ok(arn) => match own.get(&arn) {
+                Some((other, first)) if *other != role => refuse(
+                    group,
+                    format!(
+                        "{} is the profile of {role}s here and of {other}s in the group {}; each \
+                         role needs a profile of its own",
+                        arn.as_str(),
+                        first.name()
+                    ),
+                ),
+                Some(_) => {}
+                None => {
+                    own.insert(arn, (role, group));
+                }
+            },
+        }
+    }
+    for (arn, (_, group)) in &own {
+        if managed.iter().any(|role| role.iam_name(&desired.name) == arn.name) {
+            refuse(
+                group,
+                format!(
+                    "{} is the profile that kapstan manages for other groups of this cluster; \
+                     remove spec.iam.profile here, or give it to all of them",
+                    arn.as_str()
+                ),
+            );
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+
+    for role in managed {
+        desired.resources.extend(of_role(input, desired, role, partition));
+    }
+    for (arn, (role, group)) in own {
+        if !arn.has_plausible_account() {
+            desired.notices.push(Notice {
+                object: format!("InstanceGroup/{}", group.name()),
+                message: format!(
+                    "spec.iam.profile names the account {}, but accounts have 12 digits",
+                    arn.account
+                ),
+                next: "correct the ARN".to_owned(),
+            });
+        }
+        desired.existing.push(ExistingProfile {
+            arn,
+            policy: RolePolicy::new(input.cluster, role, input.base),
+            additional: additional::document(input.cluster, role)?,
+            trust: trust::document(partition),
+        });
+    }
+    desired.notices.extend(super::unreadable_stores(input));
+    Ok(())
+}
+
+fn of_role(
+    input: Input<'_>,
+    desired: &DesiredCluster,
+    role: Role,
+    partition: Partition,
+) -> [Resource; 5] {
+    let name = role.iam_name(&desired.name);
+    let tags = tags(&desired.name, &name);
+    // The spec is valid by now; a text that is none would be no policy.
+    let additional = additional::document(input.cluster, role).unwrap_or_default();
+    let own = Content::Role(RolePolicy::new(input.cluster, role, input.base));
+    let trust = trust::document(partition);
+    let policy = |policy: String, content| {
+        Resource::RolePolicy(IamRolePolicy { name: policy, role: name.clone(), content })
+    };
+    [
+        Resource::Role(IamRole { name: name.clone(), trust, tags: tags.clone() }),
+        policy(name.clone(), own),
+        policy(additional_name(&name), additional.map_or(Content::Absent, Content::Given)),
+        Resource::InstanceProfile(IamInstanceProfile { name: name.clone(), tags }),
+        Resource::InstanceProfileRole(IamInstanceProfileRole {
+            profile: name.clone(),
+            role: name.clone(),
+        }),
+    ]
+}
+
+/// The name of the additional policy of a role.
+pub(crate) fn additional_name(role: &str) -> String {
+    format!("additional.{role}")
+}
+
+/// kops' tags of what belongs to one cluster (`upup/pkg/fi/cloudup/awsup/aws_cloud.go`).
+fn tags(cluster: &str, name: &str) -> Tags {
+    Tags::from([
+        ("KubernetesCluster".to_owned(), cluster.to_owned()),
+        ("Name".to_owned(), name.to_owned()),
+        (format!("kubernetes.io/cluster/{cluster}"), "owned".to_owned()),
+    ])
+}

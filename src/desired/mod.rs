@@ -1,0 +1,149 @@
+//! Spec → resources: what a cluster needs of AWS, before anyone has looked there.
+//!
+//! Pure. What depends on AWS (a hosted zone's id, the role in a profile of the user's own)
+//! is named here and resolved while planning.
+
+pub(crate) mod iam;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::iam::additional;
+use crate::iam::document::Document;
+use crate::iam::role_policy::RolePolicy;
+use crate::resource::Resource;
+use crate::resource::hosted_zone::HostedZone;
+use crate::spec::cluster::{Cluster, filled};
+use crate::spec::instance_group::{InstanceGroup, Role};
+use crate::spec::problem::Problem;
+use crate::spec::profile_arn::ProfileArn;
+
+/// A cluster and its groups, valid, with the place where they are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Input<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) groups: &'a [&'a InstanceGroup],
+    /// The cluster's folder in the state store; `None` if no store is known.
+    pub(crate) base: Option<&'a str>,
+}
+
+/// Everything that the cluster needs.
+#[derive(Clone, Debug)]
+pub(crate) struct DesiredCluster {
+    pub(crate) name: String,
+    pub(crate) region: String,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) existing: Vec<ExistingProfile>,
+    pub(crate) zone: HostedZone,
+    pub(crate) notices: Vec<Notice>,
+}
+
+/// An instance profile that the user brings along, and what kapstan would want of it.
+#[derive(Clone, Debug)]
+pub(crate) struct ExistingProfile {
+    pub(crate) arn: ProfileArn,
+    pub(crate) policy: RolePolicy,
+    pub(crate) additional: Option<Document>,
+    pub(crate) trust: Document,
+}
+
+/// Something that the user should know: about what, what it is, and what to do.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub(crate) struct Notice {
+    pub(crate) object: String,
+    pub(crate) message: String,
+    pub(crate) next: String,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.object, self.message)?;
+        if !self.next.is_empty() {
+            write!(f, "; {}", self.next)?;
+        }
+        Ok(())
+    }
+}
+
+/// The resources of a cluster.
+///
+/// # Errors
+/// Every problem that only shows where the parts of the spec meet, with its field's path.
+pub(crate) fn cluster(input: Input<'_>) -> Result<DesiredCluster, Vec<Problem>> {
+    let region = input.cluster.region().unwrap_or_default().to_owned();
+    let mut desired = DesiredCluster {
+        name: input.cluster.name().to_owned(),
+        region,
+        resources: Vec::new(),
+        existing: Vec::new(),
+        zone: hosted_zone(input.cluster),
+        notices: Vec::new(),
+    };
+    iam::add(input, &mut desired)?;
+    Ok(desired)
+}
+
+/// The document of a role of the cluster as kapstan would want it, without looking at AWS;
+/// and that of the additional policy.
+pub(crate) fn documents(input: Input<'_>, role: Role) -> (Document, Option<Document>) {
+    let policy = RolePolicy::new(input.cluster, role, input.base);
+    let zone = match hosted_zone(input.cluster) {
+        HostedZone::None => None,
+        HostedZone::Id(id) => Some(id),
+        HostedZone::Named { .. } | HostedZone::Above { .. } => {
+            Some(crate::iam::role_policy::UNKNOWN_ZONE.to_owned())
+        }
+    };
+    let additional = additional::document(input.cluster, role).unwrap_or_default();
+    (policy.document(zone.as_deref()), additional)
+}
+
+/// The hosted zone that the cluster's DNS names lie in (kops `pkg/model/dns.go`).
+pub(crate) fn hosted_zone(cluster: &Cluster) -> HostedZone {
+    if cluster.is_gossip() {
+        return HostedZone::None;
+    }
+    let private = cluster.uses_private_dns();
+    match filled(&cluster.spec.dns_zone) {
+        // kops tells a name from an id by its dot.
+        Some(name) if name.contains('.') => HostedZone::Named { name: name.to_owned(), private },
+        Some(id) => HostedZone::Id(id.to_owned()),
+        None => HostedZone::Above { cluster: cluster.name().to_owned(), private },
+    }
+}
+
+/// What instances cannot read of the cluster's state.
+pub(crate) fn unreadable_stores(input: Input<'_>) -> Vec<Notice> {
+    use crate::iam::stores::{self, Location};
+    let roots = stores::roots(input.cluster, input.base);
+    let mut notices: Vec<Notice> = roots
+        .iter()
+        .filter(|root| matches!(root, Location::Elsewhere(_)))
+        .map(|root| Notice {
+            object: format!("Cluster/{}", input.cluster.name()),
+            message: format!(
+                "nodes could not read {root}, so their policies have no statements for S3"
+            ),
+            next: "set spec.configBase to a place in S3".to_owned(),
+        })
+        .collect();
+    if roots.is_empty() {
+        notices.push(Notice {
+            object: format!("Cluster/{}", input.cluster.name()),
+            message: "no state store is known, so the policies have no statements for S3"
+                .to_owned(),
+            next: "set spec.configBase, or give --state".to_owned(),
+        });
+    }
+    for backup in stores::backups(input.cluster) {
+        if let Location::Elsewhere(place) = backup {
+            notices.push(Notice {
+                object: format!("Cluster/{}", input.cluster.name()),
+                message: format!("masters could not write etcd's backups to {place:?}"),
+                next: "set backups.backupStore of the etcd clusters to a place in S3".to_owned(),
+            });
+        }
+    }
+    notices
+}

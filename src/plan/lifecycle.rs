@@ -1,0 +1,230 @@
+//! How far kapstan may go with a resource: its lifecycle, set by the phase and overridden
+//! by kind. The tables are in `docs/iam.md`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::resource::{Kind, Layer};
+use crate::spec::spelling::nearest;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lifecycle {
+    Sync,
+    Ignore,
+    WarnIfInsufficientAccess,
+    ExistsAndValidates,
+    ExistsAndWarnIfChanges,
+}
+
+impl Lifecycle {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Sync,
+        Self::Ignore,
+        Self::WarnIfInsufficientAccess,
+        Self::ExistsAndValidates,
+        Self::ExistsAndWarnIfChanges,
+    ];
+}
+
+impl fmt::Display for Lifecycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Phase {
+    Assets,
+    Network,
+    Security,
+    Cluster,
+}
+
+/// Whether the plan is to be carried out, which makes the phase `cluster` stricter.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Mode {
+    DryRun,
+    Apply,
+}
+
+/// Whose a resource is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Origin {
+    Managed,
+    /// Of an instance profile that the user brings along.
+    Existing,
+}
+
+/// `KIND=LIFECYCLE` of `--lifecycle-overrides`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Override {
+    kind: Kind,
+    lifecycle: Lifecycle,
+}
+
+impl Override {
+    pub(crate) fn new(kind: Kind, lifecycle: Lifecycle) -> Self {
+        Self { kind, lifecycle }
+    }
+}
+
+impl fmt::Display for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.kind, self.lifecycle)
+    }
+}
+
+impl FromStr for Override {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, lifecycle) = text.split_once('=').ok_or_else(|| {
+            format!("{text:?} is no override; write KIND=LIFECYCLE, such as IAMRole=Ignore")
+        })?;
+        let kind = one_of(kind, "kind", Kind::ALL.map(|kind| (kind.name(), kind)))?;
+        let lifecycles = Lifecycle::ALL.map(|lifecycle| (format!("{lifecycle:?}"), lifecycle));
+        let lifecycles = lifecycles.each_ref().map(|(name, value)| (name.as_str(), *value));
+        Ok(Self { kind, lifecycle: one_of(lifecycle, "lifecycle", lifecycles)? })
+    }
+}
+
+fn one_of<T: Copy, const N: usize>(
+    word: &str,
+    what: &str,
+    known: [(&str, T); N],
+) -> Result<T, String> {
+    let word = word.trim();
+    if let Some((_, value)) = known.iter().find(|(name, _)| *name == word) {
+        return Ok(*value);
+    }
+    let names = known.each_ref().map(|(name, _)| *name);
+    let hint = nearest(word, names).map(|name| format!("; did you mean {name}?"));
+    Err(format!(
+        "{word:?} is no {what} that kapstan knows: {}{}",
+        names.join(", "),
+        hint.unwrap_or_default()
+    ))
+}
+
+/// The lifecycle of every resource of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Lifecycles {
+    phase: Option<Phase>,
+    mode: Mode,
+    overrides: BTreeMap<Kind, Lifecycle>,
+}
+
+impl Lifecycles {
+    /// # Errors
+    /// One kind with two lifecycles.
+    pub(crate) fn new(
+        phase: Option<Phase>,
+        mode: Mode,
+        overrides: &[Override],
+    ) -> Result<Self, String> {
+        let mut by_kind = BTreeMap::new();
+        for Override { kind, lifecycle } in overrides {
+            if let Some(other) = by_kind.insert(*kind, *lifecycle)
+                && other != *lifecycle
+            {
+                return Err(format!("{kind} is overridden twice: {other} and {lifecycle}"));
+            }
+        }
+        Ok(Self { phase, mode, overrides: by_kind })
+    }
+
+    /// The lifecycle of a resource. What the user brings along is only looked at, whatever
+    /// the phase writes, unless an override says `Sync`.
+    pub(crate) fn of(&self, kind: Kind, origin: Origin) -> Lifecycle {
+        if let Some(lifecycle) = self.overridden(kind) {
+            return lifecycle;
+        }
+        match (self.of_layer(kind.layer()), origin) {
+            (lifecycle, Origin::Managed) => lifecycle,
+            (Lifecycle::Ignore, Origin::Existing) => Lifecycle::Ignore,
+            (_, Origin::Existing) => Lifecycle::ExistsAndWarnIfChanges,
+        }
+    }
+
+    pub(crate) fn overridden(&self, kind: Kind) -> Option<Lifecycle> {
+        self.overrides.get(&kind).copied()
+    }
+
+    fn of_layer(&self, layer: Layer) -> Lifecycle {
+        match (layer, self.phase) {
+            (Layer::Security, None | Some(Phase::Security)) => Lifecycle::Sync,
+            (Layer::Security, Some(Phase::Network | Phase::Assets)) => Lifecycle::Ignore,
+            (Layer::Security, Some(Phase::Cluster)) => match self.mode {
+                Mode::DryRun => Lifecycle::ExistsAndWarnIfChanges,
+                Mode::Apply => Lifecycle::ExistsAndValidates,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lifecycle(
+        phase: Option<Phase>,
+        mode: Mode,
+        overrides: &[&str],
+        origin: Origin,
+    ) -> Lifecycle {
+        let overrides: Vec<Override> = overrides.iter().map(|text| text.parse().unwrap()).collect();
+        Lifecycles::new(phase, mode, &overrides).unwrap().of(Kind::IamRole, origin)
+    }
+
+    #[test]
+    fn phases_set_the_lifecycle_of_the_security_layer() {
+        use Lifecycle::{ExistsAndValidates, ExistsAndWarnIfChanges, Ignore, Sync};
+        use Mode::{Apply, DryRun};
+        for (phase, mode, managed, existing) in [
+            (None, DryRun, Sync, ExistsAndWarnIfChanges),
+            (None, Apply, Sync, ExistsAndWarnIfChanges),
+            (Some(Phase::Network), Apply, Ignore, Ignore),
+            (Some(Phase::Assets), Apply, Ignore, Ignore),
+            (Some(Phase::Security), Apply, Sync, ExistsAndWarnIfChanges),
+            (Some(Phase::Cluster), DryRun, ExistsAndWarnIfChanges, ExistsAndWarnIfChanges),
+            (Some(Phase::Cluster), Apply, ExistsAndValidates, ExistsAndWarnIfChanges),
+        ] {
+            assert_eq!(lifecycle(phase, mode, &[], Origin::Managed), managed, "{phase:?} {mode:?}");
+            assert_eq!(
+                lifecycle(phase, mode, &[], Origin::Existing),
+                existing,
+                "{phase:?} {mode:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn overrides_win_over_phases() {
+        let of = |overrides: &[&str], origin| {
+            lifecycle(Some(Phase::Network), Mode::Apply, overrides, origin)
+        };
+        assert_eq!(of(&["IAMRole=Sync"], Origin::Managed), Lifecycle::Sync);
+        assert_eq!(of(&["IAMRole=Sync"], Origin::Existing), Lifecycle::Sync);
+        assert_eq!(of(&["IAMRolePolicy=Sync"], Origin::Managed), Lifecycle::Ignore);
+    }
+
+    #[test]
+    fn unknown_words_are_refused_with_the_known_ones() {
+        let error = |text: &str| text.parse::<Override>().unwrap_err();
+        assert_eq!(
+            error("IAMRol=Sync"),
+            "\"IAMRol\" is no kind that kapstan knows: IAMRole, IAMRolePolicy, \
+             IAMInstanceProfile, IAMInstanceProfileRole; did you mean IAMRole?"
+        );
+        assert_eq!(
+            error("IAMRole=ExistAndValidates"),
+            "\"ExistAndValidates\" is no lifecycle that kapstan knows: Sync, Ignore, \
+             WarnIfInsufficientAccess, ExistsAndValidates, ExistsAndWarnIfChanges; did you mean \
+             ExistsAndValidates?"
+        );
+        assert!(error("IAMRole").contains("KIND=LIFECYCLE"));
+        let twice = ["IAMRole=Sync", "IAMRole=Ignore"].map(|text| text.parse().unwrap());
+        assert!(Lifecycles::new(None, Mode::Apply, &twice).is_err());
+    }
+}

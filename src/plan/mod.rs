@@ -1,0 +1,410 @@
+//! Desired + live → plan: what would change, why, and what stands in the way.
+//!
+//! Synchronous, deterministic and without a network: the same input gives the same plan. A
+//! plan is so specific that nothing is left to decide while carrying it out. What planning
+//! can know to fail is a refusal, and a plan with refusals is never begun.
+
+mod existing;
+pub(crate) mod lifecycle;
+mod quotas;
+mod reads;
+
+use crate::aws::AwsError;
+use crate::desired::{DesiredCluster, Notice};
+use crate::iam::document::Document;
+use crate::iam::quota;
+use crate::resource::hosted_zone;
+use crate::resource::iam_role_policy::{self, IamRolePolicy};
+use crate::resource::live::Live;
+use crate::resource::{
+    Drift, Kind, Observed, Resource, ResourceId, Write, iam_instance_profile,
+    iam_instance_profile_role, iam_role,
+};
+
+pub(crate) use reads::reads;
+
+use lifecycle::{Lifecycle, Lifecycles, Origin};
+
+/// What is to happen to one resource.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Action {
+    Create,
+    Update,
+    Delete,
+    /// It is not as wanted, and is left so.
+    Leave,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) id: ResourceId,
+    pub(crate) action: Action,
+    pub(crate) drift: Drift,
+    /// Why it is left as it is, or whose it is; empty for an ordinary change.
+    pub(crate) reason: String,
+    /// What must be done before, of this plan.
+    pub(crate) needs: Vec<ResourceId>,
+    /// Absent exactly for [`Action::Leave`].
+    pub(crate) write: Option<Write>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) cluster: String,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    /// In dependency order.
+    pub(crate) changes: Vec<Change>,
+    /// Looked at and as wanted.
+    pub(crate) unchanged: Vec<ResourceId>,
+    pub(crate) warnings: Vec<Notice>,
+    /// Why the plan cannot be carried out.
+    pub(crate) refusals: Vec<Notice>,
+}
+
+impl Plan {
+    /// The changes that write to AWS.
+    pub(crate) fn writes(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|change| change.write.is_some())
+    }
+
+    pub(crate) fn count(&self, action: Action) -> usize {
+        self.changes.iter().filter(|change| change.action == action).count()
+    }
+}
+
+/// Decides everything.
+pub(crate) fn make(desired: &DesiredCluster, live: &Live, lifecycles: &Lifecycles) -> Plan {
+    let mut planner = Planner {
+        live,
+        lifecycles,
+        zone: None,
+        plan: Plan {
+            cluster: desired.name.clone(),
+            account: live.account.clone(),
+            region: desired.region.clone(),
+            changes: Vec::new(),
+            unchanged: Vec::new(),
+            warnings: desired.notices.clone(),
+            refusals: Vec::new(),
+        },
+    };
+    planner.resolve_zone(desired);
+    for resource in &desired.resources {
+        planner.decide(resource, Origin::Managed, "");
+    }
+    for profile in &desired.existing {
+        existing::plan(&mut planner, profile);
+    }
+    planner.check_needs();
+    quotas::check(&mut planner);
+    planner.check_single();
+    let mut plan = planner.plan;
+    plan.changes.sort_by(|left, right| left.id.cmp(&right.id));
+    plan.unchanged.sort();
+    plan.unchanged.dedup();
+    plan
+}
+
+struct Planner<'a> {
+    live: &'a Live,
+    lifecycles: &'a Lifecycles,
+    /// The id of the cluster's hosted zone, if it has one.
+    zone: Option<String>,
+    plan: Plan,
+}
+
+/// How a resource stands to what is wanted.
+enum State {
+    Equal,
+    /// With what would mend it, if anything may.
+    Differs(Drift, Option<Write>),
+    Missing(Drift, Write),
+    Denied(AwsError),
+    /// Neither wanted nor there, or not looked at.
+    NoMatter,
+}
+
+impl Planner<'_> {
+    fn resolve_zone(&mut self, desired: &DesiredCluster) {
+        let object = format!("Cluster/{}", desired.name);
+        let found = match (&self.live.zones, desired.zone.is_looked_up()) {
+            (_, false) => hosted_zone::find(&desired.zone, &[]),
+            (None, true) => return,
+            (Some(Observed::Found(zones)), true) => hosted_zone::find(&desired.zone, zones),
+            (Some(Observed::Missing), true) => hosted_zone::find(&desired.zone, &[]),
+            (Some(Observed::Denied(error)), true) => {
+                self.plan.refusals.push(Notice {
+                    object,
+                    message: format!("the cluster's hosted zone is not known: {error}"),
+                    next: "allow route53:ListHostedZones, or set spec.dnsZone to the zone's id"
+                        .to_owned(),
+                });
+                return;
+            }
+        };
+        match found {
+            Ok(zone) => self.zone = zone,
+            Err(reason) => self.plan.warnings.push(Notice {
+                object,
+                message: format!(
+                    "{reason}, so the policies have no statements for its DNS records"
+                ),
+                next: "create the zone, or set spec.dnsZone to the id of another".to_owned(),
+            }),
+        }
+    }
+
+    /// Decides about one resource after its lifecycle.
+    fn decide(&mut self, resource: &Resource, origin: Origin, reason: &str) {
+        let id = resource.id();
+        let lifecycle = self.lifecycles.of(id.kind, origin);
+        if lifecycle == Lifecycle::Ignore {
+            return;
+        }
+        let state = self.state(resource);
+        self.settle(resource, origin, state, reason);
+    }
+
+    /// Turns a state into a change, a warning or a refusal, as the table of lifecycles says.
+    fn settle(&mut self, resource: &Resource, origin: Origin, state: State, reason: &str) {
+        let id = resource.id();
+        let needs = resource.needs();
+        let lifecycle = self.lifecycles.of(id.kind, origin);
+        let writes = match lifecycle {
+            Lifecycle::Sync => true,
+            Lifecycle::WarnIfInsufficientAccess => origin == Origin::Managed,
+            _ => false,
+        };
+        match state {
+            State::NoMatter => {}
+            State::Equal => self.plan.unchanged.push(id),
+            State::Denied(error) => self.denied(id, lifecycle, &error),
+            State::Missing(drift, write) if writes => {
+                self.change(id, Action::Create, drift, needs, write);
+            }
+            State::Differs(drift, Some(write)) if writes => {
+                let action = match write {
+                    Write::RolePolicy(iam_role_policy::Write::Delete { .. }) => Action::Delete,
+                    _ => Action::Update,
+                };
+                self.change(id, action, drift, needs, write);
+            }
+            State::Missing(drift, _) => {
+                self.leave(id, lifecycle, drift, reason, "does not exist");
+            }
+            State::Differs(drift, _) => {
+                self.leave(id, lifecycle, drift, reason, "is not as wanted");
+            }
+        }
+    }
+
+    fn change(
+        &mut self,
+        id: ResourceId,
+        action: Action,
+        drift: Drift,
+        needs: Vec<ResourceId>,
+        write: Write,
+    ) {
+        let reason = String::new();
+        self.plan.changes.push(Change { id, action, drift, reason, needs, write: Some(write) });
+    }
+
+    fn leave(
+        &mut self,
+        id: ResourceId,
+        lifecycle: Lifecycle,
+        drift: Drift,
+        reason: &str,
+        what: &str,
+    ) {
+        if lifecycle == Lifecycle::ExistsAndValidates {
+            self.plan.refusals.push(Notice {
+                object: id.to_string(),
+                message: format!("{what}, but its lifecycle is {lifecycle}"),
+                next: "put it right first, or choose another phase or lifecycle".to_owned(),
+            });
+        }
+        let reason = match (reason, what) {
+            ("", "does not exist") => format!("does not exist, and is not created ({lifecycle})"),
+            ("", _) => format!("left as it is ({lifecycle})"),
+            (reason, "does not exist") => format!("does not exist; {reason}"),
+            (reason, _) => reason.to_owned(),
+        };
+        let change =
+            Change { id, action: Action::Leave, drift, reason, needs: Vec::new(), write: None };
+        self.plan.changes.push(change);
+    }
+
+    fn denied(&mut self, id: ResourceId, lifecycle: Lifecycle, error: &AwsError) {
+        let object = id.to_string();
+        if lifecycle == Lifecycle::WarnIfInsufficientAccess {
+            self.plan.warnings.push(Notice {
+                object,
+                message: format!("could not be looked at and is taken as right: {error}"),
+                next: format!("allow {} to have it checked", error.operation),
+            });
+        } else {
+            self.plan.refusals.push(Notice {
+                object,
+                message: format!("could not be looked at: {error}"),
+                next: format!(
+                    "allow {}, or give --lifecycle-overrides {}=WarnIfInsufficientAccess",
+                    error.operation, id.kind
+                ),
+            });
+        }
+    }
+
+    fn state(&self, resource: &Resource) -> State {
+        match resource {
+            Resource::Role(role) => {
+                let create = || (Drift::default(), Write::Role(iam_role::create(role)));
+                let found = self.live.roles.get(&role.name);
+                state_of(found, create, |live| {
+                    iam_role::compare(role, live).map(|(drift, write)| (drift, Write::Role(write)))
+                })
+            }
+            Resource::RolePolicy(policy) => self.policy_state(policy),
+            Resource::InstanceProfile(profile) => {
+                let create = || {
+                    let write = iam_instance_profile::create(profile);
+                    (Drift::default(), Write::InstanceProfile(write))
+                };
+                state_of(self.live.profiles.get(&profile.name), create, |live| {
+                    iam_instance_profile::compare(profile, live)
+                        .map(|(drift, write)| (drift, Write::InstanceProfile(write)))
+                })
+            }
+            Resource::InstanceProfileRole(link) => {
+                let create = || {
+                    let write = iam_instance_profile_role::create(link);
+                    (Drift::default(), Write::InstanceProfileRole(write))
+                };
+                let found = self.live.profiles.get(&link.profile);
+                if let Some(Observed::Found(profile)) = found
+                    && profile.role.is_none()
+                {
+                    let (drift, write) = create();
+                    return State::Missing(drift, write);
+                }
+                state_of(found, create, |live| {
+                    iam_instance_profile_role::compare(link, live)
+                        .map(|(drift, write)| (drift, Write::InstanceProfileRole(write)))
+                })
+            }
+        }
+    }
+
+    fn policy_state(&self, policy: &IamRolePolicy) -> State {
+        let desired = self.document_of(policy);
+        let live = match self.live.policies.get(&policy.role) {
+            None => return State::NoMatter,
+            Some(Observed::Denied(error)) => return State::Denied(error.clone()),
+            Some(Observed::Missing) => None,
+            Some(Observed::Found(policies)) => policies.get(&policy.name),
+        };
+        match (live, &desired) {
+            (None, None) => State::NoMatter,
+            (None, Some(desired)) => {
+                let (drift, write) = iam_role_policy::creation(policy, desired);
+                State::Missing(drift, Write::RolePolicy(write))
+            }
+            (Some(live), desired) => {
+                match iam_role_policy::compare(policy, desired.as_ref(), live) {
+                    None => State::Equal,
+                    Some((drift, write)) => State::Differs(drift, Some(Write::RolePolicy(write))),
+                }
+            }
+        }
+    }
+
+    fn document_of(&self, policy: &IamRolePolicy) -> Option<Document> {
+        policy.content.document(self.zone.as_deref())
+    }
+
+    /// Two profiles of the user's own may carry one role. What both want alike is done once;
+    /// what they want in two ways is refused.
+    fn check_single(&mut self) {
+        let mut kept: Vec<Change> = Vec::new();
+        for change in std::mem::take(&mut self.plan.changes) {
+            let twin = kept.iter().find(|other| other.id == change.id && other.write.is_some());
+            match twin {
+                Some(twin) if change.write.is_some() => {
+                    if twin.write != change.write {
+                        self.plan.refusals.push(Notice {
+                            object: change.id.to_string(),
+                            message: "two instance profiles of different groups carry this role \
+                                      and want it in different ways"
+                                .to_owned(),
+                            next: "give each profile a role of its own".to_owned(),
+                        });
+                    }
+                }
+                _ => kept.push(change),
+            }
+        }
+        self.plan.changes = kept;
+    }
+
+    /// Refuses writes that need something which neither exists nor is created, and names
+    /// that IAM would refuse.
+    fn check_needs(&mut self) {
+        let mut refusals = Vec::new();
+        for change in self.plan.writes() {
+            for need in &change.needs {
+                let exists = match need.kind {
+                    Kind::IamRole => self.live.has_role(&need.name),
+                    Kind::IamInstanceProfile => self.live.has_profile(&need.name),
+                    Kind::IamRolePolicy | Kind::IamInstanceProfileRole => None,
+                };
+                let is_created = self.plan.writes().any(|other| other.id == *need);
+                if exists == Some(false) && !is_created {
+                    refusals.push(Notice {
+                        object: change.id.to_string(),
+                        message: format!("needs {need}, which does not exist and is not created"),
+                        next: format!(
+                            "create it first, or let kapstan: --lifecycle-overrides {}=Sync",
+                            need.kind
+                        ),
+                    });
+                }
+            }
+            if change.action == Action::Create {
+                let longest = match change.id.kind {
+                    Kind::IamRole => quota::ROLE_NAME,
+                    Kind::IamRolePolicy => quota::POLICY_NAME,
+                    Kind::IamInstanceProfile | Kind::IamInstanceProfileRole => quota::PROFILE_NAME,
+                };
+                if let Some(reason) = quota::not_a_name(&change.id.name, longest) {
+                    refusals.push(Notice {
+                        object: change.id.to_string(),
+                        message: reason,
+                        next: String::new(),
+                    });
+                }
+            }
+        }
+        self.plan.refusals.extend(refusals);
+    }
+}
+
+fn state_of<T>(
+    found: Option<&Observed<T>>,
+    create: impl FnOnce() -> (Drift, Write),
+    compare: impl FnOnce(&T) -> Option<(Drift, Write)>,
+) -> State {
+    match found {
+        None => State::NoMatter,
+        Some(Observed::Denied(error)) => State::Denied(error.clone()),
+        Some(Observed::Missing) => {
+            let (drift, write) = create();
+            State::Missing(drift, write)
+        }
+        Some(Observed::Found(live)) => match compare(live) {
+            None => State::Equal,
+            Some((drift, write)) => State::Differs(drift, Some(write)),
+        },
+    }
+}

@@ -1,0 +1,140 @@
+//! The report for machines: a plan and its outcome as JSON or YAML. The format is public
+//! and versioned; `docs/json-output.md` describes it.
+
+use serde::Serialize;
+
+use crate::apply::Outcome;
+use crate::desired::Notice;
+use crate::iam::document::Statement;
+use crate::plan::{Action, Change, Plan};
+use crate::resource::{DocumentChange, FieldChange, Layer, ResourceId};
+
+/// Grows when a field goes or changes its meaning; new fields may come at any time.
+const API_VERSION: &str = "kapstan/v1";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Report<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    cluster: &'a str,
+    account: &'a str,
+    region: &'a str,
+    state_store: &'a str,
+    changes: Vec<ReportedChange<'a>>,
+    unchanged: &'a [ResourceId],
+    warnings: &'a [Notice],
+    refusals: &'a [Notice],
+    summary: Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<ReportedOutcome<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReportedChange<'a> {
+    id: &'a ResourceId,
+    kind: &'static str,
+    name: &'a str,
+    layer: Layer,
+    action: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'a str,
+    depends_on: &'a [ResourceId],
+    fields: &'a [FieldChange],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permissions: Option<Permissions<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<&'a DocumentChange>,
+}
+
+#[derive(Serialize)]
+struct Permissions<'a> {
+    gained: &'a [Statement],
+    lost: &'a [Statement],
+}
+
+#[derive(Serialize)]
+struct Summary {
+    create: usize,
+    update: usize,
+    delete: usize,
+    leave: usize,
+    unchanged: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReportedOutcome<'a> {
+    complete: bool,
+    interrupted: bool,
+    done: &'a [ResourceId],
+    failed: Vec<Failure<'a>>,
+    not_begun: &'a [ResourceId],
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    id: &'a ResourceId,
+    error: String,
+}
+
+/// The plan, and what came of it if it was carried out.
+pub(crate) fn report<'a>(
+    plan: &'a Plan,
+    place: &'a str,
+    outcome: Option<&'a Outcome>,
+) -> Report<'a> {
+    Report {
+        api_version: API_VERSION,
+        kind: "Plan",
+        cluster: &plan.cluster,
+        account: &plan.account,
+        region: &plan.region,
+        state_store: place,
+        changes: plan.changes.iter().map(change).collect(),
+        unchanged: &plan.unchanged,
+        warnings: &plan.warnings,
+        refusals: &plan.refusals,
+        summary: Summary {
+            create: plan.count(Action::Create),
+            update: plan.count(Action::Update),
+            delete: plan.count(Action::Delete),
+            leave: plan.count(Action::Leave),
+            unchanged: plan.unchanged.len(),
+        },
+        result: outcome.map(|outcome| ReportedOutcome {
+            complete: outcome.is_complete(),
+            interrupted: outcome.interrupted,
+            done: &outcome.done,
+            failed: outcome
+                .failed
+                .iter()
+                .map(|(id, error)| Failure { id, error: error.to_string() })
+                .collect(),
+            not_begun: &outcome.not_begun,
+        }),
+    }
+}
+
+fn change(change: &Change) -> ReportedChange<'_> {
+    let permissions = &change.drift.permissions;
+    ReportedChange {
+        id: &change.id,
+        kind: change.id.kind.name(),
+        name: &change.id.name,
+        layer: change.id.kind.layer(),
+        action: match change.action {
+            Action::Create => "create",
+            Action::Update => "update",
+            Action::Delete => "delete",
+            Action::Leave => "leave",
+        },
+        reason: &change.reason,
+        depends_on: &change.needs,
+        fields: &change.drift.fields,
+        permissions: (!permissions.is_empty())
+            .then_some(Permissions { gained: &permissions.gained, lost: &permissions.lost }),
+        document: change.drift.document.as_ref(),
+    }
+}

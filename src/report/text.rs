@@ -1,0 +1,178 @@
+//! The report for people.
+
+use std::fmt::Write as _;
+
+use super::statement;
+use super::style::{self, paint};
+use crate::apply::Outcome;
+use crate::desired::Notice;
+use crate::plan::{Action, Change, Plan};
+
+/// How much to tell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Detail {
+    Changes,
+    /// The whole documents too.
+    Documents,
+}
+
+/// What the plan would do. `place` is the cluster's place in the state store.
+pub(crate) fn plan(plan: &Plan, place: &str, detail: Detail) -> String {
+    let mut out = String::new();
+    if plan.changes.is_empty() {
+        return out;
+    }
+    let head = format!(
+        "{} · account {} · {} · {place}",
+        paint(style::STRONG, &plan.cluster),
+        plan.account,
+        plan.region
+    );
+    out.push_str(&head);
+    out.push('\n');
+    let mut layers: Vec<_> = plan.changes.iter().map(|change| change.id.kind.layer()).collect();
+    layers.sort();
+    layers.dedup();
+    for layer in layers {
+        let _ = writeln!(out, "\n{layer}");
+        for change in plan.changes.iter().filter(|change| change.id.kind.layer() == layer) {
+            add_change(&mut out, change, detail);
+        }
+    }
+    out.push('\n');
+    out
+}
+
+fn add_change(out: &mut String, change: &Change, detail: Detail) {
+    let (mark, style) = mark(change.action);
+    let mut line = format!("  {} {}", paint(style, mark), paint(style::STRONG, &change.id));
+    if !change.reason.is_empty() {
+        let _ = write!(line, "  {}", paint(style::QUIET, &change.reason));
+    }
+    let _ = writeln!(out, "{line}");
+    for field in &change.drift.fields {
+        let before = field.before.as_deref().unwrap_or("–");
+        let after = field.after.as_deref().unwrap_or("–");
+        let _ = writeln!(out, "      {}  {before} → {after}", field.field);
+    }
+    let (gained, lost) = match change.action {
+        Action::Leave => ("lacks  ", "beyond "),
+        _ => ("+", "-"),
+    };
+    for line in statement::difference(&change.drift.permissions, gained, lost) {
+        let _ = writeln!(out, "      {line}");
+    }
+    if detail == Detail::Documents
+        && let Some(document) = &change.drift.document
+    {
+        for (title, json) in [("before", &document.before), ("after", &document.after)] {
+            if let Some(json) = json {
+                let _ = writeln!(out, "      {title}:");
+                for line in format!("{json:#}").lines() {
+                    let _ = writeln!(out, "        {line}");
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn mark(action: Action) -> (char, anstyle::Style) {
+    match action {
+        Action::Create => ('+', style::CREATE),
+        Action::Update => ('~', style::CHANGE),
+        Action::Delete => ('-', style::DELETE),
+        Action::Leave => ('!', style::LEAVE),
+    }
+}
+
+/// `2 to change, 0 to create, 0 to delete, 1 left as it is.`
+fn counts(plan: &Plan) -> String {
+    let left = match plan.count(Action::Leave) {
+        0 => String::new(),
+        1 => ", 1 left as it is".to_owned(),
+        count => format!(", {count} left as they are"),
+    };
+    format!(
+        "{} to change, {} to create, {} to delete{left}.",
+        plan.count(Action::Update),
+        plan.count(Action::Create),
+        plan.count(Action::Delete)
+    )
+}
+
+/// How a dry run ends.
+pub(crate) fn dry_run_end(plan: &Plan, apply_with: &str) -> String {
+    if plan.writes().next().is_none() {
+        return nothing_to_do(plan);
+    }
+    if !plan.refusals.is_empty() {
+        return format!(
+            "{}\nNothing was changed, and it cannot be applied as it is.\n",
+            counts(plan)
+        );
+    }
+    format!("{}\nNothing was changed. To apply: {apply_with}\n", counts(plan))
+}
+
+fn nothing_to_do(plan: &Plan) -> String {
+    let seen = plan.unchanged.len();
+    let noun = if seen == 1 { "resource is" } else { "resources are" };
+    let left = match plan.count(Action::Leave) {
+        0 => String::new(),
+        1 => ", 1 left as it is".to_owned(),
+        count => format!(", {count} left as they are"),
+    };
+    format!("{}: nothing to do; {seen} {noun} as wanted{left}.\n", plan.cluster)
+}
+
+/// One finished change, for the progress on stderr.
+pub(crate) fn progress(change: &Change, failed: bool) -> String {
+    let (mark, style) = mark(change.action);
+    let done = match (failed, change.action) {
+        (true, _) => "failed",
+        (false, Action::Create) => "created",
+        (false, Action::Update) => "changed",
+        (false, Action::Delete) => "deleted",
+        (false, Action::Leave) => "left",
+    };
+    format!("  {} {} {done}", paint(style, mark), change.id)
+}
+
+/// How an apply ends.
+pub(crate) fn apply_end(plan: &Plan, outcome: &Outcome, again: &str) -> String {
+    if plan.writes().next().is_none() {
+        return nothing_to_do(plan);
+    }
+    let of = |action: Action| {
+        let done = outcome.done.iter();
+        let is = |id: &&crate::resource::ResourceId| {
+            plan.changes.iter().any(|change| change.id == **id && change.action == action)
+        };
+        done.filter(is).count()
+    };
+    let mut out = format!(
+        "{}: {} changed, {} created, {} deleted.\n",
+        plan.cluster,
+        of(Action::Update),
+        of(Action::Create),
+        of(Action::Delete)
+    );
+    if outcome.is_complete() {
+        return out;
+    }
+    if outcome.interrupted {
+        out.push_str("Interrupted; what was under way has been finished.\n");
+    }
+    for (id, _) in &outcome.failed {
+        let _ = writeln!(out, "  failed     {id}");
+    }
+    for id in &outcome.not_begun {
+        let _ = writeln!(out, "  not begun  {id}");
+    }
+    let _ = writeln!(out, "To finish, run again: {again}");
+    out
+}
+
+pub(crate) fn notice(label: &str, style: anstyle::Style, notice: &Notice) -> String {
+    format!("{} {notice}", paint(style, label))
+}

@@ -1,0 +1,108 @@
+//! `IAMInstanceProfile`: what carries a role to instances.
+
+use std::time::Duration;
+
+use super::iam_role::{LiveIamRole, tags_from_sdk, tags_to_sdk};
+use super::{Drift, Observed, Tags, tag_drift};
+use crate::aws::{Aws, AwsError, Fault};
+
+/// How long a new profile may take to be seen; IAM speaks of seconds.
+const VISIBLE_WITHIN: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Debug)]
+pub(crate) struct IamInstanceProfile {
+    pub(crate) name: String,
+    /// The tags that it must have; none are asked of a profile that is not ours.
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveInstanceProfile {
+    pub(crate) tags: Tags,
+    /// The role in it; AWS allows one.
+    pub(crate) role: Option<(String, LiveIamRole)>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Write {
+    Create { name: String, tags: Tags },
+    Tag { name: String, tags: Tags },
+}
+
+pub(crate) async fn observe(
+    aws: &Aws,
+    name: &str,
+) -> Result<Observed<LiveInstanceProfile>, AwsError> {
+    let answer = aws.iam.get_instance_profile().instance_profile_name(name).send().await;
+    let answer = answer.map_err(|error| AwsError::new("iam:GetInstanceProfile", name, error));
+    Observed::sort(answer.map(|answer| {
+        let Some(profile) = &answer.instance_profile else {
+            return LiveInstanceProfile { tags: Tags::new(), role: None };
+        };
+        let role = profile.roles().first();
+        LiveInstanceProfile {
+            tags: tags_from_sdk(profile.tags()),
+            role: role.map(|role| (role.role_name().to_owned(), LiveIamRole::from_sdk(role))),
+        }
+    }))
+}
+
+/// How the profile differs and what would mend it, or `None` if nothing does.
+pub(crate) fn compare(
+    desired: &IamInstanceProfile,
+    live: &LiveInstanceProfile,
+) -> Option<(Drift, Write)> {
+    let fields = tag_drift(&desired.tags, &live.tags);
+    let write = Write::Tag { name: desired.name.clone(), tags: desired.tags.clone() };
+    (!fields.is_empty()).then(|| (Drift { fields, ..Drift::default() }, write))
+}
+
+pub(crate) fn create(desired: &IamInstanceProfile) -> Write {
+    Write::Create { name: desired.name.clone(), tags: desired.tags.clone() }
+}
+
+impl Write {
+    pub(super) async fn send(&self, aws: &Aws) -> Result<(), AwsError> {
+        match self {
+            Self::Create { name, tags } => {
+                let call = aws.iam.create_instance_profile().instance_profile_name(name);
+                let answer = call.set_tags(tags_to_sdk(tags)).send().await;
+                answer.map_err(|error| AwsError::new("iam:CreateInstanceProfile", name, error))?;
+                until_visible(aws, name).await
+            }
+            Self::Tag { name, tags } => {
+                let call = aws.iam.tag_instance_profile().instance_profile_name(name);
+                let answer = call.set_tags(tags_to_sdk(tags)).send().await;
+                answer.map_err(|error| AwsError::new("iam:TagInstanceProfile", name, error))?;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Waits until IAM shows a new profile, because whoever uses it before is told that it does
+/// not exist.
+async fn until_visible(aws: &Aws, name: &str) -> Result<(), AwsError> {
+    let started = tokio::time::Instant::now();
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match observe(aws, name).await? {
+            Observed::Found(_) => return Ok(()),
+            // Without the right to look, there is nothing to wait for.
+            Observed::Denied(_) => return Ok(()),
+            Observed::Missing if started.elapsed() > VISIBLE_WITHIN => {
+                return Err(AwsError {
+                    operation: "iam:GetInstanceProfile",
+                    object: name.to_owned(),
+                    fault: Fault::Other,
+                    message: format!(
+                        "the new profile is not to be seen after {} seconds; run the command again",
+                        VISIBLE_WITHIN.as_secs()
+                    ),
+                });
+            }
+            Observed::Missing => tokio::time::sleep(pause).await,
+        }
+        pause = (pause * 2).min(Duration::from_secs(3));
+    }
+}

@@ -1,0 +1,61 @@
+//! `IAMInstanceProfileRole`: which role an instance profile carries.
+
+use super::iam_instance_profile::LiveInstanceProfile;
+use super::{Drift, FieldChange};
+use crate::aws::{Aws, AwsError};
+
+#[derive(Clone, Debug)]
+pub(crate) struct IamInstanceProfileRole {
+    pub(crate) profile: String,
+    pub(crate) role: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Write {
+    profile: String,
+    role: String,
+    /// The role that must leave first; AWS allows one in a profile.
+    instead_of: Option<String>,
+}
+
+/// How the profile's role differs and what would mend it, or `None` if it is the right one.
+/// `live.role` is not absent here: a profile without a role lacks this resource.
+pub(crate) fn compare(
+    desired: &IamInstanceProfileRole,
+    live: &LiveInstanceProfile,
+) -> Option<(Drift, Write)> {
+    let (name, _) = live.role.as_ref()?;
+    (*name != desired.role).then(|| {
+        let field = FieldChange {
+            field: "role".to_owned(),
+            before: Some(name.clone()),
+            after: Some(desired.role.clone()),
+        };
+        let write = Write { instead_of: Some(name.clone()), ..create(desired) };
+        (Drift { fields: vec![field], ..Drift::default() }, write)
+    })
+}
+
+pub(crate) fn create(desired: &IamInstanceProfileRole) -> Write {
+    Write { profile: desired.profile.clone(), role: desired.role.clone(), instead_of: None }
+}
+
+impl Write {
+    pub(super) async fn send(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self { profile, role, instead_of } = self;
+        let object = |role: &str| format!("{role} in {profile}");
+        if let Some(other) = instead_of {
+            let call = aws.iam.remove_role_from_instance_profile();
+            let call = call.instance_profile_name(profile).role_name(other);
+            call.send().await.map_err(|error| {
+                AwsError::new("iam:RemoveRoleFromInstanceProfile", object(other), error)
+            })?;
+        }
+        let call = aws.iam.add_role_to_instance_profile();
+        let call = call.instance_profile_name(profile).role_name(role);
+        call.send()
+            .await
+            .map_err(|error| AwsError::new("iam:AddRoleToInstanceProfile", object(role), error))?;
+        Ok(())
+    }
+}
