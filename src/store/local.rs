@@ -1,0 +1,243 @@
+//! A store in a folder.
+//!
+//! Writers take a lock, look whether what they read still stands, write a temporary file
+//! and rename it over the old one: a reader sees the old or the new object, never half of
+//! one. Temporary files lie in the store's own folder, where neither kapstan nor kops takes
+//! them for an object.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::{Expect, Refused, Stored, Version, Written};
+use crate::spec::yaml;
+
+const LOCK: &str = ".kapstan.lock";
+const TEMPORARY: &str = ".kapstan-write-";
+
+#[derive(Debug)]
+pub(crate) struct LocalStore {
+    root: PathBuf,
+}
+
+impl LocalStore {
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    pub(super) fn read(&self, key: &str) -> anyhow::Result<Option<Stored>> {
+        let path = self.root.join(key);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
+        };
+        let about = file.metadata().with_context(|| format!("{}", path.display()))?;
+        anyhow::ensure!(
+            about.len() <= yaml::MAX_BYTES as u64,
+            "{}: {}",
+            path.display(),
+            yaml::too_large(about.len())
+        );
+        let bytes = fs::read(&path).with_context(|| format!("{}", path.display()))?;
+        let written =
+            Written { by: owner(&about), at: about.modified().ok().and_then(super::s3::time_of) };
+        Ok(Some(Stored { version: Version::Content(bytes.clone()), bytes, written }))
+    }
+
+    pub(super) fn write(&self, key: &str, bytes: &[u8], expect: Expect<'_>) -> Result<(), Refused> {
+        fs::create_dir_all(&self.root).with_context(|| format!("{}", self.root.display()))?;
+        let _lock = self.lock()?;
+        let path = self.root.join(key);
+        self.compare(key, expect)?;
+        let folder = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+
+        let write = || -> anyhow::Result<()> {
+            let mut temporary =
+                tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.root)?;
+            temporary.write_all(bytes)?;
+            set_mode(temporary.as_file(), &path)?;
+            temporary.as_file().sync_all()?;
+            temporary.persist(&path)?;
+            // The rename itself must survive a loss of power too.
+            File::open(folder)?.sync_all()?;
+            Ok(())
+        };
+        write().with_context(|| format!("{} was not written", path.display()))?;
+        Ok(())
+    }
+
+    pub(super) fn delete(&self, key: &str, version: &Version) -> Result<(), Refused> {
+        let _lock = self.lock()?;
+        let path = self.root.join(key);
+        self.compare(key, Expect::Unchanged(version))?;
+        fs::remove_file(&path).with_context(|| format!("{}", path.display()))?;
+        // Folders that are empty now go too; one that is not stays.
+        for folder in path.ancestors().skip(1).take_while(|folder| *folder != self.root) {
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn list(&self, folder: &str) -> anyhow::Result<Vec<String>> {
+        let path = self.root.join(folder);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.with_context(|| format!("{}", path.display()))?;
+            if let Ok(name) = entry.file_name().into_string()
+                && !name.starts_with('.')
+            {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Held until it is dropped; the system frees it when a process dies.
+    fn lock(&self) -> anyhow::Result<File> {
+        let path = self.root.join(LOCK);
+        let lock = || -> std::io::Result<File> {
+            let file = File::options().create(true).append(true).open(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        let file = lock().with_context(|| format!("{} cannot be locked", path.display()))?;
+        self.sweep();
+        Ok(file)
+    }
+
+    /// Removes what a writer that died has left; with the lock held, no one else writes.
+    fn sweep(&self) {
+        for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+                // A leftover that cannot be removed harms no one.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    fn compare(&self, key: &str, expect: Expect<'_>) -> Result<(), Refused> {
+        let now = self.read(key)?;
+        let is_expected = match (expect, &now) {
+            (Expect::Absent, None) => true,
+            (Expect::Unchanged(version), Some(now)) => now.version == *version,
+            _ => false,
+        };
+        if is_expected { Ok(()) } else { Err(Refused::Conflict) }
+    }
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// A new file is as readable as kops makes it, an old one keeps its mode.
+#[cfg(unix)]
+fn set_mode(file: &File, old: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(old).map_or(0o644, |about| about.permissions().mode() & 0o777);
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &File, _: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// The user who owns a file, by name where the system knows one.
+#[cfg(unix)]
+fn owner(about: &fs::Metadata) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let id = about.uid().to_string();
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == id).then(|| name.to_owned())
+    });
+    Some(name.unwrap_or(format!("the user {id}")))
+}
+
+#[cfg(not(unix))]
+fn owner(_: &fs::Metadata) -> Option<String> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, LocalStore) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::new(folder.path().join("state"));
+        (folder, store)
+    }
+
+    #[test]
+    fn a_write_that_expects_something_else_is_refused() {
+        let (_folder, store) = store();
+        store.write("c/config", b"one", Expect::Absent).unwrap();
+        assert!(matches!(store.write("c/config", b"x", Expect::Absent), Err(Refused::Conflict)));
+        let one = store.read("c/config").unwrap().unwrap().version;
+        store.write("c/config", b"two", Expect::Unchanged(&one)).unwrap();
+        let late = store.write("c/config", b"three", Expect::Unchanged(&one));
+        assert!(matches!(late, Err(Refused::Conflict)));
+        assert!(matches!(store.delete("c/config", &one), Err(Refused::Conflict)));
+        assert_eq!(store.read("c/config").unwrap().unwrap().bytes, b"two");
+    }
+
+    #[test]
+    fn of_many_writers_each_wins_once() {
+        let (_folder, store) = store();
+        store.write("c/config", b"0", Expect::Absent).unwrap();
+        let add_one = || {
+            loop {
+                let now = store.read("c/config").unwrap().unwrap();
+                let count: u32 = String::from_utf8(now.bytes).unwrap().parse().unwrap();
+                let next = (count + 1).to_string();
+                match store.write("c/config", next.as_bytes(), Expect::Unchanged(&now.version)) {
+                    Ok(()) => break,
+                    Err(Refused::Conflict) => {}
+                    Err(Refused::Failed(error)) => panic!("{error:#}"),
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..25).for_each(|_| add_one()));
+            }
+        });
+        assert_eq!(store.read("c/config").unwrap().unwrap().bytes, b"100");
+    }
+
+    #[test]
+    fn leftovers_of_a_crash_are_no_objects_and_are_swept() {
+        let (_folder, store) = store();
+        store.write("c/config", b"one", Expect::Absent).unwrap();
+        let leftover = store.root.join(format!("{TEMPORARY}x"));
+        fs::write(&leftover, "half").unwrap();
+        assert_eq!(store.list("").unwrap(), ["c"]);
+        store.write("d/config", b"one", Expect::Absent).unwrap();
+        assert!(!leftover.exists());
+    }
+
+    #[test]
+    fn empty_folders_go_with_their_last_object() {
+        let (_folder, store) = store();
+        store.write("c/instancegroup/a", b"x", Expect::Absent).unwrap();
+        let version = store.read("c/instancegroup/a").unwrap().unwrap().version;
+        store.delete("c/instancegroup/a", &version).unwrap();
+        assert_eq!(store.list("").unwrap(), [""; 0]);
+    }
+}

@@ -1,0 +1,114 @@
+//! The state store: where specs live, in kops' layout.
+//!
+//! ```text
+//! <store>/<cluster>/config                        the Cluster
+//! <store>/<cluster>/instancegroup/<name>          each InstanceGroup
+//! <store>/<cluster>/pki/ssh/public/<name>/<md5>   each SSH key
+//! ```
+//!
+//! [`objects`] knows this layout; below it [`local`] and [`s3`] keep bytes under keys. Each
+//! write says what it expects to find, so that no one overwrites what he has not read.
+
+mod conflict;
+mod local;
+pub(crate) mod objects;
+mod s3;
+pub(crate) mod url;
+
+use anyhow::Context as _;
+
+use url::StoreUrl;
+
+/// A place where specs are kept.
+#[derive(Debug)]
+pub(crate) enum Store {
+    Local(local::LocalStore),
+    S3(s3::S3Store),
+}
+
+/// An object's bytes as they were read.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) version: Version,
+    /// Who wrote it and when, as far as the store knows.
+    pub(crate) written: Written,
+}
+
+/// What tells one state of an object from another.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Version {
+    /// The content itself, where the store keeps no versions.
+    Content(Vec<u8>),
+    Etag(String),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) by: Option<String>,
+    pub(crate) at: Option<String>,
+}
+
+/// What a write expects to find.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expect<'a> {
+    Absent,
+    Unchanged(&'a Version),
+}
+
+/// Why a write did not happen.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// The object is there already, or not any more, or has another version.
+    Conflict,
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Store {
+    pub(crate) async fn open(url: &StoreUrl) -> anyhow::Result<Self> {
+        match url {
+            StoreUrl::Local(root) => Ok(Self::Local(local::LocalStore::new(root.clone()))),
+            StoreUrl::S3 { bucket, prefix } => {
+                let store = s3::S3Store::open(bucket, prefix).await;
+                Ok(Self::S3(
+                    store.with_context(|| format!("the state store {url} cannot be used"))?,
+                ))
+            }
+        }
+    }
+
+    async fn read(&self, key: &str) -> anyhow::Result<Option<Stored>> {
+        match self {
+            Self::Local(store) => store.read(key),
+            Self::S3(store) => store.read(key).await,
+        }
+    }
+
+    async fn write(&self, key: &str, bytes: &[u8], expect: Expect<'_>) -> Result<(), Refused> {
+        match self {
+            Self::Local(store) => store.write(key, bytes, expect),
+            Self::S3(store) => store.write(key, bytes, expect).await,
+        }
+    }
+
+    async fn delete(&self, key: &str, version: &Version) -> Result<(), Refused> {
+        match self {
+            Self::Local(store) => store.delete(key, version),
+            Self::S3(store) => store.delete(key, version).await,
+        }
+    }
+
+    /// The names directly below a folder (`""` for the store itself), in order.
+    async fn list(&self, folder: &str) -> anyhow::Result<Vec<String>> {
+        match self {
+            Self::Local(store) => store.list(folder),
+            Self::S3(store) => store.list(folder).await,
+        }
+    }
+}
