@@ -1,0 +1,212 @@
+"""A simulated AWS: moto's server, corrected where AWS behaves otherwise, and watched.
+
+usage: sandbox.py [--port PORT]
+
+Prints its address as the first line and serves until terminated. Each access key has an
+account of its own, so that tests can share one sandbox; the key "test" has 123456789012.
+
+Beside AWS' own calls it serves, for one access key (?key=KEY):
+
+  GET     /_sandbox/calls    every call so far: service, operation, write, started, ended, status
+  DELETE  /_sandbox/calls    forget them
+  PUT     /_sandbox/rules    a JSON list of rules (see Rule), in place of those before
+  GET     /_sandbox/held     how many calls a rule holds back at present
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import logging
+import re
+import sys
+import threading
+import time
+from urllib.parse import parse_qs, unquote
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+import corrections
+
+DEFAULT_KEY = "test"
+READS = re.compile(r"^(Get|List|Describe|Head|Select)")
+
+
+class Rule:
+    """What is done to calls: `operation` (a regular expression) and `object` (a text in the
+    call) choose them, `nth` the how manieth of those chosen (all, if absent).
+
+    `delay` waits that many seconds, `error` answers with that code, and `hold` never answers:
+    "before" carrying the call out, or "after".
+    """
+
+    def __init__(self, spec):
+        known = {"operation", "object", "nth", "delay", "error", "message", "status", "hold", "write"}
+        unknown = set(spec) - known
+        if unknown:
+            raise ValueError(f"unknown in a rule: {sorted(unknown)}")
+        self.spec = spec
+        self.seen = 0
+
+    def chooses(self, call, body):
+        spec = self.spec
+        if not re.search(spec.get("operation", ""), f"{call['service']}:{call['operation']}"):
+            return False
+        if "write" in spec and spec["write"] != call["write"]:
+            return False
+        if spec.get("object", "") not in body:
+            return False
+        self.seen += 1
+        return spec.get("nth") in (None, self.seen)
+
+
+class Watch:
+    """The calls, rules and held requests of one access key."""
+
+    def __init__(self):
+        self.calls, self.rules, self.held = [], [], 0
+
+
+class Sandbox:
+    def __init__(self, aws):
+        self.aws = aws
+        self.watches = {}
+        self.lock = threading.Lock()
+        # AWS decides conditional writes one after the other; moto looks and writes apart.
+        self.storage = threading.Lock()
+
+    def watch(self, key):
+        with self.lock:
+            return self.watches.setdefault(key, Watch())
+
+    def __call__(self, environ, respond):
+        if environ["PATH_INFO"].startswith("/_sandbox/"):
+            return self.administrate(environ, respond)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        key, service = signer(environ)
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = account_of(key)
+        call = {"service": service, "operation": operation(environ, service, body)}
+        call["write"] = not READS.match(call["operation"])
+        call["started"] = time.monotonic()
+        watch = self.watch(key)
+        text = unquote(body.decode("utf-8", "replace").replace("+", " ")) + environ["PATH_INFO"]
+        with self.lock:
+            watch.calls.append(call)
+            chosen = [rule.spec for rule in watch.rules if rule.chooses(call, text)]
+        answer = None
+        for spec in chosen:
+            time.sleep(spec.get("delay", 0))
+            if spec.get("hold") == "before":
+                self.hold(watch)
+            if "error" in spec:
+                answer = failure(service, spec)
+        if answer is None:
+            refusal = corrections.refuse(call, body, account_of(key))
+            answer = failure(service, refusal) if refusal else self.carry_out(environ, service)
+        if any(spec.get("hold") == "after" for spec in chosen):
+            self.hold(watch)
+        status, headers, content = answer
+        call["ended"], call["status"] = time.monotonic(), int(status.split()[0])
+        respond(status, headers)
+        return [content]
+
+    def hold(self, watch):
+        with self.lock:
+            watch.held += 1
+        threading.Event().wait()
+
+    def carry_out(self, environ, service):
+        collected = {}
+
+        def collect(status, headers, exc_info=None):
+            collected["status"], collected["headers"] = status, headers
+
+        if service == "s3":
+            with self.storage:
+                content = b"".join(self.aws(environ, collect))
+        else:
+            content = b"".join(self.aws(environ, collect))
+        return collected["status"], collected["headers"], content
+
+    def administrate(self, environ, respond):
+        key = parse_qs(environ.get("QUERY_STRING", "")).get("key", [DEFAULT_KEY])[0]
+        watch = self.watch(key)
+        what = (environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix("/_sandbox/"))
+        with self.lock:
+            if what == ("GET", "calls"):
+                result = watch.calls
+            elif what == ("DELETE", "calls"):
+                watch.calls, result = [], None
+            elif what == ("PUT", "rules"):
+                size = int(environ.get("CONTENT_LENGTH") or 0)
+                watch.rules = [Rule(spec) for spec in json.loads(environ["wsgi.input"].read(size))]
+                result = None
+            elif what == ("GET", "held"):
+                result = watch.held
+            else:
+                respond("404 Not Found", [("Content-Type", "text/plain")])
+                return [b"no such thing in the sandbox\n"]
+            content = json.dumps(result).encode()
+        respond("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
+        return [content]
+
+
+def signer(environ):
+    """The access key and the service that a request is signed for."""
+    match = re.search(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+    return (match[1], match[2].lower()) if match else (DEFAULT_KEY, "unsigned")
+
+
+def account_of(key):
+    if key == DEFAULT_KEY:
+        return "123456789012"
+    return str(int(hashlib.sha256(key.encode()).hexdigest(), 16) % 900_000_000_000 + 100_000_000_000)
+
+
+def operation(environ, service, body):
+    method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+    if service == "s3":
+        is_object = path.strip("/").count("/") > 0
+        if is_object:
+            return {"GET": "GetObject", "HEAD": "HeadObject"}.get(method, method.title() + "Object")
+        return {"GET": "ListBucket", "HEAD": "HeadBucket"}.get(method, method.title() + "Bucket")
+    if service == "route53":
+        return {"GET": "ListHostedZones"}.get(method, "ChangeHostedZones")
+    return parse_qs(body.decode("utf-8", "replace")).get("Action", [f"{method} {path}"])[0]
+
+
+def failure(service, spec):
+    """An error in the form that AWS gives it for a service."""
+    code, message = spec["error"], spec.get("message", "The sandbox was told to refuse this")
+    status = spec.get("status", 403 if "Denied" in code else 400)
+    error = f"<Code>{code}</Code><Message>{message}</Message>"
+    if service == "s3":
+        content = f"<Error>{error}<RequestId>sandbox</RequestId></Error>"
+    else:
+        error = f"<Type>Sender</Type>{error}"
+        content = f"<ErrorResponse><Error>{error}</Error><RequestId>sandbox</RequestId></ErrorResponse>"
+    content = content.encode()
+    headers = [("Content-Type", "text/xml"), ("Content-Length", str(len(content)))]
+    return f"{status} Refused", headers, content
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--port", type=int, default=0, help="a free one, if absent")
+    port = parser.parse_args().port
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    corrections.apply()
+    aws = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", port, Sandbox(aws), threaded=True)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(0)
