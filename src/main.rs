@@ -1,4 +1,22 @@
-#![allow(dead_code)]
+//! kapstan reads kops' cluster specs, works out the AWS resources they need, shows how AWS
+//! differs, and applies the difference.
+//!
+//! Data flows one way: spec → desired → live → plan → apply → report. See
+//! `docs/architecture.md`.
+
+mod apply;
+mod aws;
+mod cli;
+mod desired;
 mod iam;
+mod plan;
+mod report;
+mod resource;
 mod spec;
-fn main() {}
+mod store;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -109,3 +109,20 @@ pub(super) fn check_groups(
         }
     }
 }
+
+/// etcd clusters hold the cluster's data: their set stays (kops
+/// `pkg/apis/kops/validation/cluster.go`).
+pub(super) fn check_update(old: &Cluster, new: &Cluster, spec: &FieldPath, check: &mut Check) {
+    let names = |cluster: &Cluster| -> Vec<String> {
+        let names = cluster.etcd_clusters().iter().filter_map(|etcd| filled(&etcd.name));
+        names.map(str::to_owned).collect()
+    };
+    let (before, after) = (names(old), names(new));
+    let path = spec.key("etcdClusters");
+    for name in before.iter().filter(|name| !after.contains(name)) {
+        check.add(&path, format!("lacks {name:?}; an etcd cluster cannot be removed"));
+    }
+    for name in after.iter().filter(|name| !before.contains(name)) {
+        check.add(&path, format!("has the new {name:?}; an etcd cluster cannot be added later"));
+    }
+}

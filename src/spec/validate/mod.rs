@@ -62,6 +62,13 @@ pub(crate) fn completeness(cluster: &Cluster, groups: &[&InstanceGroup]) -> Vec<
     check.problems
 }
 
+/// Checks what may not change between two states of a cluster.
+pub(crate) fn cluster_update(old: &Cluster, new: &Cluster) -> Vec<Problem> {
+    let mut check = Check::default();
+    etcd::check_update(old, new, &FieldPath::root().key("spec"), &mut check);
+    check.problems
+}
+
 fn is_imported(cluster: &Cluster) -> bool {
     let annotations = cluster.metadata.annotations.as_ref();
     let management = annotations.and_then(|all| all.get("kops.kubernetes.io/management"));

@@ -1,0 +1,125 @@
+//! Everything that is checked of a spec before it is kept or used, put together.
+
+use anyhow::bail;
+
+use super::ui::Ui;
+use crate::desired::{self, DesiredCluster, Input};
+use crate::iam::additional;
+use crate::spec::cluster::Cluster;
+use crate::spec::document::{Document, Spec};
+use crate::spec::instance_group::InstanceGroup;
+use crate::spec::problem::{Problem, Problems};
+use crate::spec::{ssh_credential, validate};
+use crate::store::objects::Kept;
+
+/// What to do about fields that kops does not have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum UnknownFields {
+    Warn,
+    Refuse,
+}
+
+impl UnknownFields {
+    pub(crate) fn from_strict(strict: bool) -> Self {
+        if strict { Self::Refuse } else { Self::Warn }
+    }
+}
+
+/// Checks one document by itself, and against its cluster where that is known.
+///
+/// # Errors
+/// Every problem at once.
+pub(crate) fn document(
+    ui: &Ui,
+    document: &Document,
+    cluster: Option<&Cluster>,
+    unknown: UnknownFields,
+) -> Result<(), Problems> {
+    let mut problems = match &document.spec {
+        Spec::Cluster(cluster) => {
+            let mut problems = validate::cluster(cluster);
+            problems.extend(additional::check(cluster));
+            problems
+        }
+        Spec::InstanceGroup(group) => validate::instance_group(group, cluster),
+        Spec::SshCredential(credential) => {
+            let key = credential.spec.public_key.as_deref().unwrap_or_default();
+            let path = crate::spec::path::FieldPath::root().key("spec").key("publicKey");
+            let problem = |message| Problem::new(&path, message);
+            ssh_credential::fingerprint(key).err().map(problem).into_iter().collect()
+        }
+    };
+    match unknown {
+        UnknownFields::Refuse => problems.extend(document.unknown.iter().cloned()),
+        UnknownFields::Warn => warn_of_unknown(ui, document),
+    }
+    document.refuse(problems)
+}
+
+/// Several objects' problems in one error.
+pub(crate) fn all(results: Vec<Result<(), Problems>>) -> anyhow::Result<()> {
+    let failed: Vec<Problems> = results.into_iter().filter_map(Result::err).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let texts: Vec<String> = failed.iter().map(ToString::to_string).collect();
+    bail!("{}", texts.join("\n"))
+}
+
+pub(crate) fn warn_of_unknown(ui: &Ui, document: &Document) {
+    for problem in &document.unknown {
+        ui.warn_of_problem(&document.to_string(), problem);
+    }
+}
+
+/// A cluster and its groups as the store has them, valid as a whole.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) cluster: Cluster,
+    pub(crate) groups: Vec<InstanceGroup>,
+}
+
+impl Checked {
+    /// # Errors
+    /// Every problem of every object, and of how they fit together.
+    pub(crate) fn new(
+        ui: &Ui,
+        cluster: &Document,
+        groups: &[&Document],
+        unknown: UnknownFields,
+    ) -> anyhow::Result<Self> {
+        let Spec::Cluster(spec) = &cluster.spec else { bail!("{cluster} is no cluster") };
+        let mut results = vec![document(ui, cluster, None, unknown)];
+        let mut specs = Vec::new();
+        for group in groups {
+            if let Spec::InstanceGroup(spec_of_group) = &group.spec {
+                results.push(document(ui, group, Some(spec), unknown));
+                specs.push((**spec_of_group).clone());
+            }
+        }
+        let members: Vec<&InstanceGroup> = specs.iter().collect();
+        results.push(cluster.refuse(validate::completeness(spec, &members)));
+        all(results)?;
+        Ok(Self { cluster: (**spec).clone(), groups: specs })
+    }
+
+    pub(crate) fn from_kept(
+        ui: &Ui,
+        cluster: &Kept,
+        groups: &[Kept],
+        unknown: UnknownFields,
+    ) -> anyhow::Result<Self> {
+        let groups: Vec<&Document> = groups.iter().map(|kept| &kept.document).collect();
+        Self::new(ui, &cluster.document, &groups, unknown)
+    }
+
+    /// What the cluster needs of AWS.
+    pub(crate) fn desired(&self, base: Option<&str>) -> anyhow::Result<DesiredCluster> {
+        let groups: Vec<&InstanceGroup> = self.groups.iter().collect();
+        let input = Input { cluster: &self.cluster, groups: &groups, base };
+        desired::cluster(input).map_err(|problems| {
+            let subject = format!("Cluster/{}", self.cluster.name());
+            Problems { subject, problems }.into()
+        })
+    }
+}

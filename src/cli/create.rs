@@ -1,0 +1,144 @@
+//! `create`: keeps new specs.
+
+use anyhow::{Context as _, bail, ensure};
+use clap::{Args, Subcommand};
+
+use super::checks::{self, UnknownFields};
+use super::input::Files;
+use super::secret::{self, SecretCommand};
+use super::settings::Global;
+use super::ui::Ui;
+use crate::spec::cluster::Cluster;
+use crate::spec::document::{Document, Spec};
+use crate::spec::name::ClusterName;
+use crate::store::Store;
+use crate::store::objects::Place;
+
+/// Keep new clusters, instance groups and SSH keys
+///
+/// Everything is checked before anything is written. What exists already is refused; change
+/// that with replace, edit or set.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
+    after_help = "Examples:
+  kapstan create -f cluster.yaml
+  kapstan get all --name old.example.com -o yaml | kapstan create -f - --state s3://other
+  kapstan create secret sshpublickey admin -i ~/.ssh/id_rsa.pub --name dev.example.com"
+)]
+pub(crate) struct CreateArgs {
+    #[command(flatten)]
+    files: Files,
+    #[command(subcommand)]
+    what: Option<CreateCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum CreateCommand {
+    /// Keep a secret
+    #[command(subcommand, arg_required_else_help = true)]
+    Secret(SecretCommand),
+}
+
+pub(crate) async fn run(ui: &Ui, global: &Global, args: &CreateArgs) -> anyhow::Result<()> {
+    if let Some(CreateCommand::Secret(command)) = &args.what {
+        return secret::run(ui, global, command).await;
+    }
+    let documents = args.files.documents()?;
+    let placed = place_all(global, &documents)?;
+    let (store, url) = global.store(ui).await?;
+    check_all(ui, global, &store, &placed).await?;
+    let mut existing = Vec::new();
+    for (place, document) in &placed {
+        if store.holds(place).await? {
+            existing.push(document.to_string());
+        }
+    }
+    ensure!(
+        existing.is_empty(),
+        "{} exists already in {url}; nothing was written. Change it with replace, edit or set",
+        existing.join(", ")
+    );
+    for (place, document) in &placed {
+        store.create(place, document).await?;
+        ui.out(&format!("{document} created\n"))?;
+    }
+    if let Some((place, _)) = placed.first() {
+        ui.status(&format!(
+            "To see what it needs of AWS: kapstan update cluster {}",
+            place.cluster()
+        ));
+    }
+    Ok(())
+}
+
+/// Each document with its place, clusters before what belongs to them.
+pub(super) fn place_all<'a>(
+    global: &Global,
+    documents: &'a [Document],
+) -> anyhow::Result<Vec<(Place, &'a Document)>> {
+    let mut clusters = documents.iter().filter(|d| matches!(d.spec, Spec::Cluster(_)));
+    // A file of one cluster names it for all that it holds.
+    let own = match (clusters.next(), clusters.next()) {
+        (Some(cluster), None) => ClusterName::new(cluster.name()).ok(),
+        _ => None,
+    };
+    let default = match own {
+        Some(own) => Some(own),
+        None => global.cluster_if_named(None)?,
+    };
+    let mut placed: Vec<(Place, &Document)> = Vec::new();
+    for document in documents {
+        let place = Place::of(document, default.as_ref())?;
+        if let Some((_, other)) = placed.iter().find(|(taken, _)| *taken == place) {
+            bail!("{other} is given twice: in {} and {}", other.origin, document.origin);
+        }
+        placed.push((place, document));
+    }
+    placed.sort_by_key(|(place, _)| match place {
+        Place::Cluster(_) => 0,
+        Place::InstanceGroup(..) => 1,
+        Place::SshKey { .. } => 2,
+    });
+    Ok(placed)
+}
+
+/// Checks every document, groups against the cluster that is given with them or kept.
+pub(super) async fn check_all(
+    ui: &Ui,
+    global: &Global,
+    store: &Store,
+    placed: &[(Place, &Document)],
+) -> anyhow::Result<()> {
+    let unknown = UnknownFields::from_strict(global.strict);
+    let mut results = Vec::new();
+    for (place, document) in placed {
+        let cluster = match place {
+            Place::Cluster(_) => None,
+            _ => Some(cluster_of(store, placed, place.cluster()).await.with_context(|| {
+                format!("{document} ({}) belongs to no cluster", document.origin)
+            })?),
+        };
+        results.push(checks::document(ui, document, cluster.as_ref(), unknown));
+    }
+    checks::all(results)
+}
+
+async fn cluster_of(
+    store: &Store,
+    placed: &[(Place, &Document)],
+    name: &ClusterName,
+) -> anyhow::Result<Cluster> {
+    let given = placed.iter().find_map(|(place, document)| match (place, &document.spec) {
+        (Place::Cluster(own), Spec::Cluster(cluster)) if own == name => Some(cluster),
+        _ => None,
+    });
+    if let Some(cluster) = given {
+        return Ok((**cluster).clone());
+    }
+    match store.existing_cluster(name).await?.document.spec {
+        Spec::Cluster(cluster) => Ok(*cluster),
+        _ => bail!("what is kept as the cluster {name} is none"),
+    }
+}

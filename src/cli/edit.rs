@@ -1,0 +1,217 @@
+//! `edit`: opens a kept spec in the user's editor.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::{Args, Subcommand};
+
+use super::checks::{self, UnknownFields};
+use super::settings::Global;
+use super::ui::Ui;
+use crate::spec::cluster::Cluster;
+use crate::spec::document::{self, Document, Spec};
+use crate::spec::validate;
+use crate::store::Store;
+use crate::store::objects::Kept;
+
+/// Edit a kept spec in your editor (KUBE_EDITOR, VISUAL or EDITOR)
+///
+/// What is not valid is opened again with the errors on top. Leave it unchanged to abandon
+/// it; your text is then kept in a file.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct EditArgs {
+    #[command(subcommand)]
+    what: EditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum EditCommand {
+    /// Edit a cluster
+    #[command(after_help = "Examples:
+  kapstan edit cluster dev.example.com
+  EDITOR='code --wait' kapstan edit cluster dev.example.com")]
+    Cluster {
+        /// The cluster
+        #[arg(value_name = "CLUSTER")]
+        cluster: Option<String>,
+    },
+    /// Edit an instance group
+    #[command(visible_aliases = ["instancegroup", "instancegroups"], after_help = "Examples:
+  kapstan edit ig nodes --name dev.example.com")]
+    Ig {
+        /// The instance group
+        #[arg(value_name = "NAME")]
+        group: String,
+    },
+}
+
+/// What begins each line that kapstan puts on top of an edited text, and takes away again.
+const OUR_COMMENT: &str = "# kapstan:";
+
+pub(crate) async fn run(ui: &Ui, global: &Global, args: &EditArgs) -> anyhow::Result<()> {
+    let (store, _) = global.store(ui).await?;
+    match &args.what {
+        EditCommand::Cluster { cluster } => {
+            let name = global.cluster(cluster.as_deref())?;
+            let kept = store.existing_cluster(&name).await?;
+            edit(ui, global, &store, &kept, None).await
+        }
+        EditCommand::Ig { group } => {
+            let name = global.cluster(None)?;
+            let cluster = store.existing_cluster(&name).await?;
+            let kept = store.existing_group(&name, group).await?;
+            let Spec::Cluster(cluster) = cluster.document.spec else {
+                bail!("what is kept as the cluster {name} is none");
+            };
+            edit(ui, global, &store, &kept, Some(&cluster)).await
+        }
+    }
+}
+
+async fn edit(
+    ui: &Ui,
+    global: &Global,
+    store: &Store,
+    kept: &Kept,
+    cluster: Option<&Cluster>,
+) -> anyhow::Result<()> {
+    let before = &kept.document;
+    let file = EditedFile::new(before)?;
+    let mut shown = before.text.clone();
+    loop {
+        file.write(&shown)?;
+        let ended = open_editor(file.path());
+        let text = file.read()?;
+        if let Err(error) = ended {
+            let error = error.context(format!("{before} was not changed"));
+            let own = without_our_comments(&text);
+            if own == before.text {
+                return Err(error);
+            }
+            let place = file.keep(&own)?;
+            return Err(error.context(format!("your text is kept in {place}")));
+        }
+        let own = without_our_comments(&text);
+        if text == shown || own.trim().is_empty() {
+            if own == before.text || own.trim().is_empty() {
+                ui.status(&format!("{before} is unchanged; nothing was written"));
+                return Ok(());
+            }
+            let place = file.keep(&own)?;
+            bail!("{before} was not changed: it is not valid. Your text is kept in {place}");
+        }
+        if own == before.text {
+            ui.status(&format!("{before} is unchanged; nothing was written"));
+            return Ok(());
+        }
+        match read_edited(ui, global, before, cluster, &own) {
+            Ok(document) => {
+                return match store.update(kept, &document).await {
+                    Ok(()) => ui.out(&format!("{document} changed\n")),
+                    Err(error) => {
+                        let place = file.keep(&own)?;
+                        Err(error.context(format!("your text is kept in {place}")))
+                    }
+                };
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                ui.status(&error);
+                shown = with_errors(&error, &own);
+            }
+        }
+    }
+}
+
+fn read_edited(
+    ui: &Ui,
+    global: &Global,
+    before: &Document,
+    cluster: Option<&Cluster>,
+    text: &str,
+) -> anyhow::Result<Document> {
+    let after = document::read_one(text, "the edited text")?;
+    ensure!(
+        after.kind() == before.kind() && after.name() == before.name(),
+        "this is {after}, but {before} was to be edited; an object keeps its kind and name"
+    );
+    checks::document(ui, &after, cluster, UnknownFields::from_strict(global.strict))?;
+    if let (Spec::Cluster(old), Spec::Cluster(new)) = (&before.spec, &after.spec) {
+        after.refuse(validate::cluster_update(old, new))?;
+    }
+    Ok(after)
+}
+
+fn with_errors(error: &str, text: &str) -> String {
+    let mut shown = String::new();
+    for line in error.lines() {
+        shown.push_str(&format!("{OUR_COMMENT} {line}\n"));
+    }
+    shown.push_str(&format!("{OUR_COMMENT} Mend it, or leave it as it is to abandon the edit.\n"));
+    shown.push_str(text);
+    shown
+}
+
+fn without_our_comments(text: &str) -> String {
+    let lines = text.split_inclusive('\n');
+    lines.skip_while(|line| line.starts_with(OUR_COMMENT)).collect()
+}
+
+/// The file that the editor opens. It goes when the edit is done, unless its text is worth
+/// keeping.
+struct EditedFile {
+    folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl EditedFile {
+    fn new(document: &Document) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("kapstan-edit-").tempdir()?;
+        let path = folder.path().join(format!("{}.yaml", document.name()));
+        Ok(Self { folder, path })
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn write(&self, text: &str) -> anyhow::Result<()> {
+        let mut file = std::fs::File::create(&self.path)?;
+        file.write_all(text.as_bytes())?;
+        Ok(())
+    }
+
+    fn read(&self) -> anyhow::Result<String> {
+        std::fs::read_to_string(&self.path)
+            .with_context(|| format!("the edited file {} cannot be read", self.path.display()))
+    }
+
+    /// Keeps the text and tells where.
+    fn keep(self, text: &str) -> anyhow::Result<String> {
+        self.write(text)?;
+        let path = self.path.display().to_string();
+        let _ = self.folder.keep();
+        Ok(path)
+    }
+}
+
+/// Runs the user's editor on a file and waits for it.
+fn open_editor(path: &Path) -> anyhow::Result<()> {
+    let command = ["KUBE_EDITOR", "VISUAL", "EDITOR"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))
+        .unwrap_or_else(|| "vi".to_owned());
+    let words = shell_words::split(&command)
+        .with_context(|| format!("the editor {command:?} cannot be understood"))?;
+    let (program, arguments) = words.split_first().context("the editor's name is empty")?;
+    let status = Command::new(program)
+        .args(arguments)
+        .arg(path)
+        .status()
+        .with_context(|| format!("the editor {program:?} cannot be started; set EDITOR"))?;
+    ensure!(status.success(), "the editor {program:?} ended with {status}");
+    Ok(())
+}

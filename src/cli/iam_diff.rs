@@ -1,0 +1,58 @@
+//! `iam diff`: the policy documents as they would be against those that AWS has.
+
+use anyhow::bail;
+use clap::Args;
+
+use super::observe;
+use super::output::{self, ReportFormat};
+use super::settings::Global;
+use super::ui::Ui;
+use crate::plan::lifecycle::{Lifecycle, Lifecycles, Mode, Override};
+use crate::report::machine;
+use crate::report::text::{self, Detail};
+use crate::resource::Kind;
+
+/// Show how the policies of a cluster's roles in AWS differ from its spec
+///
+/// Only roles and their policies are looked at, and nothing is changed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kapstan iam diff dev.example.com
+  kapstan iam diff dev.example.com -o json")]
+pub(crate) struct IamDiffArgs {
+    /// The cluster
+    #[arg(value_name = "CLUSTER")]
+    cluster: Option<String>,
+    /// The form of the report
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
+    output: ReportFormat,
+}
+
+pub(crate) async fn run(ui: &Ui, global: &Global, args: &IamDiffArgs) -> anyhow::Result<()> {
+    let ignored = [Kind::IamInstanceProfile, Kind::IamInstanceProfileRole]
+        .map(|kind| Override::new(kind, Lifecycle::Ignore));
+    let lifecycles = Lifecycles::new(None, Mode::DryRun, &ignored).map_err(anyhow::Error::msg)?;
+    let observed = observe::plan(ui, global, args.cluster.as_deref(), &lifecycles).await?;
+    let plan = &observed.plan;
+    for warning in &plan.warnings {
+        ui.warn_of(warning);
+    }
+    let report = machine::report(plan, &observed.place, None);
+    match args.output {
+        ReportFormat::Json => output::json(ui, &report)?,
+        ReportFormat::Yaml => output::yaml(ui, &report)?,
+        ReportFormat::Text => {
+            let detail = if ui.verbose { Detail::Documents } else { Detail::Changes };
+            ui.out(&text::plan(plan, &observed.place, detail))?;
+            let command = format!("kapstan update cluster {} --yes", plan.cluster);
+            ui.out(&text::dry_run_end(plan, &command))?;
+        }
+    }
+    for refusal in &plan.refusals {
+        ui.refuse(refusal);
+    }
+    match plan.refusals.is_empty() {
+        true => Ok(()),
+        false => bail!("the policies cannot be compared in full"),
+    }
+}

@@ -1,0 +1,41 @@
+//! The way from a kept cluster to a plan, which all commands that look at AWS share.
+
+use super::checks::{Checked, UnknownFields};
+use super::settings::Global;
+use super::ui::Ui;
+use crate::aws::Aws;
+use crate::plan::{self, Plan, lifecycle::Lifecycles};
+use crate::resource::live;
+
+/// A plan, with what is needed to carry it out and to report it.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    pub(crate) plan: Plan,
+    pub(crate) aws: Aws,
+    /// The cluster's folder in the state store.
+    pub(crate) place: String,
+}
+
+pub(crate) async fn plan(
+    ui: &Ui,
+    global: &Global,
+    cluster: Option<&str>,
+    lifecycles: &Lifecycles,
+) -> anyhow::Result<Observed> {
+    let name = global.cluster(cluster)?;
+    let (store, url) = global.store(ui).await?;
+    let (cluster, groups) =
+        futures::future::try_join(store.existing_cluster(&name), store.groups(&name)).await?;
+    let unknown = UnknownFields::from_strict(global.strict);
+    let checked = Checked::from_kept(ui, &cluster, &groups, unknown)?;
+    let place = url.of_cluster(name.as_str());
+    let desired = checked.desired(Some(&place))?;
+
+    let aws = Aws::connect(&desired.region).await;
+    let live = live::observe(&aws, &plan::reads(&desired, lifecycles)).await?;
+    if ui.verbose {
+        ui.status(&format!("AWS: {} calls to look", aws.calls()));
+    }
+    let plan = plan::make(&desired, &live, lifecycles);
+    Ok(Observed { plan, aws, place })
+}

@@ -1,0 +1,79 @@
+//! `replace`: puts new specs in the place of kept ones.
+
+use anyhow::bail;
+use clap::Args;
+
+use super::checks;
+use super::create::{check_all, place_all};
+use super::input::Files;
+use super::settings::Global;
+use super::ui::Ui;
+use crate::spec::document::Spec;
+use crate::spec::validate;
+use crate::store::objects::{Kept, Place};
+
+/// Put new specs in the place of kept ones
+///
+/// Everything is checked before anything is written; the text is kept as you give it, with
+/// its comments and its order.
+#[derive(Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:
+  kapstan replace -f cluster.yaml
+  kapstan replace -f cluster.yaml --force"
+)]
+pub(crate) struct ReplaceArgs {
+    #[command(flatten)]
+    files: Files,
+    /// Create what does not exist yet
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) async fn run(ui: &Ui, global: &Global, args: &ReplaceArgs) -> anyhow::Result<()> {
+    let documents = args.files.documents()?;
+    let placed = place_all(global, &documents)?;
+    let (store, url) = global.store(ui).await?;
+    check_all(ui, global, &store, &placed).await?;
+    let mut steps: Vec<(Option<Kept>, _)> = Vec::new();
+    let mut results = Vec::new();
+    for (place, document) in placed {
+        let before = store.at(&place).await?;
+        match (&place, &before) {
+            (Place::SshKey { .. }, _) | (_, Some(_)) => {}
+            _ if args.force => {}
+            _ => bail!(
+                "{document} does not exist in {url}; nothing was written. Give --force to create it"
+            ),
+        }
+        if let Some(before) = &before
+            && let (Spec::Cluster(old), Spec::Cluster(new)) =
+                (&before.document.spec, &document.spec)
+        {
+            results.push(document.refuse(validate::cluster_update(old, new)));
+        }
+        steps.push((before, (place, document)));
+    }
+    checks::all(results)?;
+    for (before, (place, document)) in steps {
+        let done = match (before, &document.spec) {
+            (Some(before), _) if before.document.text == document.text => "unchanged",
+            (Some(before), _) => {
+                store.update(&before, document).await?;
+                "replaced"
+            }
+            (None, Spec::SshCredential(credential)) => {
+                let key = credential.spec.public_key.as_deref().unwrap_or_default();
+                store.keep_ssh_key(&place, key).await?;
+                "replaced"
+            }
+            (None, _) => {
+                store.create(&place, document).await?;
+                "created"
+            }
+        };
+        ui.out(&format!("{document} {done}\n"))?;
+    }
+    Ok(())
+}

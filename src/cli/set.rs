@@ -1,0 +1,163 @@
+//! `set`: changes single fields of a kept spec, for scripts and CI.
+
+use anyhow::{Context as _, ensure};
+use clap::{Args, Subcommand};
+
+use super::checks::{self, UnknownFields};
+use super::settings::Global;
+use super::ui::Ui;
+use crate::spec::cluster::Cluster;
+use crate::spec::document::{self, Spec};
+use crate::spec::patch::{self, Edit};
+use crate::spec::path::FieldPath;
+use crate::spec::validate;
+use crate::store::Store;
+use crate::store::objects::Kept;
+
+/// Set fields of a kept spec
+///
+/// A field is a path and a value: spec.kubernetesVersion=1.10.13. The value is YAML. Lists
+/// take an index, [*] for each element, or the number of elements to append one. Only the
+/// fields named change; the rest of the text stays as it is.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct SetArgs {
+    #[command(subcommand)]
+    what: SetCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SetCommand {
+    /// Set fields of a cluster
+    #[command(after_help = "Examples:
+  kapstan set cluster dev.example.com spec.iam.allowContainerRegistry=true
+  kapstan set cluster --name dev.example.com 'spec.sshAccess=[10.0.0.0/8]'
+  kapstan set cluster dev.example.com 'spec.etcdClusters[*].version=3.2.18'")]
+    Cluster {
+        /// The cluster, unless --name gives it; then the fields
+        #[arg(value_name = "[CLUSTER] PATH=VALUE", required = true)]
+        arguments: Vec<String>,
+    },
+    /// Set fields of an instance group
+    #[command(visible_aliases = ["instancegroup", "instancegroups"], after_help = "Examples:
+  kapstan set ig nodes spec.maxSize=5 --name dev.example.com
+  kapstan set ig nodes 'spec.cloudLabels[\"example.com/team\"]=web' --name dev.example.com")]
+    Ig {
+        /// The instance group
+        #[arg(value_name = "NAME")]
+        group: String,
+        /// The fields
+        #[arg(value_name = "PATH=VALUE", required = true)]
+        fields: Vec<String>,
+    },
+}
+
+pub(crate) async fn run(ui: &Ui, global: &Global, args: &SetArgs) -> anyhow::Result<()> {
+    match &args.what {
+        SetCommand::Cluster { arguments } => {
+            let is_field = |argument: &str| argument.contains('=');
+            let (cluster, fields) = cluster_and_fields(global, arguments, is_field);
+            edit_cluster(ui, global, cluster, &edits(fields)?).await
+        }
+        SetCommand::Ig { group, fields } => edit_group(ui, global, group, &edits(fields)?).await,
+    }
+}
+
+fn edits(fields: &[String]) -> anyhow::Result<Vec<Edit>> {
+    let edit = |field: &String| {
+        let (path, value) = split_field(field)
+            .with_context(|| format!("{field:?} is no field; write it like spec.maxSize=5"))?;
+        Ok(Edit::Set { path: field_path(path)?, value: value.to_owned() })
+    };
+    fields.iter().map(edit).collect()
+}
+
+/// Cuts at the first `=` that is not inside the quotes of a key.
+fn split_field(field: &str) -> Option<(&str, &str)> {
+    let mut quoted = false;
+    let end = field.char_indices().find_map(|(index, c)| {
+        quoted ^= c == '"';
+        (c == '=' && !quoted).then_some(index)
+    })?;
+    Some((&field[..end], &field[end + 1..]))
+}
+
+/// Reads a path; kops' form with `cluster.` or `instancegroup.` before it is taken too.
+pub(super) fn field_path(text: &str) -> anyhow::Result<FieldPath> {
+    let bare = ["cluster.", "instancegroup."].iter().find_map(|kind| text.strip_prefix(kind));
+    let path: FieldPath = bare.unwrap_or(text).parse()?;
+    let text = path.to_string();
+    ensure!(
+        text.starts_with("spec.") || text.starts_with("metadata."),
+        "{text}: fields begin with spec. or metadata."
+    );
+    ensure!(text != "metadata.name", "{text}: an object keeps its name; create another instead");
+    Ok(path)
+}
+
+/// With `--name` every argument is a field; else the first names the cluster if it is none.
+pub(super) fn cluster_and_fields<'a>(
+    global: &Global,
+    arguments: &'a [String],
+    is_field: impl Fn(&str) -> bool,
+) -> (Option<&'a str>, &'a [String]) {
+    match arguments.split_first() {
+        Some((first, fields)) if global.name.is_none() && !is_field(first) => (Some(first), fields),
+        _ => (None, arguments),
+    }
+}
+
+pub(super) async fn edit_cluster(
+    ui: &Ui,
+    global: &Global,
+    cluster: Option<&str>,
+    edits: &[Edit],
+) -> anyhow::Result<()> {
+    ensure!(!edits.is_empty(), "no field is given");
+    let name = global.cluster(cluster)?;
+    let (store, _) = global.store(ui).await?;
+    let kept = store.existing_cluster(&name).await?;
+    edit(ui, global, &store, &kept, None, edits).await
+}
+
+pub(super) async fn edit_group(
+    ui: &Ui,
+    global: &Global,
+    group: &str,
+    edits: &[Edit],
+) -> anyhow::Result<()> {
+    let name = global.cluster(None)?;
+    let (store, _) = global.store(ui).await?;
+    let cluster = store.existing_cluster(&name).await?;
+    let kept = store.existing_group(&name, group).await?;
+    let Spec::Cluster(cluster) = cluster.document.spec else { return Ok(()) };
+    edit(ui, global, &store, &kept, Some(&cluster), edits).await
+}
+
+async fn edit(
+    ui: &Ui,
+    global: &Global,
+    store: &Store,
+    kept: &Kept,
+    cluster: Option<&Cluster>,
+    edits: &[Edit],
+) -> anyhow::Result<()> {
+    let before = &kept.document;
+    let text = patch::apply(&before.text, before.kind(), edits)
+        .with_context(|| format!("{before}; nothing was written"))?;
+    if text == before.text {
+        return ui.out(&format!("{before} unchanged\n"));
+    }
+    let after = document::read_one(&text, &before.origin)?;
+    // A misspelt path must not become a new field.
+    let is_new = |problem: &&crate::spec::problem::Problem| {
+        !before.unknown.iter().any(|known| known.path == problem.path)
+    };
+    after.refuse(after.unknown.iter().filter(is_new).cloned().collect())?;
+    checks::document(ui, &after, cluster, UnknownFields::from_strict(global.strict))?;
+    if let (Spec::Cluster(old), Spec::Cluster(new)) = (&before.spec, &after.spec) {
+        after.refuse(validate::cluster_update(old, new))?;
+    }
+    store.update(kept, &after).await?;
+    ui.out(&format!("{after} changed\n"))
+}

@@ -1,0 +1,122 @@
+//! What holds for every command: where the specs are, which cluster is meant, how to talk.
+
+use anyhow::{Context as _, bail, ensure};
+use clap::{ArgAction, Args};
+use serde::Deserialize;
+
+use super::ui::{ColorChoice, Ui};
+use crate::spec::name::ClusterName;
+use crate::store::Store;
+use crate::store::url::StoreUrl;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Where specs are kept: s3://BUCKET/PREFIX, file:///PATH or a path [env: KOPS_STATE_STORE]
+    ///
+    /// Below the option and the variable, kops_state_store in ~/.kops.yaml is used, and else
+    /// a folder in the user's data directory.
+    #[arg(long, global = true, value_name = "STORE")]
+    pub(crate) state: Option<String>,
+
+    /// The cluster's name [env: KOPS_CLUSTER_NAME]
+    #[arg(long, global = true, value_name = "CLUSTER")]
+    pub(crate) name: Option<String>,
+
+    /// Tell more: whole policy documents, calls to AWS
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub(crate) color: ColorChoice,
+
+    /// Take a field that kops does not have as an error, not as a warning (for CI)
+    #[arg(long, global = true)]
+    pub(crate) strict: bool,
+}
+
+/// kops' own settings file.
+#[derive(Default, Deserialize)]
+struct KopsSettings {
+    kops_state_store: Option<String>,
+}
+
+impl Global {
+    /// Opens the state store.
+    pub(crate) async fn store(&self, ui: &Ui) -> anyhow::Result<(Store, StoreUrl)> {
+        let url = match self.configured_store()? {
+            Some(url) => url,
+            None => {
+                let folder = dirs::data_dir().context(
+                    "no state store is configured and there is no data directory; give --state",
+                )?;
+                let url = StoreUrl::Local(folder.join("kapstan").join("state"));
+                ui.status(&format!(
+                    "No state store is configured (--state, KOPS_STATE_STORE); using {url}"
+                ));
+                url
+            }
+        };
+        Ok((Store::open(&url).await?, url))
+    }
+
+    /// The state store that the user configured, without opening it.
+    pub(crate) fn configured_store(&self) -> anyhow::Result<Option<StoreUrl>> {
+        let given = filled(self.state.clone()).or_else(|| variable("KOPS_STATE_STORE"));
+        let text = match given {
+            Some(text) => Some(text),
+            None => kops_settings()?.kops_state_store.filter(|text| !text.trim().is_empty()),
+        };
+        text.map(|text| StoreUrl::parse(&text)).transpose()
+    }
+
+    /// The cluster that is meant: the argument, `--name` or the environment.
+    pub(crate) fn cluster(&self, argument: Option<&str>) -> anyhow::Result<ClusterName> {
+        match self.cluster_if_named(argument)? {
+            Some(name) => Ok(name),
+            None => bail!("which cluster? Give its name, --name or KOPS_CLUSTER_NAME"),
+        }
+    }
+
+    pub(crate) fn cluster_if_named(
+        &self,
+        argument: Option<&str>,
+    ) -> anyhow::Result<Option<ClusterName>> {
+        let option = self.name.as_deref().filter(|name| !name.is_empty());
+        if let (Some(argument), Some(option)) = (argument, option) {
+            ensure!(
+                argument == option,
+                "two clusters are named: {argument} and, by --name, {option}; name one"
+            );
+        }
+        let name = argument.or(option).map(str::to_owned);
+        let name = name.or_else(|| variable("KOPS_CLUSTER_NAME"));
+        name.map(|name| ClusterName::new(&name).context("this is no cluster")).transpose()
+    }
+}
+
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn variable(name: &str) -> Option<String> {
+    filled(std::env::var(name).ok())
+}
+
+fn kops_settings() -> anyhow::Result<KopsSettings> {
+    let Some(path) = dirs::home_dir().map(|home| home.join(".kops.yaml")) else {
+        return Ok(KopsSettings::default());
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(KopsSettings::default());
+        }
+        Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
+    };
+    if text.trim().is_empty() {
+        return Ok(KopsSettings::default());
+    }
+    serde_yaml::from_str(&text).with_context(|| format!("{}", path.display()))
+}

@@ -1,0 +1,74 @@
+//! What the user sees: results on stdout, everything else on stderr, colour where it is
+//! wanted.
+
+use std::io::{ErrorKind, Write as _};
+
+use anstyle::AnsiColor;
+use clap::ValueEnum;
+
+use crate::desired::Notice;
+use crate::report::style::paint;
+use crate::report::text;
+use crate::spec::problem::Problem;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug)]
+pub(crate) struct Ui {
+    pub(crate) verbose: bool,
+}
+
+const WARNING: anstyle::Style = AnsiColor::Yellow.on_default().bold();
+const ERROR: anstyle::Style = AnsiColor::Red.on_default().bold();
+
+impl Ui {
+    pub(crate) fn new(verbose: bool, color: ColorChoice) -> Self {
+        match color {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::AlwaysAnsi,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+        Self { verbose }
+    }
+
+    /// A result. A reader who has gone (`| head`) has seen enough; that is no error.
+    pub(crate) fn out(&self, text: &str) -> anyhow::Result<()> {
+        let mut stdout = anstream::stdout();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+            result => Ok(result?),
+        }
+    }
+
+    /// Progress, or a hint. stderr is not worth failing for.
+    pub(crate) fn status(&self, text: &str) {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+
+    pub(crate) fn warn(&self, message: &str) {
+        self.status(&format!("{} {message}", paint(WARNING, "warning:")));
+    }
+
+    pub(crate) fn warn_of(&self, notice: &Notice) {
+        self.status(&text::notice("warning:", WARNING, notice));
+    }
+
+    pub(crate) fn refuse(&self, notice: &Notice) {
+        self.status(&text::notice("error:", ERROR, notice));
+    }
+
+    pub(crate) fn warn_of_problem(&self, subject: &str, problem: &Problem) {
+        self.warn(&format!("{subject}: {problem}"));
+    }
+
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        self.status(&format!("{} {error:#}", paint(ERROR, "error:")));
+    }
+}

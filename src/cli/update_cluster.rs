@@ -1,0 +1,227 @@
+//! `update cluster`: shows how AWS differs from a cluster's spec, and with `--yes` mends it.
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+use tokio::sync::watch;
+
+use super::Done;
+use super::observe::{self, Observed};
+use super::output::{self, ReportFormat};
+use super::settings::Global;
+use super::ui::Ui;
+use crate::apply::{self, Outcome};
+use crate::plan::Plan;
+use crate::plan::lifecycle::{Lifecycles, Mode, Override, Phase};
+use crate::report::machine;
+use crate::report::text::{self, Detail};
+
+/// Show how AWS differs from a cluster's spec, and with --yes mend it
+///
+/// Both share one plan. What the plan can know to fail is refused before the first write.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kapstan update cluster dev.example.com
+  kapstan update cluster dev.example.com --yes
+  kapstan update cluster dev.example.com -o json --detailed-exitcode
+  kapstan update cluster dev.example.com --phase security --yes
+  kapstan update cluster dev.example.com --lifecycle-overrides IAMRole=ExistsAndWarnIfChanges,IAMRolePolicy=ExistsAndWarnIfChanges,IAMInstanceProfileRole=ExistsAndWarnIfChanges")]
+pub(crate) struct UpdateClusterArgs {
+    /// The cluster
+    #[arg(value_name = "CLUSTER")]
+    cluster: Option<String>,
+
+    /// Apply the changes, instead of showing them only
+    #[arg(short, long)]
+    yes: bool,
+
+    /// Touch one phase only; what belongs to another is looked at or left out
+    #[arg(long, value_enum, ignore_case = true)]
+    phase: Option<PhaseName>,
+
+    /// How far to go with kinds of resources: KIND=LIFECYCLE, several with commas
+    ///
+    /// Lifecycles: Sync, Ignore, WarnIfInsufficientAccess, ExistsAndValidates,
+    /// ExistsAndWarnIfChanges.
+    #[arg(long, value_delimiter = ',', value_name = "KIND=LIFECYCLE")]
+    lifecycle_overrides: Vec<Override>,
+
+    /// Where the changes go; dryrun applies nothing, even with --yes
+    #[arg(long, value_enum, default_value_t = Target::Direct)]
+    target: Target,
+
+    /// The form of the report
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
+    output: ReportFormat,
+
+    /// Exit with 2 when a dry run finds changes
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum PhaseName {
+    Assets,
+    Network,
+    #[value(alias = "iam")]
+    Security,
+    Cluster,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Target {
+    Direct,
+    Dryrun,
+}
+
+impl UpdateClusterArgs {
+    fn mode(&self) -> Mode {
+        match self.yes && self.target == Target::Direct {
+            true => Mode::Apply,
+            false => Mode::DryRun,
+        }
+    }
+
+    fn lifecycles(&self) -> anyhow::Result<Lifecycles> {
+        let phase = self.phase.map(|phase| match phase {
+            PhaseName::Assets => Phase::Assets,
+            PhaseName::Network => Phase::Network,
+            PhaseName::Security => Phase::Security,
+            PhaseName::Cluster => Phase::Cluster,
+        });
+        Lifecycles::new(phase, self.mode(), &self.lifecycle_overrides).map_err(anyhow::Error::msg)
+    }
+
+    /// The command that would apply what this one shows.
+    fn apply_with(&self, cluster: &str) -> String {
+        let mut command = format!("kapstan update cluster {cluster}");
+        if let Some(name) = self.phase.and_then(|phase| phase.to_possible_value()) {
+            command.push_str(&format!(" --phase {}", name.get_name()));
+        }
+        if !self.lifecycle_overrides.is_empty() {
+            let overrides: Vec<String> =
+                self.lifecycle_overrides.iter().map(ToString::to_string).collect();
+            command.push_str(&format!(" --lifecycle-overrides {}", overrides.join(",")));
+        }
+        command.push_str(" --yes");
+        command
+    }
+}
+
+pub(crate) async fn run(
+    ui: &Ui,
+    global: &Global,
+    args: &UpdateClusterArgs,
+) -> anyhow::Result<Done> {
+    let lifecycles = args.lifecycles()?;
+    let observed = observe::plan(ui, global, args.cluster.as_deref(), &lifecycles).await?;
+    let (plan, place) = (&observed.plan, &observed.place);
+    for warning in &plan.warnings {
+        ui.warn_of(warning);
+    }
+    if args.output == ReportFormat::Text {
+        let detail = if ui.verbose { Detail::Documents } else { Detail::Changes };
+        ui.out(&text::plan(plan, place, detail))?;
+    }
+    let command = args.apply_with(&plan.cluster);
+    if !plan.refusals.is_empty() || args.mode() == Mode::DryRun {
+        match args.output {
+            ReportFormat::Text => ui.out(&text::dry_run_end(plan, &command))?,
+            format => report(ui, plan, place, None, format)?,
+        }
+        refuse(ui, plan)?;
+        let changes = plan.writes().next().is_some();
+        return Ok(match changes && args.detailed_exitcode {
+            true => Done::ChangesFound,
+            false => Done::Yes,
+        });
+    }
+    let outcome = carry_out(ui, &observed).await;
+    match args.output {
+        ReportFormat::Text => ui.out(&text::apply_end(plan, &outcome, &command))?,
+        format => report(ui, plan, place, Some(&outcome), format)?,
+    }
+    finish(&outcome)
+}
+
+/// Tells every reason for which the plan cannot be carried out.
+fn refuse(ui: &Ui, plan: &Plan) -> anyhow::Result<()> {
+    for refusal in &plan.refusals {
+        ui.refuse(refusal);
+    }
+    match plan.refusals.len() {
+        0 => Ok(()),
+        1 => bail!("the plan cannot be applied for this reason; nothing was changed"),
+        count => bail!("the plan cannot be applied for these {count} reasons; nothing was changed"),
+    }
+}
+
+fn report(
+    ui: &Ui,
+    plan: &Plan,
+    place: &str,
+    outcome: Option<&Outcome>,
+    format: ReportFormat,
+) -> anyhow::Result<()> {
+    let report = machine::report(plan, place, outcome);
+    match format {
+        ReportFormat::Yaml => output::yaml(ui, &report),
+        _ => output::json(ui, &report),
+    }
+}
+
+async fn carry_out(ui: &Ui, observed: &Observed) -> Outcome {
+    let (stop, interrupt) = watch::channel(false);
+    let watcher = tokio::spawn(watch_signals(stop));
+    let outcome = apply::apply(&observed.aws, &observed.plan, interrupt, |change, result| {
+        ui.status(&text::progress(change, result.is_err()));
+    })
+    .await;
+    watcher.abort();
+    if ui.verbose {
+        ui.status(&format!("AWS: {} calls in all", observed.aws.calls()));
+    }
+    outcome
+}
+
+/// The first signal asks to stop after what is under way, the second stops at once.
+async fn watch_signals(stop: watch::Sender<bool>) {
+    signal().await;
+    Ui { verbose: false }
+        .status("Interrupted: finishing what is under way. Once more to stop at once");
+    let _ = stop.send(true);
+    signal().await;
+    std::process::exit(1);
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+fn finish(outcome: &Outcome) -> anyhow::Result<Done> {
+    if outcome.is_complete() {
+        return Ok(Done::Yes);
+    }
+    let failures: Vec<String> =
+        outcome.failed.iter().map(|(id, error)| format!("{id}: {error}")).collect();
+    match failures.as_slice() {
+        [] => bail!("stopped before everything was done"),
+        failures => bail!("{}", failures.join("\n")),
+    }
+}
