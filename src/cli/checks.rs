@@ -49,9 +49,11 @@ pub(crate) fn document(
             ssh_credential::fingerprint(key).err().map(problem).into_iter().collect()
         }
     };
-    match unknown {
-        UnknownFields::Refuse => problems.extend(document.unknown.iter().cloned()),
-        UnknownFields::Warn => warn_of_unknown(ui, document),
+    // A misspelt field is often the cause of another problem, so they are told together.
+    if unknown == UnknownFields::Refuse || !problems.is_empty() {
+        problems.extend(document.unknown.iter().cloned());
+    } else {
+        warn_of_unknown(ui, document);
     }
     document.refuse(problems)
 }

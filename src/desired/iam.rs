@@ -36,8 +36,9 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
         };
         match arn.parse::<ProfileArn>() {
             Err(form) => refuse(group, format!("{arn:?} is no ARN of a profile; {form}")),
-            Ok(arn) => match own.get(&arn) {
-                Some((other, first)) if *other != role => refuse(
+            // One account has one profile of a name, whatever the rest of the ARN says.
+            Ok(arn) => match own.iter().find(|(known, _)| known.name == arn.name) {
+                Some((_, (other, first))) if *other != role => refuse(
                     group,
                     format!(
                         "{} is the profile of {role}s here and of {other}s in the group {}; each \

@@ -29,6 +29,44 @@ pub(crate) fn between(before: &[Statement], after: &[Statement]) -> Difference {
     Difference { gained: missing_from(before, after), lost: missing_from(after, before) }
 }
 
+/// What of `wanted` nothing in `granted` allows, broader grants counted: `s3:*` allows
+/// `s3:Get*`. Whether a `Deny` takes it away again is not looked into.
+pub(crate) fn not_allowed(granted: &[Statement], wanted: &[Statement]) -> Vec<Statement> {
+    let broad: Vec<Grant> =
+        granted.iter().filter(|s| s.effect == Effect::Allow).flat_map(grants).collect();
+    let is_covered = |grant: &Grant| {
+        broad.iter().any(|other| {
+            covers(&other.action, &grant.action)
+                && covers(&other.resource, &grant.resource)
+                && other.principal == grant.principal
+                && (other.conditions == grant.conditions || other.conditions == NO_CONDITIONS)
+        })
+    };
+    let covered = wanted.iter().flat_map(grants).filter(is_covered).collect();
+    missing_after(covered, wanted)
+}
+
+/// How the absence of conditions compares.
+const NO_CONDITIONS: &str = "{}";
+
+/// Whether a pattern with `*` and `?` takes in everything that another text, perhaps a
+/// pattern too, stands for.
+fn covers(pattern: &str, text: &str) -> bool {
+    fn matches(pattern: &[u8], text: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => text.is_empty(),
+            Some((b'*', rest)) => (0..=text.len()).any(|skip| matches(rest, &text[skip..])),
+            Some((first, rest)) => text.split_first().is_some_and(|(c, more)| {
+                let fits = if *first == b'?' { *c != b'*' } else { first == c };
+                fits && matches(rest, more)
+            }),
+        }
+    }
+    // What names all but something is covered by its like only.
+    let is_plain = pattern.starts_with('=') && text.starts_with('=');
+    pattern == text || is_plain && matches(pattern.as_bytes(), text.as_bytes())
+}
+
 /// Whether the documents grant the same. The language version counts only where policy
 /// variables are used, because without them it changes nothing.
 pub(crate) fn is_same(left: &Document, right: &Document) -> bool {
@@ -54,7 +92,10 @@ struct Grant {
 
 /// The parts of `statements` that `others` do not grant.
 fn missing_from(others: &[Statement], statements: &[Statement]) -> Vec<Statement> {
-    let mut known: BTreeSet<Grant> = others.iter().flat_map(grants).collect();
+    missing_after(others.iter().flat_map(grants).collect(), statements)
+}
+
+fn missing_after(mut known: BTreeSet<Grant>, statements: &[Statement]) -> Vec<Statement> {
     let mut missing = Vec::new();
     for statement in statements {
         let (principal, conditions) = context(statement);
@@ -291,6 +332,26 @@ mod tests {
             shown(&difference.lost),
             [r#"{"Effect":"Allow","Action":["s3:Get*"],"Resource":["a"]}"#,]
         );
+    }
+
+    #[test]
+    fn a_broader_grant_allows_the_narrower() {
+        let allow = |action: &str, resource: &str| serde_json::json!({"Effect": "Allow", "Action": action, "Resource": resource});
+        let lacks = |granted: serde_json::Value, wanted: serde_json::Value| {
+            let granted = policy(serde_json::json!([granted]));
+            let wanted = policy(serde_json::json!([wanted]));
+            !not_allowed(&granted.statements, &wanted.statements).is_empty()
+        };
+        assert!(!lacks(allow("s3:*", "*"), allow("s3:Get*", "arn:aws:s3:::b/k")));
+        assert!(!lacks(allow("*", "arn:aws:s3:::b*"), allow("s3:Get*", "arn:aws:s3:::b/*")));
+        assert!(!lacks(allow("ec2:describe*", "*"), allow("ec2:DescribeRegions", "*")));
+        assert!(lacks(allow("s3:Get*", "*"), allow("s3:*", "*")));
+        assert!(lacks(allow("s3:Get?", "*"), allow("s3:Get*", "*")));
+        assert!(lacks(allow("s3:*", "arn:aws:s3:::b"), allow("s3:Get*", "arn:aws:s3:::b/k")));
+        let mut narrow = allow("s3:*", "*");
+        narrow["Condition"] = serde_json::json!({"Bool": {"k": "true"}});
+        assert!(lacks(narrow.clone(), allow("s3:Get*", "*")));
+        assert!(!lacks(narrow.clone(), narrow));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::lifecycle::{Lifecycle, Origin};
 use super::{Planner, State};
 use crate::desired::iam::additional_name;
 use crate::desired::{ExistingProfile, Notice};
-use crate::iam::difference;
+use crate::iam::difference::{self, Difference};
 use crate::iam::document::Statement;
 use crate::resource::iam_instance_profile::IamInstanceProfile;
 use crate::resource::iam_instance_profile_role::IamInstanceProfileRole;
@@ -102,7 +102,10 @@ fn policies(planner: &mut Planner<'_>, existing: &ExistingProfile, role: &str, r
                 .filter_map(|policy| planner.document_of(policy))
                 .flat_map(|document| document.statements)
                 .collect();
-            let permissions = difference::between(&live, &wanted);
+            let permissions = Difference {
+                gained: difference::not_allowed(&live, &wanted),
+                lost: difference::between(&live, &wanted).lost,
+            };
             match permissions.is_empty() {
                 true => State::Equal,
                 false => State::Differs(Drift { permissions, ..Drift::default() }, None),

@@ -102,14 +102,14 @@ fn counts(plan: &Plan) -> String {
 
 /// How a dry run ends.
 pub(crate) fn dry_run_end(plan: &Plan, apply_with: &str) -> String {
-    if plan.writes().next().is_none() {
-        return nothing_to_do(plan);
-    }
     if !plan.refusals.is_empty() {
         return format!(
             "{}\nNothing was changed, and it cannot be applied as it is.\n",
             counts(plan)
         );
+    }
+    if plan.writes().next().is_none() {
+        return nothing_to_do(plan);
     }
     format!("{}\nNothing was changed. To apply: {apply_with}\n", counts(plan))
 }

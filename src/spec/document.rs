@@ -139,36 +139,32 @@ fn read(document: yaml::Document, origin: String) -> anyhow::Result<Document> {
     let header = |field: &str| root.get(field).and_then(Node::text).unwrap_or_default().to_owned();
     let (version, kind) = (header("apiVersion"), header("kind"));
 
-    let (object, is_v1alpha1): (&'static Object, bool) = {
-        let is_v1alpha1 = match version.as_str() {
-            "kops/v1alpha2" | "kops.k8s.io/v1alpha2" => false,
-            "kops/v1alpha1" | "kops.k8s.io/v1alpha1" => true,
-            _ => {
-                let what = if version.is_empty() { "is absent" } else { "is not known" };
-                let message = format!("{what}; write kops/v1alpha2");
-                return Err(refuse(
-                    Problem::new(&root_path.key("apiVersion"), message).at(root.at),
-                ))
-                .with_context(|| format!("{origin} is no kops object that kapstan knows"));
-            }
-        };
-        let object = match kind.as_str() {
-            "Cluster" => &fields::CLUSTER,
-            "InstanceGroup" => &fields::INSTANCE_GROUP,
-            "SSHCredential" => &fields::SSH_CREDENTIAL,
-            other => {
-                let known = ["Cluster", "InstanceGroup", "SSHCredential"];
-                let hint = nearest(other, known).map(|n| format!("; did you mean {n}?"));
-                let message = format!(
-                    "{other:?} is not one of {}{}",
-                    known.join(", "),
-                    hint.unwrap_or_default()
-                );
-                return Err(refuse(Problem::new(&root_path.key("kind"), message).at(root.at)))
-                    .with_context(|| format!("{origin} is no kops object that kapstan knows"));
-            }
-        };
-        (object, is_v1alpha1)
+    let header_problem = |field: &str, message: String| {
+        refuse(Problem::new(&root_path.key(field), message).located(&root))
+    };
+    let is_v1alpha1 = match version.as_str() {
+        "kops/v1alpha2" | "kops.k8s.io/v1alpha2" => false,
+        "kops/v1alpha1" | "kops.k8s.io/v1alpha1" => true,
+        "" => {
+            let message = "is absent; write kops/v1alpha2".to_owned();
+            return Err(header_problem("apiVersion", message).into());
+        }
+        other => {
+            let message = format!("{other:?} is not known; write kops/v1alpha2");
+            return Err(header_problem("apiVersion", message).into());
+        }
+    };
+    let object: &'static Object = match kind.as_str() {
+        "Cluster" => &fields::CLUSTER,
+        "InstanceGroup" => &fields::INSTANCE_GROUP,
+        "SSHCredential" => &fields::SSH_CREDENTIAL,
+        other => {
+            let known = ["Cluster", "InstanceGroup", "SSHCredential"];
+            let hint = nearest(other, known).map(|n| format!("; did you mean {n}?"));
+            let hint = hint.unwrap_or_default();
+            let message = format!("{other:?} is not one of {}{hint}", known.join(", "));
+            return Err(header_problem("kind", message).into());
+        }
     };
     match kind.as_str() {
         "Cluster" if is_v1alpha1 => v1alpha1::convert_cluster(&mut root),
@@ -182,7 +178,9 @@ fn read(document: yaml::Document, origin: String) -> anyhow::Result<Document> {
     let name = name.and_then(Node::text).unwrap_or_default();
     if !findings.problems.is_empty() {
         let subject = format!("{kind}/{name} ({origin})");
-        return Err(Problems { subject, problems: findings.problems }.into());
+        // A misspelt field is often the cause of another problem, so they are told together.
+        let problems = findings.problems.into_iter().chain(findings.unknown).collect();
+        return Err(Problems { subject, problems }.into());
     }
     let typed = |error| anyhow::anyhow!("{kind}/{name} ({origin}) cannot be read: {error}");
     // The schema has settled every type that these structs ask for.

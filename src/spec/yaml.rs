@@ -406,13 +406,22 @@ fn split(text: &str, starts: &[Option<usize>]) -> Vec<String> {
     texts
 }
 
-/// The line that an error stands in, with a caret under the column.
+/// The line that an error stands in, with a caret under the column. Of a long line it is
+/// the part around that column.
 pub(crate) fn excerpt(text: &str, at: Position) -> String {
+    const WIDTH: usize = 100;
     let line = text.lines().nth(at.line.saturating_sub(1)).unwrap_or("");
-    let shown: String = line.chars().take(160).map(|c| if c == '\t' { ' ' } else { c }).collect();
+    let before = at.column.saturating_sub(1).min(line.chars().count());
+    let skipped = if before > WIDTH { before - WIDTH / 2 } else { 0 };
+    let plain = |c: char| match c {
+        '\t' => ' ',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    let shown: String = line.chars().skip(skipped).take(WIDTH).map(plain).collect();
     let number = at.line.to_string();
     let gutter = " ".repeat(number.len());
-    let caret = " ".repeat(at.column.saturating_sub(1).min(160));
+    let caret = " ".repeat(before - skipped);
     format!("{gutter} |\n{number} | {shown}\n{gutter} | {caret}^")
 }
 

@@ -1,8 +1,9 @@
 """A simulated AWS: moto's server, corrected where AWS behaves otherwise, and watched.
 
-usage: sandbox.py [--port PORT]
+usage: sandbox.py [--port PORT] [--until-stdin-closes]
 
-Prints its address as the first line and serves until terminated. Each access key has an
+Prints its address as the first line and serves until terminated or, with
+--until-stdin-closes, until whoever started it is gone. Each access key has an
 account of its own, so that tests can share one sandbox; the key "test" has 123456789012.
 
 Beside AWS' own calls it serves, for one access key (?key=KEY):
@@ -18,6 +19,7 @@ import hashlib
 import io
 import json
 import logging
+import os
 import re
 import sys
 import threading
@@ -195,13 +197,16 @@ def failure(service, spec):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--port", type=int, default=0, help="a free one, if absent")
-    port = parser.parse_args().port
+    parser.add_argument("--until-stdin-closes", action="store_true")
+    args = parser.parse_args()
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     corrections.apply()
     aws = DomainDispatcherApplication(create_backend_app)
-    server = make_server("127.0.0.1", port, Sandbox(aws), threaded=True)
+    server = make_server("127.0.0.1", args.port, Sandbox(aws), threaded=True)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    if args.until_stdin_closes:
+        threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
     server.serve_forever()
 
 

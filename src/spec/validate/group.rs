@@ -63,7 +63,9 @@ fn sizes(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
         }
     }
     let (smallest, largest) = group.sizes();
-    if group.spec.role.is_some() && largest < smallest {
+    let is_known =
+        group.spec.role.is_some() || group.spec.min_size.is_some() && group.spec.max_size.is_some();
+    if is_known && largest < smallest {
         let default = |given: Option<i64>| if given.is_none() { " (kops' default)" } else { "" };
         check.add(
             &spec.key(if group.spec.max_size.is_some() { "maxSize" } else { "minSize" }),

@@ -1,0 +1,120 @@
+//! What a plan costs: how many calls, and how many rounds deep.
+
+use crate::harness::{Call, STRICT, World, group, specs};
+use serde_json::json;
+
+const NAME: &str = "dev.example.com";
+
+/// How many calls follow one upon the other: each waits for the answers of those before.
+fn rounds(calls: &[Call]) -> usize {
+    let mut depths: Vec<usize> = Vec::new();
+    for call in calls {
+        let before = calls.iter().zip(&depths).filter(|(other, _)| other.ended <= call.started);
+        let depth = 1 + before.map(|(_, depth)| *depth).max().unwrap_or(0);
+        depths.push(depth);
+    }
+    depths.into_iter().max().unwrap_or(0)
+}
+
+/// The calls of a plan by operation, and its rounds; the state store's are left out.
+fn plan_calls(world: &World) -> (Vec<String>, usize) {
+    // Each answer takes so long that calls sent together overlap for certain.
+    world.rules(json!([{"operation": "^(iam|sts|route53):", "delay": 0.4}]));
+    world.forget_calls();
+    world.run(&["update", "cluster", NAME]);
+    world.rules(json!([]));
+    let calls: Vec<Call> = world.calls().into_iter().filter(|call| call.service != "s3").collect();
+    let mut operations: Vec<String> = calls.iter().map(|call| call.operation.clone()).collect();
+    operations.sort();
+    let mut counted: Vec<String> = Vec::new();
+    for operation in &operations {
+        let count = operations.iter().filter(|other| *other == operation).count();
+        let line = format!("{operation} {count}");
+        if !counted.contains(&line) {
+            counted.push(line);
+        }
+    }
+    (counted, rounds(&calls))
+}
+
+#[test]
+fn a_plan_takes_one_identity_call_and_two_rounds() {
+    let world = World::with("calls", &specs(NAME, STRICT));
+    let (calls, rounds) = plan_calls(&world);
+    assert_eq!(
+        calls,
+        [
+            "GetCallerIdentity 1", "GetInstanceProfile 2", "GetRole 2", "ListHostedZones 1",
+            "ListRolePolicies 2",
+        ]
+    );
+    assert_eq!(rounds, 1, "nothing is there yet");
+    world.apply(NAME);
+    let (calls, rounds) = plan_calls(&world);
+    assert_eq!(
+        calls,
+        [
+            "GetCallerIdentity 1", "GetInstanceProfile 2", "GetRole 2", "GetRolePolicy 2",
+            "ListHostedZones 1", "ListRolePolicies 2",
+        ]
+    );
+    assert_eq!(rounds, 2);
+}
+
+#[test]
+fn calls_do_not_grow_with_groups() {
+    let mut all = specs(NAME, STRICT);
+    for number in 0..20 {
+        all.push_str("---\n");
+        all.push_str(&group(NAME, &format!("nodes-{number}"), "Node", ""));
+    }
+    let world = World::with("calls_groups", &all);
+    world.apply(NAME);
+    let (calls, rounds) = plan_calls(&world);
+    assert_eq!(
+        calls,
+        [
+            "GetCallerIdentity 1", "GetInstanceProfile 2", "GetRole 2", "GetRolePolicy 2",
+            "ListHostedZones 1", "ListRolePolicies 2",
+        ]
+    );
+    assert_eq!(rounds, 2);
+}
+
+#[test]
+fn an_existing_profile_takes_three_rounds() {
+    let profile = "  iam: {profile: 'arn:aws:iam::123456789012:instance-profile/org-nodes'}\n";
+    let all = [
+        crate::harness::cluster(NAME, STRICT),
+        group(NAME, "masters", "Master", ""),
+        group(NAME, "nodes", "Node", profile),
+    ];
+    let world = World::with("calls_existing", &all.join("---\n"));
+    world.foreign_profile("org-nodes", "org-role");
+    let own = json!([{"Effect": "Allow", "Action": "es:*", "Resource": "*"}]);
+    world.put_policy("org-role", "own", &crate::harness::document(own));
+    world.apply(NAME);
+    let (calls, rounds) = plan_calls(&world);
+    assert_eq!(
+        calls,
+        [
+            "GetCallerIdentity 1", "GetInstanceProfile 2", "GetRole 1", "GetRolePolicy 2",
+            "ListHostedZones 1", "ListRolePolicies 2",
+        ]
+    );
+    assert_eq!(rounds, 3);
+}
+
+#[test]
+fn what_is_ignored_is_not_asked_for() {
+    let world = World::with("calls_ignored", &specs(NAME, STRICT));
+    world.forget_calls();
+    world.ok(&["update", "cluster", NAME, "--phase", "network"]);
+    let operations: Vec<String> = world
+        .calls()
+        .into_iter()
+        .filter(|call| call.service != "s3")
+        .map(|call| call.operation)
+        .collect();
+    assert_eq!(operations, ["GetCallerIdentity"]);
+}

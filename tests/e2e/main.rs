@@ -1,0 +1,17 @@
+//! The real binary against the sandbox, over HTTP: what users see and what AWS gets.
+
+mod additional_policies;
+mod apply_failures;
+mod calls;
+mod conflicts;
+mod drift;
+mod editor;
+mod existing_profiles;
+mod harness;
+mod hostile_input;
+mod lifecycles;
+mod modes;
+mod quotas;
+mod reports;
+mod specs;
+mod stores;

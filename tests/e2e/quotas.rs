@@ -1,0 +1,71 @@
+//! What IAM would refuse for its size is refused before the first write.
+
+use crate::harness::{STRICT, World, document, group, specs};
+use serde_json::json;
+
+const NAME: &str = "dev.example.com";
+
+fn additional(role: &str, statements: usize) -> String {
+    let statements: Vec<String> = (0..statements)
+        .map(|number| {
+            format!(
+                "{{\"Sid\": \"Bucket{number}\", \"Effect\": \"Allow\", \"Action\": \"s3:GetObject\", \
+                 \"Resource\": \"arn:aws:s3:::a-bucket-with-a-name-that-is-rather-long-{number}/*\"}}"
+            )
+        })
+        .collect();
+    format!("  additionalPolicies:\n    {role}: '[{}]'\n", statements.join(", "))
+}
+
+#[test]
+fn policies_that_are_too_large_together_are_refused_before_the_first_write() {
+    let world = World::with("quota", &specs(NAME, &format!("{STRICT}{}", additional("node", 80))));
+    let run = world.run(&["update", "cluster", NAME, "--yes"]);
+    assert_eq!(run.code, 1);
+    assert_eq!(world.iam_writes(), [""; 0]);
+    insta::assert_snapshot!("quota", world.neutral(&run.stderr));
+}
+
+#[test]
+fn policies_made_by_hand_count_too() {
+    let world =
+        World::with("quota_foreign", &specs(NAME, &format!("{STRICT}{}", additional("node", 40))));
+    world.apply(NAME);
+    let resources: Vec<String> =
+        (0..60).map(|n| format!("arn:aws:s3:::another-bucket-{n}/*")).collect();
+    let own =
+        document(json!([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": resources}]));
+    world.put_policy("nodes.dev.example.com", "by-hand", &own);
+    // Nothing changes, so nothing is refused.
+    world.assert_settled(NAME, &[]);
+    world.replace(&specs(NAME, &format!("{STRICT}{}", additional("node", 65))));
+    world.forget_calls();
+    let said = world.fails(&["update", "cluster", NAME, "--yes"]);
+    assert!(said.contains("by-hand "), "{said}");
+    assert_eq!(world.iam_writes(), [""; 0]);
+}
+
+#[test]
+fn names_that_are_too_long_are_refused() {
+    let name = format!("{}.example.com", "a".repeat(50));
+    let world = World::new("quota_names");
+    world.zone("example.com", "Z1");
+    world.create(&specs(&name, STRICT));
+    let said = world.fails(&["update", "cluster", &name, "--yes"]);
+    assert!(said.contains("has 70 characters, but IAM takes at most 64 here"), "{said}");
+    assert_eq!(world.iam_writes(), [""; 0]);
+}
+
+#[test]
+fn a_policy_that_just_fits_is_written() {
+    let world = World::with(
+        "quota_fits",
+        &[
+            specs(NAME, &format!("{STRICT}{}", additional("bastion", 72))),
+            group(NAME, "bastions", "Bastion", ""),
+        ]
+        .join("---\n"),
+    );
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+}

@@ -1,0 +1,288 @@
+//! Keeping specs: create, get, replace, delete, set, unset; what survives and what is refused.
+
+use crate::harness::{ECR, STRICT, World, cluster, group, specs};
+
+const NAME: &str = "dev.example.com";
+
+/// A spec as people write it: comments, an order of its own, fields that kapstan ignores.
+fn commented() -> String {
+    cluster(
+        NAME,
+        "  # strict since 2018, see the wiki
+  iam: {}   # not legacy
+  kubeAPIServer:
+    auditLogMaxAge: 10 # days
+  hooks:
+  - name: prepare
+    manifest: |
+      [Unit]
+      # this is text
+",
+    )
+}
+
+#[test]
+fn text_survives_create_get_and_replace() {
+    let world = World::new("text");
+    world.create(&commented());
+    let kept = world.ok(&["get", "cluster", NAME, "-o", "yaml"]).stdout;
+    assert_eq!(kept, commented());
+    let changed = commented().replace("10 # days", "12 # days, by law");
+    world.replace(&changed);
+    assert_eq!(world.ok(&["get", "cluster", NAME, "-o", "yaml"]).stdout, changed);
+    let file = world.write("specs.yaml", &changed);
+    assert_eq!(world.ok(&["replace", "-f", &file]).stdout, "Cluster/dev.example.com unchanged\n");
+}
+
+#[test]
+fn set_touches_only_its_field() {
+    let world = World::new("set");
+    world.create(&commented());
+    let run = world.ok(&[
+        "set", "cluster", NAME, "spec.kubeAPIServer.auditLogMaxAge=30",
+        "spec.kubernetesVersion=1.11",
+    ]);
+    assert_eq!(run.stdout, "Cluster/dev.example.com changed\n");
+    let expected = commented()
+        .replace("auditLogMaxAge: 10 # days", "auditLogMaxAge: 30 # days")
+        .replace("kubernetesVersion: 1.10.3", "kubernetesVersion: '1.11'");
+    assert_eq!(world.ok(&["get", "cluster", NAME, "-o", "yaml"]).stdout, expected);
+    world.ok(&["unset", "cluster", NAME, "spec.hooks"]);
+    let kept = world.ok(&["get", "cluster", NAME, "-o", "yaml"]).stdout;
+    assert!(!kept.contains("hooks") && kept.contains("# days"), "{kept}");
+}
+
+#[test]
+fn the_cluster_is_named_by_argument_option_or_variable() {
+    let world = World::with("named", &specs(NAME, STRICT));
+    for args in [
+        &["set", "cluster", NAME, "spec.kubernetesVersion=1.10.4"][..],
+        &["set", "cluster", "--name", NAME, "spec.kubernetesVersion=1.10.5", "spec.channel=stable"],
+        &["set", "cluster", "spec.kubernetesVersion=1.10.6", "--name", NAME],
+        &["unset", "cluster", "--name", NAME, "spec.channel"],
+        &["get", "cluster", NAME],
+        &["get", "cluster", "--name", NAME],
+        &["get", NAME],
+        &["iam", "show", "--name", NAME],
+    ] {
+        world.ok(args);
+    }
+    let by_variable = |args: &[&str]| {
+        let output = world.command(args).env("KOPS_CLUSTER_NAME", NAME).output().unwrap();
+        crate::harness::Run::from(output)
+    };
+    for args in [
+        &["set", "cluster", "spec.kubernetesVersion=1.10.7"][..],
+        &["set", "ig", "nodes", "spec.maxSize=3"],
+        &["get", "ig", "nodes"],
+        &["update", "cluster"],
+        &["get", "all"],
+    ] {
+        let run = by_variable(args);
+        assert_eq!(run.code, 0, "{run:#?}");
+    }
+    let said = world.fails(&["update", "cluster"]);
+    assert_eq!(said, "error: which cluster? Give its name, --name or KOPS_CLUSTER_NAME\n");
+    let said = world.fails(&["update", "cluster", NAME, "--name", "other.example.com"]);
+    assert!(said.contains("two clusters are named"), "{said}");
+}
+
+#[test]
+fn a_wrong_set_is_refused() {
+    let world = World::with("set_wrong", &specs(NAME, STRICT));
+    for (name, args) in [
+        ("set_misspelt", ["set", "cluster", NAME, "spec.kubernetesVerson=1.11"]),
+        ("set_invalid", ["set", "cluster", NAME, "spec.networkCIDR=10.0.0.0/33"]),
+        ("set_type", ["set", "cluster", NAME, "spec.iam.legacy=perhaps"]),
+        ("set_root", ["set", "cluster", NAME, "iam.legacy=true"]),
+        ("set_name", ["set", "cluster", NAME, "metadata.name=x.example.com"]),
+    ] {
+        insta::assert_snapshot!(name, world.fails(&args));
+    }
+    let said = world.fails(&["set", "ig", "nodes", "spec.maxSize=0", "--name", NAME]);
+    assert!(said.contains("maxSize 0 is below minSize 1"), "{said}");
+}
+
+#[test]
+fn unknown_fields_are_warnings_or_with_strict_errors() {
+    let world = World::new("unknown");
+    let text = cluster(NAME, "  iam: {allowContainerRegisty: true}\n  kubernetesVerson: 1.11\n");
+    let file = world.write("specs.yaml", &text);
+    insta::assert_snapshot!(
+        "unknown_strict",
+        world.neutral(&world.fails(&["create", "-f", &file, "--strict"]))
+    );
+    let run = world.ok(&["create", "-f", &file]);
+    insta::assert_snapshot!("unknown_warned", run.stderr);
+    // They survive.
+    assert_eq!(world.ok(&["get", "cluster", NAME, "-o", "yaml"]).stdout, text);
+}
+
+#[test]
+fn everything_wrong_is_told_at_once() {
+    let world = World::new("wrong");
+    let text = cluster(NAME, "  nonMasqueradeCIDR: 172.20.0.0/12\n  sshAccess: [1.2.3.4]\n")
+        .replace("cidr: 172.20.32.0/19", "cidr: 10.0.0.0/19")
+        .replace("zone: us-west-2a", "zone: us-west");
+    let groups = [
+        group(NAME, "nodes", "Node", "")
+            .replace("maxSize: 1", "maxSize: 0")
+            .replace("- us-west-2a", "- us-west-2b"),
+        group("other.example.com", "masters", "Master", ""),
+    ];
+    let file = world.write("specs.yaml", &[text, groups[0].clone()].join("---\n"));
+    insta::assert_snapshot!("wrong", world.neutral(&world.fails(&["create", "-f", &file])));
+    let file = world.write("specs.yaml", &[cluster(NAME, STRICT), groups[1].clone()].join("---\n"));
+    let said = world.fails(&["create", "-f", &file]);
+    assert!(said.contains("there is no cluster other.example.com"), "{said}");
+}
+
+#[test]
+fn a_cluster_must_be_whole_to_be_planned() {
+    let world = World::new("whole");
+    world.create(&[cluster(NAME, STRICT), group(NAME, "nodes", "Node", "")].join("---\n"));
+    insta::assert_snapshot!("whole", world.fails(&["update", "cluster", NAME]));
+}
+
+#[test]
+fn create_refuses_what_exists_and_replace_what_does_not() {
+    let world = World::with("exists", &specs(NAME, STRICT));
+    let more = [specs(NAME, STRICT), group(NAME, "more", "Node", "")].join("---\n");
+    let file = world.write("more.yaml", &more);
+    let said = world.fails(&["create", "-f", &file]);
+    assert!(
+        said.contains(
+            "Cluster/dev.example.com, InstanceGroup/masters, InstanceGroup/nodes exists already"
+        ),
+        "{said}"
+    );
+    let said = world.fails(&["replace", "-f", &file]);
+    assert!(said.contains("InstanceGroup/more does not exist"), "{said}");
+    assert!(!world.ok(&["get", "ig", "--name", NAME, "-o", "name"]).stdout.contains("more"));
+    let run = world.ok(&["replace", "-f", &file, "--force"]);
+    assert!(run.stdout.contains("InstanceGroup/more created"), "{run:#?}");
+}
+
+#[test]
+fn get_yaml_of_several_is_a_file_for_create() {
+    let world = World::with("round_trip", &specs(NAME, ECR));
+    let all = world.ok(&["get", "all", "--name", NAME, "-o", "yaml"]).stdout;
+    let store = world.path("copy").display().to_string();
+    let run = world.run_with_input(&["create", "-f", "-", "--state", &store], &all);
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert_eq!(world.ok(&["get", "all", NAME, "-o", "yaml", "--state", &store]).stdout, all);
+    let json = world.ok(&["get", "all", NAME, "-o", "json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json[0]["spec"]["iam"]["allowContainerRegistry"], true);
+    assert_eq!(json.as_array().unwrap().len(), 3);
+    assert_eq!(world.ok(&["get", "ig", "--name", NAME, "-o", "name"]).stdout, "masters\nnodes\n");
+    insta::assert_snapshot!("get_ig", world.ok(&["get", "instancegroups", "--name", NAME]).stdout);
+}
+
+#[test]
+fn delete_needs_yes_and_takes_specs_only() {
+    let world = World::with("delete", &specs(NAME, STRICT));
+    let run = world.ok(&["delete", "ig", "nodes", "--name", NAME]);
+    assert!(run.stdout.contains("would be deleted"), "{run:#?}");
+    assert!(world.ok(&["get", "ig", "--name", NAME, "-o", "name"]).stdout.contains("nodes"));
+    world.ok(&["delete", "ig", "nodes", "--name", NAME, "--yes"]);
+    assert_eq!(world.ok(&["get", "ig", "--name", NAME, "-o", "name"]).stdout, "masters\n");
+    let said = world.fails(&["delete", "ig", "nodes", "--name", NAME, "--yes"]);
+    assert!(said.contains("dev.example.com has no instance group nodes; it has masters"), "{said}");
+    let file = world.write("cluster.yaml", &cluster(NAME, STRICT));
+    let said = world.fails(&["delete", "-f", &file, "--yes"]);
+    assert!(said.contains("still has the instance groups masters"), "{said}");
+    let both = [cluster(NAME, STRICT), group(NAME, "masters", "Master", "")].join("---\n");
+    let file = world.write("both.yaml", &both);
+    let run = world.ok(&["delete", "-f", &file, "--yes"]);
+    assert!(run.stderr.contains("in AWS was not touched"), "{run:#?}");
+    assert_eq!(world.ok(&["get", "clusters"]).stdout, "");
+}
+
+#[test]
+fn v1alpha1_is_read_and_converted() {
+    let world = World::new("v1alpha1");
+    world.zone("example.com", "Z1");
+    let cluster = "\
+apiVersion: kops/v1alpha1
+kind: Cluster
+metadata:
+  name: dev.example.com
+spec:
+  cloudProvider: aws
+  kubernetesVersion: v1.4.0
+  networkCIDR: 172.20.0.0/16
+  zones:
+  - name: us-west-2a
+    cidr: 172.20.32.0/19
+  etcdClusters:
+  - name: main
+    etcdMembers: [{name: a, zone: us-west-2a}]
+  - name: events
+    etcdMembers: [{name: a, zone: us-west-2a}]
+";
+    let group = |name: &str, role: &str| {
+        format!(
+            "apiVersion: kops/v1alpha1\nkind: InstanceGroup\nmetadata:\n  name: {name}\n  labels:\n    \
+             kops.k8s.io/cluster: dev.example.com\nspec:\n  role: {role}\n  minSize: 1\n  maxSize: 1\n  \
+             zones: [us-west-2a]\n"
+        )
+    };
+    world.create(
+        &[cluster.to_owned(), group("master-us-west-2a", "Master"), group("nodes", "Node")]
+            .join("---\n"),
+    );
+    insta::assert_snapshot!("v1alpha1", world.ok(&["get", "all", NAME]).stdout);
+    // No iam: a cluster of that age is legacy.
+    let shown = world.ok(&["iam", "show", NAME, "--role", "master", "-o", "json"]).stdout;
+    assert!(shown.contains("\"ec2:*\""), "{shown}");
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+}
+
+#[test]
+fn etcd_clusters_stay() {
+    let world = World::with("etcd", &specs(NAME, STRICT));
+    let said = world.fails(&["unset", "cluster", NAME, "spec.etcdClusters[1]"]);
+    assert!(said.contains("lacks \"events\"; an etcd cluster cannot be removed"), "{said}");
+}
+
+#[test]
+fn iam_show_needs_neither_aws_nor_store() {
+    let world = World::new("iam_show");
+    let golden = include_str!("../goldens/iam/node_strict_ecr.json");
+    let text = specs(
+        "iam-builder-test.k8s.local",
+        &format!("{ECR}  configBase: s3://kops-tests/iam-builder-test.k8s.local\n"),
+    );
+    let file = world.write("specs.yaml", &text);
+    let output = world
+        .command(&["iam", "show", "-f", &file, "--role", "node", "-o", "json"])
+        .env_remove("KOPS_STATE_STORE")
+        .env_remove("AWS_ENDPOINT_URL")
+        .output()
+        .unwrap();
+    let run = crate::harness::Run::from(output);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:#?}");
+    let sorted = |text: &str| {
+        let document: serde_json::Value = serde_json::from_str(text).unwrap();
+        let statements = document["Statement"].as_array().unwrap().iter();
+        let mut pairs: Vec<(Vec<String>, Vec<String>)> = statements
+            .map(|s| {
+                let (mut a, mut r) =
+                    (crate::harness::texts(&s["Action"]), crate::harness::texts(&s["Resource"]));
+                (a.sort(), r.sort());
+                (a, r)
+            })
+            .collect();
+        pairs.sort();
+        pairs
+    };
+    assert_eq!(sorted(&run.stdout), sorted(golden));
+    assert_eq!(world.calls().iter().filter(|call| call.service != "s3").count(), 0);
+
+    let run = world.run_with_input(&["iam", "show", "-f", "-"], &specs(NAME, STRICT));
+    assert!(run.stderr.contains("HOSTED_ZONE_ID stands for the id of the hosted zone"), "{run:#?}");
+    let run = world.ok(&["iam", "show", "-f", &file, "-o", "yaml"]);
+    assert!(run.stdout.contains("kind: PolicyDocuments"), "{}", run.stdout);
+}
