@@ -37,13 +37,14 @@ impl Outcome {
     }
 }
 
-/// Carries out every write of the plan. `progress` is told of each that ends; `interrupt`
+/// Carries out every write of the plan. `progress` is told of each that ends, and why
+/// if it failed; `interrupt`
 /// turns true when the user wants to stop.
 pub(crate) async fn apply(
     aws: &Aws,
     plan: &Plan,
     mut interrupt: watch::Receiver<bool>,
-    mut progress: impl FnMut(&Change, Result<(), &AwsError>),
+    mut progress: impl FnMut(&Change, Option<&AwsError>),
 ) -> Outcome {
     let mut waiting: Vec<&Change> = plan.writes().collect();
     let planned: BTreeSet<&ResourceId> = waiting.iter().map(|change| &change.id).collect();
@@ -67,7 +68,7 @@ pub(crate) async fn apply(
             Ok(()) = interrupt.changed(), if !outcome.interrupted => continue,
         };
         let Some((change, result)) = ended else { break };
-        progress(change, result.as_ref().map(|()| ()));
+        progress(change, result.as_ref().err());
         match result {
             Ok(()) => {
                 done.insert(&change.id);

@@ -17,7 +17,7 @@ use crate::store::objects::Kept;
 /// Set fields of a kept spec
 ///
 /// A field is a path and a value: spec.kubernetesVersion=1.10.13. The value is YAML. Lists
-/// take an index, [*] for each element, or the number of elements to append one. Only the
+/// take an index, a star for each element, or their length to append one. Only the
 /// fields named change; the rest of the text stays as it is.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]

@@ -172,8 +172,8 @@ fn report(
 async fn carry_out(ui: &Ui, observed: &Observed) -> Outcome {
     let (stop, interrupt) = watch::channel(false);
     let watcher = tokio::spawn(watch_signals(stop));
-    let outcome = apply::apply(&observed.aws, &observed.plan, interrupt, |change, result| {
-        ui.status(&text::progress(change, result.is_err()));
+    let outcome = apply::apply(&observed.aws, &observed.plan, interrupt, |change, failure| {
+        ui.status(&text::progress(change, failure));
     })
     .await;
     watcher.abort();

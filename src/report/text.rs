@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::statement;
 use super::style::{self, paint};
 use crate::apply::Outcome;
+use crate::aws::AwsError;
 use crate::desired::Notice;
 use crate::plan::{Action, Change, Plan};
 
@@ -126,14 +127,14 @@ fn nothing_to_do(plan: &Plan) -> String {
 }
 
 /// One finished change, for the progress on stderr.
-pub(crate) fn progress(change: &Change, failed: bool) -> String {
+pub(crate) fn progress(change: &Change, failure: Option<&AwsError>) -> String {
     let (mark, style) = mark(change.action);
-    let done = match (failed, change.action) {
-        (true, _) => "failed",
-        (false, Action::Create) => "created",
-        (false, Action::Update) => "changed",
-        (false, Action::Delete) => "deleted",
-        (false, Action::Leave) => "left",
+    let done = match (failure, change.action) {
+        (Some(_), _) => "failed",
+        (None, Action::Create) => "created",
+        (None, Action::Update) => "changed",
+        (None, Action::Delete) => "deleted",
+        (None, Action::Leave) => "left",
     };
     format!("  {} {} {done}", paint(style, mark), change.id)
 }

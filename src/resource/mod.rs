@@ -27,6 +27,7 @@ use iam_role::IamRole;
 use iam_role_policy::IamRolePolicy;
 
 /// A kind of resource, in the order in which they depend on each other.
+#[expect(clippy::enum_variant_names, reason = "AWS has more than IAM, and so will this")]
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Kind {
     IamRole,

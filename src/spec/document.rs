@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use super::cluster::Cluster;
 use super::instance_group::{InstanceGroup, cluster_label};

@@ -271,7 +271,8 @@ fn iam_show_needs_neither_aws_nor_store() {
             .map(|s| {
                 let (mut a, mut r) =
                     (crate::harness::texts(&s["Action"]), crate::harness::texts(&s["Resource"]));
-                (a.sort(), r.sort());
+                a.sort();
+                r.sort();
                 (a, r)
             })
             .collect();

@@ -58,22 +58,28 @@ fn the_layout_is_kops_own_in_a_folder() {
 /// A store as kops v1.10 leaves it, with what kapstan does not look at beside it.
 #[test]
 fn a_store_made_by_kops_is_read_as_it_is() {
+    const NAME: &str = "minimal.example.com";
     let world = World::new("kops_store");
     let root = world.path("state").join(NAME);
     std::fs::create_dir_all(root.join("instancegroup")).unwrap();
     std::fs::create_dir_all(root.join("pki/private/ca")).unwrap();
-    let kops = specs(NAME, "").replace("kops/v1alpha2", "kops/v1alpha2");
-    let mut parts = kops.split("---\n");
-    std::fs::write(root.join("config"), parts.next().unwrap()).unwrap();
+    let written_by_kops = include_str!("../goldens/clusters/minimal/cluster.yaml");
+    for text in written_by_kops.split("---\n") {
+        let key = match text {
+            text if text.contains("kind: Cluster") => "config",
+            text if text.contains("name: nodes") => "instancegroup/nodes",
+            _ => "instancegroup/master-us-west-2a",
+        };
+        std::fs::write(root.join(key), text).unwrap();
+    }
     std::fs::write(root.join("cluster.spec"), "completed: by kops").unwrap();
     std::fs::write(root.join("pki/private/ca/1.key"), "key").unwrap();
-    std::fs::write(root.join("instancegroup/masters"), parts.next().unwrap()).unwrap();
-    std::fs::write(root.join("instancegroup/nodes"), parts.next().unwrap()).unwrap();
     let store = world.path("state").display().to_string();
     let all = world.ok(&["get", "all", "--name", NAME, "--state", &store]).stdout;
     insta::assert_snapshot!("kops_store", all);
     world.zone("example.com", "Z1");
-    world.ok(&["update", "cluster", NAME, "--state", &store]);
+    let plan = world.plan(NAME, &["--state", &store]);
+    assert_eq!(plan["summary"]["create"], 8);
 }
 
 #[test]
