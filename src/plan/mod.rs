@@ -225,6 +225,16 @@ impl Planner<'_> {
                 message: format!("{what}, but its lifecycle is {lifecycle}"),
                 next: "put it right first, or choose another phase or lifecycle".to_owned(),
             });
+        } else {
+            self.plan.warnings.push(Notice {
+                object: id.to_string(),
+                message: format!("{what}, and is left so"),
+                next: format!(
+                    "have its owner mend what the plan shows, or let kapstan: \
+                     --lifecycle-overrides {}=Sync",
+                    id.kind
+                ),
+            });
         }
         let reason = match (reason, what) {
             ("", "does not exist") => format!("does not exist, and is not created ({lifecycle})"),

@@ -168,11 +168,7 @@ fn a_strange_account_is_a_warning() {
     world.create(&mixed("1234567890108", ""));
     world.foreign_profile("kops-custom-node-role", "org-node-role");
     let run = world.ok(&["update", "cluster", NAME]);
-    assert_eq!(
-        run.stderr,
-        "warning: InstanceGroup/nodes: spec.iam.profile names the account 1234567890108, but \
-         accounts have 12 digits; correct the ARN\n"
-    );
+    insta::assert_snapshot!("existing_account", run.stderr);
     world.replace(&mixed("210987654321", ""));
     let run = world.ok(&["update", "cluster", NAME]);
     assert!(run.stderr.contains("names the account 210987654321, but this is "), "{}", run.stderr);

@@ -6,6 +6,7 @@ mod calls;
 mod conflicts;
 mod drift;
 mod editor;
+mod examples;
 mod existing_profiles;
 mod harness;
 mod hostile_input;
