@@ -58,6 +58,31 @@ pub(crate) fn document(
     document.refuse(problems)
 }
 
+/// Checks what a document's policies depend on; whatever else is wrong is a warning.
+///
+/// # Errors
+/// Additional policies that are wrong.
+pub(crate) fn policies(
+    ui: &Ui,
+    document: &Document,
+    cluster: &Cluster,
+    unknown: UnknownFields,
+) -> Result<(), Problems> {
+    let (mut problems, others) = match &document.spec {
+        Spec::Cluster(cluster) => (additional::check(cluster), validate::cluster(cluster)),
+        Spec::InstanceGroup(group) => (Vec::new(), validate::instance_group(group, Some(cluster))),
+        Spec::SshCredential(_) => (Vec::new(), Vec::new()),
+    };
+    for problem in others {
+        ui.warn_of_problem(&document.to_string(), &problem.located(&document.root));
+    }
+    match unknown {
+        UnknownFields::Refuse => problems.extend(document.unknown.iter().cloned()),
+        UnknownFields::Warn => warn_of_unknown(ui, document),
+    }
+    document.refuse(problems)
+}
+
 /// Several objects' problems in one error.
 pub(crate) fn all(results: Vec<Result<(), Problems>>) -> anyhow::Result<()> {
     let failed: Vec<Problems> = results.into_iter().filter_map(Result::err).collect();

@@ -61,11 +61,7 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &EditArgs) -> anyhow::Re
         }
         EditCommand::Ig { group } => {
             let name = global.cluster(None)?;
-            let cluster = store.existing_cluster(&name).await?;
-            let kept = store.existing_group(&name, group).await?;
-            let Spec::Cluster(cluster) = cluster.document.spec else {
-                bail!("what is kept as the cluster {name} is none");
-            };
+            let (cluster, kept) = store.group_in_cluster(&name, group).await?;
             edit(ui, global, &store, &kept, Some(&cluster)).await
         }
     }

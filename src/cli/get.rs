@@ -85,7 +85,7 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &GetArgs) -> anyhow::Res
         Some(GetCommand::Clusters { cluster, format }) => {
             let documents = match global.cluster_if_named(cluster.as_deref())? {
                 Some(name) => vec![store.existing_cluster(&name).await?.document],
-                None => all_clusters(&store).await?,
+                None => all_clusters(ui, &store).await?,
             };
             show(ui, &documents, format.output)
         }
@@ -118,11 +118,16 @@ async fn show_all(
     show(ui, &documents, format)
 }
 
-async fn all_clusters(store: &Store) -> anyhow::Result<Vec<Document>> {
-    let names = store.cluster_names().await?;
-    let reads = names.iter().map(|name| store.cluster(name));
-    let clusters = futures::future::try_join_all(reads).await?;
-    Ok(clusters.into_iter().flatten().map(|kept| kept.document).collect())
+/// All clusters that can be read. One that cannot must not hide the others.
+async fn all_clusters(ui: &Ui, store: &Store) -> anyhow::Result<Vec<Document>> {
+    let mut documents = Vec::new();
+    for cluster in store.clusters().await? {
+        match cluster {
+            Ok(kept) => documents.push(kept.document),
+            Err(error) => ui.warn(&format!("{error:#}")),
+        }
+    }
+    Ok(documents)
 }
 
 async fn groups(store: &Store, cluster: &ClusterName) -> anyhow::Result<Vec<Document>> {

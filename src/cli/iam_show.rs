@@ -21,7 +21,8 @@ use crate::spec::name::ClusterName;
 /// Show the policy documents as they would be, without a look at AWS
 ///
 /// With --role and -o json it is exactly that role's policy document. A hosted zone whose id
-/// only AWS knows is shown as HOSTED_ZONE_ID.
+/// only AWS knows is shown as HOSTED_ZONE_ID. Of a file, whatever is wrong that no policy
+/// depends on is a warning.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kapstan iam show dev.example.com
@@ -152,13 +153,13 @@ fn from_file(ui: &Ui, global: &Global, args: &IamShowArgs, file: &str) -> anyhow
     };
     let Spec::Cluster(cluster) = &document.spec else { bail!("{document} is no cluster") };
     let unknown = UnknownFields::from_strict(global.strict);
-    let mut results = vec![checks::document(ui, document, None, unknown)];
+    let mut results = vec![checks::policies(ui, document, cluster, unknown)];
     let mut groups = Vec::new();
     for document in &documents {
         if let Spec::InstanceGroup(group) = &document.spec
             && group.cluster_label().is_none_or(|label| label == cluster.name())
         {
-            results.push(checks::document(ui, document, Some(cluster), unknown));
+            results.push(checks::policies(ui, document, cluster, unknown));
             groups.push((**group).clone());
         }
     }

@@ -128,9 +128,7 @@ pub(super) async fn edit_group(
 ) -> anyhow::Result<()> {
     let name = global.cluster(None)?;
     let (store, _) = global.store(ui).await?;
-    let cluster = store.existing_cluster(&name).await?;
-    let kept = store.existing_group(&name, group).await?;
-    let Spec::Cluster(cluster) = cluster.document.spec else { return Ok(()) };
+    let (cluster, kept) = store.group_in_cluster(&name, group).await?;
     edit(ui, global, &store, &kept, Some(&cluster), edits).await
 }
 

@@ -5,8 +5,9 @@
 //! policies together are compared with what kapstan would want, since its owner may spread
 //! permissions over policies of any name.
 
+use super::Planner;
 use super::lifecycle::{Lifecycle, Origin};
-use super::{Planner, State};
+use super::state::State;
 use crate::desired::iam::additional_name;
 use crate::desired::{ExistingProfile, Notice};
 use crate::iam::difference::{self, Difference};

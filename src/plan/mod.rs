@@ -8,22 +8,20 @@ mod existing;
 pub(crate) mod lifecycle;
 mod quotas;
 mod reads;
+mod state;
 
 use crate::aws::AwsError;
 use crate::desired::{DesiredCluster, Notice};
-use crate::iam::document::Document;
 use crate::iam::quota;
 use crate::resource::hosted_zone;
-use crate::resource::iam_role_policy::{self, IamRolePolicy};
+use crate::resource::iam_role_policy;
 use crate::resource::live::Live;
-use crate::resource::{
-    Drift, Kind, Observed, Resource, ResourceId, Write, iam_instance_profile,
-    iam_instance_profile_role, iam_role,
-};
+use crate::resource::{Drift, Kind, Observed, Resource, ResourceId, Write};
 
 pub(crate) use reads::reads;
 
 use lifecycle::{Lifecycle, Lifecycles, Origin};
+use state::State;
 
 /// What is to happen to one resource.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -112,17 +110,6 @@ struct Planner<'a> {
     /// The id of the cluster's hosted zone, if it has one.
     zone: Option<String>,
     plan: Plan,
-}
-
-/// How a resource stands to what is wanted.
-enum State {
-    Equal,
-    /// With what would mend it, if anything may.
-    Differs(Drift, Option<Write>),
-    Missing(Drift, Write),
-    Denied(AwsError),
-    /// Neither wanted nor there, or not looked at.
-    NoMatter,
 }
 
 impl Planner<'_> {
@@ -267,73 +254,6 @@ impl Planner<'_> {
         }
     }
 
-    fn state(&self, resource: &Resource) -> State {
-        match resource {
-            Resource::Role(role) => {
-                let create = || (Drift::default(), Write::Role(iam_role::create(role)));
-                let found = self.live.roles.get(&role.name);
-                state_of(found, create, |live| {
-                    iam_role::compare(role, live).map(|(drift, write)| (drift, Write::Role(write)))
-                })
-            }
-            Resource::RolePolicy(policy) => self.policy_state(policy),
-            Resource::InstanceProfile(profile) => {
-                let create = || {
-                    let write = iam_instance_profile::create(profile);
-                    (Drift::default(), Write::InstanceProfile(write))
-                };
-                state_of(self.live.profiles.get(&profile.name), create, |live| {
-                    iam_instance_profile::compare(profile, live)
-                        .map(|(drift, write)| (drift, Write::InstanceProfile(write)))
-                })
-            }
-            Resource::InstanceProfileRole(link) => {
-                let create = || {
-                    let write = iam_instance_profile_role::create(link);
-                    (Drift::default(), Write::InstanceProfileRole(write))
-                };
-                let found = self.live.profiles.get(&link.profile);
-                if let Some(Observed::Found(profile)) = found
-                    && profile.role.is_none()
-                {
-                    let (drift, write) = create();
-                    return State::Missing(drift, write);
-                }
-                state_of(found, create, |live| {
-                    iam_instance_profile_role::compare(link, live)
-                        .map(|(drift, write)| (drift, Write::InstanceProfileRole(write)))
-                })
-            }
-        }
-    }
-
-    fn policy_state(&self, policy: &IamRolePolicy) -> State {
-        let desired = self.document_of(policy);
-        let live = match self.live.policies.get(&policy.role) {
-            None => return State::NoMatter,
-            Some(Observed::Denied(error)) => return State::Denied(error.clone()),
-            Some(Observed::Missing) => None,
-            Some(Observed::Found(policies)) => policies.get(&policy.name),
-        };
-        match (live, &desired) {
-            (None, None) => State::NoMatter,
-            (None, Some(desired)) => {
-                let (drift, write) = iam_role_policy::creation(policy, desired);
-                State::Missing(drift, Write::RolePolicy(write))
-            }
-            (Some(live), desired) => {
-                match iam_role_policy::compare(policy, desired.as_ref(), live) {
-                    None => State::Equal,
-                    Some((drift, write)) => State::Differs(drift, Some(Write::RolePolicy(write))),
-                }
-            }
-        }
-    }
-
-    fn document_of(&self, policy: &IamRolePolicy) -> Option<Document> {
-        policy.content.document(self.zone.as_deref())
-    }
-
     /// Two profiles of the user's own may carry one role. What both want alike is done once;
     /// what they want in two ways is refused.
     fn check_single(&mut self) {
@@ -397,24 +317,5 @@ impl Planner<'_> {
             }
         }
         self.plan.refusals.extend(refusals);
-    }
-}
-
-fn state_of<T>(
-    found: Option<&Observed<T>>,
-    create: impl FnOnce() -> (Drift, Write),
-    compare: impl FnOnce(&T) -> Option<(Drift, Write)>,
-) -> State {
-    match found {
-        None => State::NoMatter,
-        Some(Observed::Denied(error)) => State::Denied(error.clone()),
-        Some(Observed::Missing) => {
-            let (drift, write) = create();
-            State::Missing(drift, write)
-        }
-        Some(Observed::Found(live)) => match compare(live) {
-            None => State::Equal,
-            Some((drift, write)) => State::Differs(drift, Some(write)),
-        },
     }
 }

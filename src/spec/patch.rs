@@ -68,6 +68,8 @@ fn apply_one(text: &str, kind: &str, path: &FieldPath, edit: &Edit) -> anyhow::R
             ensure!(!node.is_null(), "{path}: no value is given; to remove it, use unset");
             let new = match (&node.value, schema::holds_text(kind, path)) {
                 (Value::Scalar(scalar), true) => Json::String(scalar.text.clone()),
+                // A policy, say: JSON that the field holds as text.
+                (_, true) => Json::String(value.clone()),
                 _ => node.to_json(),
             };
             set_json(&mut expected, path, path.segments(), &new)?;
@@ -381,11 +383,13 @@ spec:
         let after = edit(&["spec.networking={cilium: {version: v1.0}}"]).unwrap();
         assert!(after.contains("cilium") && after.contains("# the end"), "{after}");
         let policy = "[\n  {\"Effect\": \"Allow\"}\n]\n";
-        let argument = format!("spec.additionalPolicies.node={}", serde_json::json!(policy));
-        let after = edit(&[&argument]).unwrap();
-        let root = root_of(&after).unwrap();
-        let node = root.get("spec").unwrap().get("additionalPolicies").unwrap().get("node");
-        assert_eq!(node.unwrap().text(), Some(policy));
+        for value in [serde_json::json!(policy).to_string(), policy.to_owned()] {
+            let argument = format!("spec.additionalPolicies.node={value}");
+            let after = edit(&[&argument]).unwrap();
+            let root = root_of(&after).unwrap();
+            let node = root.get("spec").unwrap().get("additionalPolicies").unwrap().get("node");
+            assert_eq!(node.unwrap().text(), Some(policy));
+        }
     }
 
     #[test]

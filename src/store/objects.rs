@@ -1,10 +1,11 @@
 //! Clusters, instance groups and SSH keys in the store.
 
 use anyhow::{Context as _, bail, ensure};
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 
 use super::conflict::{Conflict, changed_fields};
 use super::{Expect, Refused, Store, Stored, Version, Written};
+use crate::spec::cluster::Cluster;
 use crate::spec::document::{self, Document, Spec};
 use crate::spec::name::{ClusterName, ObjectName};
 use crate::spec::ssh_credential::{self, SshCredential};
@@ -99,15 +100,24 @@ fn public_key(credential: &SshCredential) -> &str {
 impl Store {
     /// The names of all clusters, in order.
     pub(crate) async fn cluster_names(&self) -> anyhow::Result<Vec<ClusterName>> {
+        let names = self.folders().await?;
+        let places = names.iter().map(|name| Place::Cluster(name.clone()));
+        let found = try_join_all(places.map(async |place| self.holds(&place).await)).await?;
+        Ok(names.into_iter().zip(found).filter(|(_, found)| *found).map(|(name, _)| name).collect())
+    }
+
+    /// All clusters in order of their names, and for those that cannot be read, why.
+    pub(crate) async fn clusters(&self) -> anyhow::Result<Vec<anyhow::Result<Kept>>> {
+        let names = self.folders().await?;
+        let found = join_all(names.iter().map(|name| self.cluster(name))).await;
+        Ok(found.into_iter().filter_map(Result::transpose).collect())
+    }
+
+    /// The folders that may be clusters. What is no cluster's name was not put there by kops
+    /// or kapstan.
+    async fn folders(&self) -> anyhow::Result<Vec<ClusterName>> {
         let names = self.list("").await?;
-        // What is no cluster's name was not put there by kops or kapstan.
-        let names: Vec<ClusterName> =
-            names.iter().filter_map(|name| ClusterName::new(name).ok()).collect();
-        let found = try_join_all(names.into_iter().map(async |name| {
-            let config = self.read(&Place::Cluster(name.clone()).key()).await?;
-            anyhow::Ok(config.is_some().then_some(name))
-        }));
-        Ok(found.await?.into_iter().flatten().collect())
+        Ok(names.iter().filter_map(|name| ClusterName::new(name).ok()).collect())
     }
 
     pub(crate) async fn cluster(&self, name: &ClusterName) -> anyhow::Result<Option<Kept>> {
@@ -162,6 +172,19 @@ impl Store {
                 bail!("{cluster} has no instance group {name}; it has {}", names.join(", "))
             }
         }
+    }
+
+    /// A group together with the cluster that it must fit.
+    pub(crate) async fn group_in_cluster(
+        &self,
+        cluster: &ClusterName,
+        name: &str,
+    ) -> anyhow::Result<(Cluster, Kept)> {
+        let kept = self.existing_cluster(cluster).await?;
+        let Spec::Cluster(spec) = kept.document.spec else {
+            bail!("what is kept as the cluster {cluster} is none");
+        };
+        Ok((*spec, self.existing_group(cluster, name).await?))
     }
 
     /// All groups of a cluster, in order of their names.

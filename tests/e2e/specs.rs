@@ -284,6 +284,19 @@ fn iam_show_needs_neither_aws_nor_store() {
 
     let run = world.run_with_input(&["iam", "show", "-f", "-"], &specs(NAME, STRICT));
     assert!(run.stderr.contains("HOSTED_ZONE_ID stands for the id of the hosted zone"), "{run:#?}");
+    // Two members are no quorum, but the policies do not depend on that.
+    let invalid = text.replacen(
+        "    - name: a\n",
+        "    - name: b\n      instanceGroup: masters\n    - name: a\n",
+        1,
+    );
+    let run =
+        world.run_with_input(&["iam", "show", "-f", "-", "--role", "node", "-o", "json"], &invalid);
+    assert_eq!((run.code, sorted(&run.stdout)), (0, sorted(golden)));
+    assert!(
+        run.stderr.contains("warning: Cluster/iam-builder-test.k8s.local: spec.etcdClusters[0]"),
+        "{run:#?}"
+    );
     let run = world.ok(&["iam", "show", "-f", &file, "-o", "yaml"]);
     assert!(run.stdout.contains("kind: PolicyDocuments"), "{}", run.stdout);
 }

@@ -159,3 +159,19 @@ fn the_buckets_region_is_found_wherever_the_default_is() {
     let run = crate::harness::Run::from(output.unwrap());
     assert_eq!((run.code, run.stdout.as_str()), (0, "dev.example.com\n"), "{run:#?}");
 }
+
+#[test]
+fn a_cluster_that_cannot_be_read_hides_no_other() {
+    let world = World::new("broken_cluster");
+    let store = world.path("state");
+    for (name, text) in [(NAME, specs(NAME, STRICT)), ("broken.example.com", "kind: [".to_owned())]
+    {
+        std::fs::create_dir_all(store.join(name)).unwrap();
+        let text = text.split("---\n").next().unwrap();
+        std::fs::write(store.join(name).join("config"), text).unwrap();
+    }
+    let store = store.display().to_string();
+    let run = world.ok(&["get", "clusters", "-o", "name", "--state", &store]);
+    assert_eq!(run.stdout, "dev.example.com\n");
+    assert!(run.stderr.contains("warning: broken.example.com/config:2:1: "), "{run:#?}");
+}

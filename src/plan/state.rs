@@ -1,0 +1,108 @@
+//! How a resource stands to what is wanted of it, before any lifecycle has a say.
+
+use super::Planner;
+use crate::aws::AwsError;
+use crate::iam::document::Document;
+use crate::resource::iam_role_policy::{self, IamRolePolicy};
+use crate::resource::{
+    Drift, Observed, Resource, Write, iam_instance_profile, iam_instance_profile_role, iam_role,
+};
+
+/// How a resource stands to what is wanted.
+pub(super) enum State {
+    Equal,
+    /// With what would mend it, if anything may.
+    Differs(Drift, Option<Write>),
+    Missing(Drift, Write),
+    Denied(AwsError),
+    /// Neither wanted nor there, or not looked at.
+    NoMatter,
+}
+
+impl Planner<'_> {
+    pub(super) fn state(&self, resource: &Resource) -> State {
+        match resource {
+            Resource::Role(role) => {
+                let create = || (Drift::default(), Write::Role(iam_role::create(role)));
+                let found = self.live.roles.get(&role.name);
+                state_of(found, create, |live| {
+                    iam_role::compare(role, live).map(|(drift, write)| (drift, Write::Role(write)))
+                })
+            }
+            Resource::RolePolicy(policy) => self.policy_state(policy),
+            Resource::InstanceProfile(profile) => {
+                let create = || {
+                    let write = iam_instance_profile::create(profile);
+                    (Drift::default(), Write::InstanceProfile(write))
+                };
+                state_of(self.live.profiles.get(&profile.name), create, |live| {
+                    iam_instance_profile::compare(profile, live)
+                        .map(|(drift, write)| (drift, Write::InstanceProfile(write)))
+                })
+            }
+            Resource::InstanceProfileRole(link) => {
+                let create = || {
+                    let write = iam_instance_profile_role::create(link);
+                    (Drift::default(), Write::InstanceProfileRole(write))
+                };
+                let found = self.live.profiles.get(&link.profile);
+                if let Some(Observed::Found(profile)) = found
+                    && profile.role.is_none()
+                {
+                    let (drift, write) = create();
+                    return State::Missing(drift, write);
+                }
+                state_of(found, create, |live| {
+                    iam_instance_profile_role::compare(link, live)
+                        .map(|(drift, write)| (drift, Write::InstanceProfileRole(write)))
+                })
+            }
+        }
+    }
+
+    pub(super) fn policy_state(&self, policy: &IamRolePolicy) -> State {
+        let desired = self.document_of(policy);
+        let live = match self.live.policies.get(&policy.role) {
+            None => return State::NoMatter,
+            Some(Observed::Denied(error)) => return State::Denied(error.clone()),
+            Some(Observed::Missing) => None,
+            Some(Observed::Found(policies)) => policies.get(&policy.name),
+        };
+        match (live, &desired) {
+            (None, None) => State::NoMatter,
+            (None, Some(desired)) => {
+                let (drift, write) = iam_role_policy::creation(policy, desired);
+                State::Missing(drift, Write::RolePolicy(write))
+            }
+            (Some(live), desired) => {
+                match iam_role_policy::compare(policy, desired.as_ref(), live) {
+                    None => State::Equal,
+                    Some((drift, write)) => State::Differs(drift, Some(Write::RolePolicy(write))),
+                }
+            }
+        }
+    }
+
+    pub(super) fn document_of(&self, policy: &IamRolePolicy) -> Option<Document> {
+        policy.content.document(self.zone.as_deref())
+    }
+}
+
+fn state_of<T>(
+    found: Option<&Observed<T>>,
+    create: impl FnOnce() -> (Drift, Write),
+    compare: impl FnOnce(&T) -> Option<(Drift, Write)>,
+) -> State {
+    match found {
+        None => State::NoMatter,
+        Some(Observed::Denied(error)) => State::Denied(error.clone()),
+        Some(Observed::Missing) => {
+            let (drift, write) = create();
+            State::Missing(drift, write)
+        }
+        Some(Observed::Found(live)) => match compare(live) {
+            None => State::Equal,
+            Some((drift, write)) => State::Differs(drift, Some(write)),
+        },
+    }
+}
