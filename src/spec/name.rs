@@ -30,6 +30,23 @@ pub(crate) fn not_a_dns_name(name: &str) -> Option<String> {
     })
 }
 
+/// Why a text is no name of an object inside a cluster, or `None` if it is one. kops takes
+/// any text here; this is what is safe as a path and in the names of AWS.
+pub(crate) fn not_an_object_name(name: &str) -> Option<String> {
+    const LONGEST: usize = 200;
+    if name.is_empty() {
+        return Some("is empty".to_owned());
+    }
+    if name.len() > LONGEST {
+        return Some(format!("has {} characters; at most {LONGEST} are allowed", name.len()));
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._+=,@".contains(c);
+    if let Some(c) = name.chars().find(|c| !allowed(*c)) {
+        return Some(format!("holds {c:?}; allowed are letters, digits and -._+=,@"));
+    }
+    name.starts_with('.').then(|| "begins with a dot".to_owned())
+}
+
 /// The name of a cluster.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct ClusterName(String);
@@ -46,10 +63,10 @@ pub(crate) struct NameError {
 }
 
 macro_rules! checked_name {
-    ($name:ident) => {
+    ($name:ident, $check:ident) => {
         impl $name {
             pub(crate) fn new(name: &str) -> Result<Self, NameError> {
-                match not_a_dns_name(name) {
+                match $check(name) {
                     None => Ok(Self(name.to_owned())),
                     Some(reason) => Err(NameError { name: name.to_owned(), reason }),
                 }
@@ -68,8 +85,8 @@ macro_rules! checked_name {
     };
 }
 
-checked_name!(ClusterName);
-checked_name!(ObjectName);
+checked_name!(ClusterName, not_a_dns_name);
+checked_name!(ObjectName, not_an_object_name);
 
 #[cfg(test)]
 mod tests {
@@ -82,6 +99,13 @@ mod tests {
         }
         for name in ["a", "dev.example.com", "a-1.b.k8s.local"] {
             assert!(ClusterName::new(name).is_ok(), "{name:?}");
+        }
+        for name in ["", ".", "..", "../x", "a/b", "a\\b", ".hidden", "a\0b", "a b", "ä"] {
+            assert!(ObjectName::new(name).is_err(), "{name:?}");
+        }
+        // kops has them, so they are read.
+        for name in ["nodes", "Nodes_A", "m5.large", "a..b"] {
+            assert!(ObjectName::new(name).is_ok(), "{name:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Check, Version};
 use crate::spec::cluster::{Cluster, filled};
 use crate::spec::instance_group::{CLUSTER_LABEL, InstanceGroup, Role};
-use crate::spec::name::not_a_dns_name;
+use crate::spec::name::not_an_object_name;
 use crate::spec::path::FieldPath;
 use crate::spec::profile_arn::ProfileArn;
 use crate::spec::spelling::nearest;
@@ -18,7 +18,7 @@ const USER_DATA_TYPES: [&str; 8] = [
 
 pub(super) fn check(group: &InstanceGroup, check: &mut Check) {
     let root = FieldPath::root();
-    if let Some(reason) = not_a_dns_name(group.name()) {
+    if let Some(reason) = not_an_object_name(group.name()) {
         check.add(&root.key("metadata").key("name"), reason);
     }
     let spec = root.key("spec");
