@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::checks::warn_of_unknown;
+use super::checks::{self, UnknownFields, warn_of_unknown};
 use super::output::{self, ReadFormat};
 use super::settings::Global;
 use super::ui::Ui;
@@ -17,7 +17,6 @@ use crate::store::Store;
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    arg_required_else_help = true,
     after_help = "Examples:
   kapstan get clusters
   kapstan get ig --name dev.example.com
@@ -87,7 +86,7 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &GetArgs) -> anyhow::Res
                 Some(name) => vec![store.existing_cluster(&name).await?.document],
                 None => all_clusters(ui, &store).await?,
             };
-            show(ui, &documents, format.output)
+            show(ui, global, &documents, format.output)
         }
         Some(GetCommand::InstanceGroups { group, format }) => {
             let cluster = global.cluster(None)?;
@@ -96,7 +95,7 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &GetArgs) -> anyhow::Res
                 Some(group) => vec![store.existing_group(&cluster, group).await?.document],
                 None => groups(&store, &cluster).await?,
             };
-            show(ui, &documents, format.output)
+            show(ui, global, &documents, format.output)
         }
         Some(GetCommand::All { cluster, format }) => {
             show_all(ui, global, &store, cluster.as_deref(), format.output).await
@@ -115,7 +114,7 @@ async fn show_all(
     let name = global.cluster(cluster)?;
     let mut documents = vec![store.existing_cluster(&name).await?.document];
     documents.extend(groups(store, &name).await?);
-    show(ui, &documents, format)
+    show(ui, global, &documents, format)
 }
 
 /// All clusters that can be read. One that cannot must not hide the others.
@@ -134,9 +133,18 @@ async fn groups(store: &Store, cluster: &ClusterName) -> anyhow::Result<Vec<Docu
     Ok(store.groups(cluster).await?.into_iter().map(|kept| kept.document).collect())
 }
 
-fn show(ui: &Ui, documents: &[Document], format: ReadFormat) -> anyhow::Result<()> {
-    for document in documents {
-        warn_of_unknown(ui, document);
+fn show(
+    ui: &Ui,
+    global: &Global,
+    documents: &[Document],
+    format: ReadFormat,
+) -> anyhow::Result<()> {
+    match UnknownFields::from_strict(global.strict) {
+        UnknownFields::Warn => documents.iter().for_each(|document| warn_of_unknown(ui, document)),
+        UnknownFields::Refuse => {
+            let refuse = |document: &Document| document.refuse(document.unknown.clone());
+            checks::all(documents.iter().map(refuse).collect())?;
+        }
     }
     match format {
         ReadFormat::Table => ui.out(&tables(documents)),

@@ -24,7 +24,8 @@ use crate::report::text::{self, Detail};
   kapstan update cluster dev.example.com --yes
   kapstan update cluster dev.example.com -o json --detailed-exitcode
   kapstan update cluster dev.example.com --phase security --yes
-  kapstan update cluster dev.example.com --lifecycle-overrides IAMRole=ExistsAndWarnIfChanges,IAMRolePolicy=ExistsAndWarnIfChanges,IAMInstanceProfileRole=ExistsAndWarnIfChanges")]
+  kapstan update cluster dev.example.com --yes --lifecycle-overrides \\
+    IAMRole=ExistsAndWarnIfChanges,IAMRolePolicy=ExistsAndWarnIfChanges")]
 pub(crate) struct UpdateClusterArgs {
     /// The cluster
     #[arg(value_name = "CLUSTER")]
@@ -40,6 +41,7 @@ pub(crate) struct UpdateClusterArgs {
 
     /// How far to go with kinds of resources: KIND=LIFECYCLE, several with commas
     ///
+    /// Kinds: IAMRole, IAMRolePolicy, IAMInstanceProfile, IAMInstanceProfileRole.
     /// Lifecycles: Sync, Ignore, WarnIfInsufficientAccess, ExistsAndValidates,
     /// ExistsAndWarnIfChanges.
     #[arg(long, value_delimiter = ',', value_name = "KIND=LIFECYCLE")]

@@ -151,3 +151,21 @@ fn what_is_not_seen_yet_is_asked_again() {
     world.apply(NAME);
     world.assert_settled(NAME, &[]);
 }
+
+#[test]
+fn throttling_is_waited_out() {
+    let world = World::with("throttled", &specs(NAME, STRICT));
+    let throttle = |operation: &str, nth: usize| {
+        json!({
+            "operation": operation, "nth": nth, "error": "Throttling", "message": "Rate exceeded",
+        })
+    };
+    world.rules(json!([
+        throttle("iam:GetRole$", 1),
+        throttle("iam:GetRole$", 2),
+        throttle("iam:CreateRole", 1),
+        throttle("iam:PutRolePolicy", 2),
+    ]));
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+}

@@ -114,6 +114,7 @@ fn unknown_fields_are_warnings_or_with_strict_errors() {
     );
     let run = world.ok(&["create", "-f", &file]);
     insta::assert_snapshot!("unknown_warned", run.stderr);
+    world.fails(&["get", "cluster", NAME, "--strict"]);
     // They survive.
     assert_eq!(world.ok(&["get", "cluster", NAME, "-o", "yaml"]).stdout, text);
 }
@@ -299,4 +300,14 @@ fn iam_show_needs_neither_aws_nor_store() {
     );
     let run = world.ok(&["iam", "show", "-f", &file, "-o", "yaml"]);
     assert!(run.stdout.contains("kind: PolicyDocuments"), "{}", run.stdout);
+}
+
+#[test]
+fn text_from_other_systems_is_read() {
+    let world = World::new("other_systems");
+    let text = format!("\u{feff}{}", specs(NAME, STRICT).replace('\n', "\r\n"));
+    world.create(&text);
+    world.ok(&["set", "ig", "nodes", "spec.maxSize=3", "--name", NAME]);
+    let kept = world.ok(&["get", "ig", "nodes", "--name", NAME, "-o", "json"]).stdout;
+    assert!(kept.contains("\"maxSize\": 3"), "{kept}");
 }
