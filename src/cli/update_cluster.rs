@@ -187,32 +187,54 @@ async fn carry_out(ui: &Ui, observed: &Observed) -> Outcome {
 
 /// The first signal asks to stop after what is under way, the second stops at once.
 async fn watch_signals(stop: watch::Sender<bool>) {
-    signal().await;
+    // Without a way to hear signals, they end the program as ever.
+    let Ok(mut signals) = Signals::listen() else { return };
+    signals.next().await;
     Ui { verbose: false }
         .status("Interrupted: finishing what is under way. Once more to stop at once");
     let _ = stop.send(true);
-    signal().await;
+    signals.next().await;
     std::process::exit(1);
 }
 
+/// Ctrl-C, and what a pipeline sends to end a step.
 #[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn signal() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
     }
 }
 

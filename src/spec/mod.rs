@@ -21,3 +21,4 @@ pub(crate) mod ssh_credential;
 mod v1alpha1;
 pub(crate) mod validate;
 pub(crate) mod yaml;
+mod zone;

@@ -9,10 +9,6 @@ INLINE_POLICIES = 10_240
 ROLE_NAME = 64
 
 
-def apply():
-    """Corrects moto itself."""
-
-
 def refuse(call, body, account):
     """The error with which AWS would refuse a call that moto takes, or None."""
     if call["service"] != "iam":

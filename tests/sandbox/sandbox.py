@@ -201,7 +201,6 @@ def main():
     args = parser.parse_args()
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    corrections.apply()
     aws = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", args.port, Sandbox(aws), threaded=True)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)

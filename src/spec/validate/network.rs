@@ -3,8 +3,9 @@
 use ipnet::IpNet;
 
 use super::Check;
-use crate::spec::cluster::{Cluster, Subnet, filled, region_of_zone};
+use crate::spec::cluster::{Cluster, Subnet, filled};
 use crate::spec::path::FieldPath;
+use crate::spec::zone::region_of_zone;
 
 pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
     let network = check.range(&spec.key("networkCIDR"), cluster.network_cidr().as_deref());
