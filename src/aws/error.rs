@@ -54,6 +54,8 @@ impl AwsError {
         }
         if message.contains("credentials") {
             fault = Fault::Credentials;
+        }
+        if message.contains("no providers in chain provided credentials") {
             message = "no AWS credentials were found; set AWS_PROFILE or AWS_ACCESS_KEY_ID and \
                        AWS_SECRET_ACCESS_KEY, or log in with your usual tool"
                 .to_owned();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iam::error::BoxError;
@@ -84,9 +84,13 @@ pub(crate) async fn sdk_config(region: Option<&str>) -> SdkConfig {
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(Duration::from_secs(30))
         .build();
-    let loader = aws_config::defaults(BehaviorVersion::latest())
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(RetryConfig::standard().with_max_attempts(5))
         .timeout_config(timeouts);
+    // In CloudTrail it tells who called.
+    if let Ok(name) = AppName::new(concat!("kapstan-", env!("CARGO_PKG_VERSION"))) {
+        loader = loader.app_name(name);
+    }
     match region {
         Some(region) => loader.region(Region::new(region.to_owned())).load().await,
         None => {

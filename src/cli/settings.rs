@@ -39,6 +39,8 @@ pub(crate) struct Global {
 /// kops' own settings file.
 #[derive(Default, Deserialize)]
 struct KopsSettings {
+    /// kops takes its keys in any case; these are the ones its documents show.
+    #[serde(alias = "KOPS_STATE_STORE")]
     kops_state_store: Option<String>,
 }
 
