@@ -91,17 +91,13 @@ async fn edit(
             return Err(error.context(format!("your text is kept in {place}")));
         }
         let own = without_our_comments(&text);
-        if text == shown || own.trim().is_empty() {
-            if own == before.text || own.trim().is_empty() {
-                ui.status(&format!("{before} is unchanged; nothing was written"));
-                return Ok(());
-            }
-            let place = file.keep(&own)?;
-            bail!("{before} was not changed: it is not valid. Your text is kept in {place}");
-        }
-        if own == before.text {
+        if own == before.text || own.trim().is_empty() {
             ui.status(&format!("{before} is unchanged; nothing was written"));
             return Ok(());
+        }
+        if text == shown {
+            let place = file.keep(&own)?;
+            bail!("{before} was not changed: it is not valid. Your text is kept in {place}");
         }
         match read_edited(ui, global, before, cluster, &own) {
             Ok(document) => {

@@ -132,6 +132,12 @@ impl Planner<'_> {
         };
         match found {
             Ok(zone) => self.zone = zone,
+            Err(reason) if self.has_zone_in_policies(desired) => self.plan.refusals.push(Notice {
+                object,
+                message: format!("{reason}, but the policies in AWS name one"),
+                next: "set spec.dnsZone to the id of the zone that they name, or of its successor"
+                    .to_owned(),
+            }),
             Err(reason) => self.plan.warnings.push(Notice {
                 object,
                 message: format!(
@@ -140,6 +146,17 @@ impl Planner<'_> {
                 next: "create the zone, or set spec.dnsZone to the id of another".to_owned(),
             }),
         }
+    }
+
+    /// Whether roles of ours may change some zone's records. A running cluster must not lose
+    /// that because a zone cannot be found.
+    fn has_zone_in_policies(&self, desired: &DesiredCluster) -> bool {
+        let ours = desired.resources.iter().filter_map(|resource| match resource {
+            Resource::RolePolicy(policy) => self.live.policies.get(&policy.role)?.found(),
+            _ => None,
+        });
+        let mut documents = ours.flat_map(|policies| policies.values());
+        documents.any(|live| live.text.contains(":hostedzone/"))
     }
 
     /// Decides about one resource after its lifecycle.

@@ -96,7 +96,7 @@ fn what_depends_on_a_failure_is_not_begun() {
 #[test]
 fn an_interrupt_finishes_the_step_in_hand() {
     let world = World::with("interrupt", &specs(NAME, STRICT));
-    world.rules(json!([{"operation": "iam:CreateRole", "delay": 1.5}]));
+    world.rules(json!([{"operation": "iam:CreateRole", "delay": 3}]));
     let child = world
         .command(&["update", "cluster", NAME, "--yes"])
         .stdout(std::process::Stdio::piped())

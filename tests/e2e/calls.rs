@@ -25,7 +25,7 @@ fn rounds(calls: &[Call]) -> usize {
 /// The calls of a plan by operation, and its rounds; the state store's are left out.
 fn plan_calls(world: &World) -> (Vec<String>, usize) {
     // Each answer takes so long that calls sent together overlap for certain.
-    world.rules(json!([{"operation": "^(iam|sts|route53):", "delay": 0.4}]));
+    world.rules(json!([{"operation": "^(iam|sts|route53):", "delay": 1.0}]));
     world.forget_calls();
     world.run(&["update", "cluster", NAME]);
     world.rules(json!([]));

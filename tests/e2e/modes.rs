@@ -194,3 +194,17 @@ fn a_cluster_without_its_hosted_zone_is_warned_of() {
     assert_eq!(run.stderr, "");
     assert!(world.calls().iter().all(|call| call.service != "route53"));
 }
+
+#[test]
+fn a_running_cluster_does_not_lose_its_zone() {
+    let world = World::with("lost_zone", &specs(NAME, STRICT));
+    world.apply(NAME);
+    // The same account, as if the zone were gone or its name misspelt.
+    world.ok(&["set", "cluster", NAME, "spec.dnsZone=exampel.com"]);
+    world.forget_calls();
+    let said = world.fails(&["update", "cluster", NAME, "--yes"]);
+    assert_eq!(world.iam_writes(), [""; 0]);
+    insta::assert_snapshot!("lost_zone", said);
+    world.ok(&["set", "cluster", NAME, "spec.dnsZone=example.com"]);
+    world.assert_settled(NAME, &[]);
+}
