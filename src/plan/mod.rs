@@ -336,3 +336,6 @@ impl Planner<'_> {
         self.plan.refusals.extend(refusals);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! Plans made in memory: a spec, AWS as a test says it is, and what comes of it.
+
+use serde_json::json;
+
+use super::lifecycle::{Mode, Override};
+use super::*;
+use crate::aws::Fault;
+use crate::desired::Input;
+use crate::iam::document::Document;
+use crate::iam::parse::PrincipalRule;
+use crate::resource::iam_instance_profile::LiveInstanceProfile;
+use crate::resource::iam_role::LiveIamRole;
+use crate::resource::{LiveDocument, Tags};
+use crate::spec::cluster::Cluster;
+use crate::spec::instance_group::InstanceGroup;
+
+const ROLE: &str = "nodes.dev.k8s.local";
+
+fn group(name: &str, role: &str, profile: Option<&str>) -> InstanceGroup {
+    let iam = profile.map(
+        |name| json!({"profile": format!("arn:aws:iam::123456789012:instance-profile/{name}")}),
+    );
+    let spec = json!({"role": role, "iam": iam});
+    serde_json::from_value(json!({"metadata": {"name": name}, "spec": spec})).unwrap()
+}
+
+/// A strict cluster below `k8s.local`, so that no hosted zone is looked for.
+fn desired(groups: &[InstanceGroup]) -> DesiredCluster {
+    let spec = json!({"iam": {}, "subnets": [{"name": "a", "zone": "us-west-2a"}]});
+    let cluster: Cluster =
+        serde_json::from_value(json!({"metadata": {"name": "dev.k8s.local"}, "spec": spec}))
+            .unwrap();
+    let groups: Vec<&InstanceGroup> = groups.iter().collect();
+    let base = Some("s3://state/dev.k8s.local");
+    crate::desired::cluster(Input { cluster: &cluster, groups: &groups, base }).unwrap()
+}
+
+fn live_document(document: &Document) -> LiveDocument {
+    LiveDocument::decode(&document.to_compact(), PrincipalRule::Expected)
+}
+
+/// AWS exactly as desired.
+fn settled(desired: &DesiredCluster) -> Live {
+    let mut live = Live { account: "123456789012".to_owned(), ..Live::default() };
+    for resource in &desired.resources {
+        match resource {
+            Resource::Role(role) => {
+                let found =
+                    LiveIamRole { trust: live_document(&role.trust), tags: role.tags.clone() };
+                live.roles.insert(role.name.clone(), Observed::Found(found));
+            }
+            Resource::RolePolicy(policy) => {
+                let mut policies = match live.policies.remove(&policy.role) {
+                    Some(Observed::Found(policies)) => policies,
+                    _ => Default::default(),
+                };
+                if let Some(document) = policy.content.document(None) {
+                    policies.insert(policy.name.clone(), live_document(&document));
+                }
+                live.policies.insert(policy.role.clone(), Observed::Found(policies));
+            }
+            Resource::InstanceProfile(profile) => {
+                let found = LiveInstanceProfile { tags: profile.tags.clone(), role: None };
+                live.profiles.insert(profile.name.clone(), Observed::Found(found));
+            }
+            Resource::InstanceProfileRole(link) => {
+                let role = live.roles[&link.role].found().unwrap().clone();
+                if let Some(Observed::Found(profile)) = live.profiles.get_mut(&link.profile) {
+                    profile.role = Some((link.role.clone(), role));
+                }
+            }
+        }
+    }
+    live
+}
+
+fn denied() -> AwsError {
+    let message = "AccessDenied: no".to_owned();
+    AwsError { operation: "iam:Get", object: ROLE.to_owned(), fault: Fault::Denied, message }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Equal,
+    Differs,
+    Missing,
+    Denied,
+}
+
+/// Puts one kind of the nodes' resources into a state.
+fn disturb(live: &mut Live, kind: Kind, state: State) {
+    let other = || LiveDocument::decode(r#"{"Statement": []}"#, PrincipalRule::Expected);
+    match (kind, state) {
+        (_, State::Equal) => {}
+        (Kind::IamRole, State::Differs) => {
+            let changed = LiveIamRole { trust: other(), tags: Tags::new() };
+            live.roles.insert(ROLE.to_owned(), Observed::Found(changed));
+        }
+        (Kind::IamRole, State::Missing) => {
+            live.roles.insert(ROLE.to_owned(), Observed::Missing);
+            live.policies.insert(ROLE.to_owned(), Observed::Missing);
+        }
+        (Kind::IamRole, State::Denied) => {
+            live.roles.insert(ROLE.to_owned(), Observed::Denied(denied()));
+        }
+        (Kind::IamRolePolicy, State::Denied) => {
+            live.policies.insert(ROLE.to_owned(), Observed::Denied(denied()));
+        }
+        (Kind::IamRolePolicy, state) => {
+            let mut policies = live.policies[ROLE].found().unwrap().clone();
+            match state {
+                State::Missing => policies.remove(ROLE),
+                _ => policies.insert(ROLE.to_owned(), other()),
+            };
+            live.policies.insert(ROLE.to_owned(), Observed::Found(policies));
+        }
+        (_, State::Denied) => {
+            live.profiles.insert(ROLE.to_owned(), Observed::Denied(denied()));
+        }
+        (Kind::IamInstanceProfile, State::Missing) => {
+            live.profiles.insert(ROLE.to_owned(), Observed::Missing);
+        }
+        (kind, state) => {
+            let mut profile = live.profiles[ROLE].found().unwrap().clone();
+            match (kind, state) {
+                (Kind::IamInstanceProfile, _) => profile.tags.clear(),
+                (_, State::Missing) => profile.role = None,
+                (_, _) => {
+                    let role = live.roles[ROLE].found().unwrap().clone();
+                    profile.role = Some(("another".to_owned(), role));
+                }
+            }
+            live.profiles.insert(ROLE.to_owned(), Observed::Found(profile));
+        }
+    }
+}
+
+/// What a plan comes to, in few words.
+fn outcome(plan: &Plan) -> String {
+    let changes = plan.changes.iter().map(|change| {
+        format!("{} {}", format!("{:?}", change.action).to_lowercase(), change.id.kind)
+    });
+    let warnings = plan.warnings.iter().map(|warning| format!("(warned: {})", warning.object));
+    let refusals = plan.refusals.iter().map(|refusal| format!("REFUSED: {}", refusal.object));
+    let all: Vec<String> = changes.chain(warnings).chain(refusals).collect();
+    let text = all.join(", ").replace(&format!("/{ROLE}"), "");
+    if text.is_empty() { "nothing".to_owned() } else { text }
+}
+
+fn lifecycles(overrides: &[Override]) -> Lifecycles {
+    Lifecycles::new(None, Mode::Apply, overrides).unwrap()
+}
+
+/// Every cell of the table in `docs/iam.md`, and a read that AWS refuses, for every kind.
+#[test]
+fn the_table_of_lifecycles_holds_for_every_kind() {
+    let desired = desired(&[group("nodes", "Node", None)]);
+    let mut table = String::new();
+    for kind in Kind::ALL {
+        for lifecycle in Lifecycle::ALL {
+            for state in [State::Equal, State::Differs, State::Missing, State::Denied] {
+                let mut live = settled(&desired);
+                disturb(&mut live, kind, state);
+                let plan = make(&desired, &live, &lifecycles(&[Override::new(kind, lifecycle)]));
+                let cell = format!("{kind}={lifecycle}");
+                let state = format!("{state:?}").to_lowercase();
+                table.push_str(&format!("{cell:47} {state:8} {}\n", outcome(&plan)));
+            }
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn what_is_settled_needs_nothing_and_a_plan_is_the_same_every_time() {
+    let groups = [group("masters", "Master", None), group("nodes", "Node", None)];
+    let desired = desired(&groups);
+    let settled = make(&desired, &settled(&desired), &lifecycles(&[]));
+    assert_eq!(outcome(&settled), "nothing");
+    assert_eq!(settled.unchanged.len(), 8);
+    let empty = Live {
+        roles: desired.resources.iter().map(|r| (r.id().name, Observed::Missing)).collect(),
+        policies: desired.resources.iter().map(|r| (r.id().name, Observed::Missing)).collect(),
+        profiles: desired.resources.iter().map(|r| (r.id().name, Observed::Missing)).collect(),
+        ..Live::default()
+    };
+    let plans = [0; 2].map(|_| format!("{:?}", make(&desired, &empty, &lifecycles(&[]))));
+    assert_eq!(plans[0], plans[1]);
+}
+
+/// The existing profile `team` whose role `team-role` has one policy of its own.
+fn existing() -> (DesiredCluster, Live) {
+    let desired = desired(&[group("nodes", "Node", Some("team"))]);
+    let role = LiveIamRole { trust: live_document(&desired.existing[0].trust), tags: Tags::new() };
+    let profile = LiveInstanceProfile { tags: Tags::new(), role: Some(("team-role".into(), role)) };
+    let own = r#"{"Statement": [{"Effect": "Allow", "Action": "es:*", "Resource": "*"}]}"#;
+    let own = LiveDocument::decode(own, PrincipalRule::Refused);
+    let mut live = Live { account: "123456789012".to_owned(), ..Live::default() };
+    live.profiles.insert("team".to_owned(), Observed::Found(profile));
+    let policies = [("own".to_owned(), own)].into_iter().collect();
+    live.policies.insert("team-role".to_owned(), Observed::Found(policies));
+    (desired, live)
+}
+
+#[test]
+fn nothing_but_sync_writes_to_an_existing_profile() {
+    let (desired, live) = existing();
+    for lifecycle in Lifecycle::ALL {
+        for kind in Kind::ALL {
+            let plan = make(&desired, &live, &lifecycles(&[Override::new(kind, lifecycle)]));
+            let written: Vec<Kind> = plan.writes().map(|change| change.id.kind).collect();
+            let may_write = lifecycle == Lifecycle::Sync && kind == Kind::IamRolePolicy;
+            assert_eq!(!written.is_empty(), may_write, "{kind}={lifecycle}: {written:?}");
+            assert!(written.iter().all(|written| *written == kind));
+        }
+    }
+}
+
+#[test]
+fn one_role_in_two_existing_profiles_is_refused_where_it_would_be_written_twice() {
+    let groups = [group("masters", "Master", Some("front")), group("nodes", "Node", Some("back"))];
+    let desired = desired(&groups);
+    let (_, mut live) = existing();
+    let shared = live.profiles["team"].clone();
+    live.profiles.insert("front".to_owned(), shared.clone());
+    live.profiles.insert("back".to_owned(), shared);
+    let looked_at = make(&desired, &live, &lifecycles(&[]));
+    assert_eq!(looked_at.refusals, []);
+    assert_eq!(looked_at.count(Action::Leave), 2);
+    let sync = [Override::new(Kind::IamRolePolicy, Lifecycle::Sync)];
+    let written = make(&desired, &live, &lifecycles(&sync));
+    assert_eq!(
+        written.refusals[0].to_string(),
+        "IAMRolePolicy/team-role: two instance profiles of different groups carry this role and \
+         want it in different ways; give each profile a role of its own"
+    );
+}
+
+#[test]
+fn a_live_text_that_is_no_policy_is_replaced() {
+    let desired = desired(&[group("nodes", "Node", None)]);
+    let mut live = settled(&desired);
+    let broken = LiveDocument::decode("%7Bbroken", PrincipalRule::Refused);
+    let policies = [(ROLE.to_owned(), broken)].into_iter().collect();
+    live.policies.insert(ROLE.to_owned(), Observed::Found(policies));
+    let plan = make(&desired, &live, &lifecycles(&[]));
+    assert_eq!(outcome(&plan), "update IAMRolePolicy");
+    assert_eq!(plan.changes[0].drift.fields[0].before.as_deref(), Some("a text that is no policy"));
+}
