@@ -8,14 +8,14 @@ use pty_process::blocking::{Command, open};
 const NAME: &str = "dev.example.com";
 
 /// What the terminal showed, and the exit code.
-struct Session {
+struct Seen {
     screen: String,
     code: i32,
 }
 
 /// Runs `edit ig nodes` on a terminal. The editor's script gets the file as `$1` and how
 /// often it was opened as `$count`; it refuses to run without a terminal.
-fn edit(world: &World, script: &str) -> Session {
+fn edit(world: &World, script: &str) -> Seen {
     let editor = world.write(
         "editor",
         &format!(
@@ -51,7 +51,7 @@ fn edit(world: &World, script: &str) -> Session {
         screen.extend_from_slice(&buffer[..count]);
     }
     let code = child.wait().unwrap().code().unwrap();
-    Session { screen: String::from_utf8_lossy(&screen).replace("\r\n", "\n"), code }
+    Seen { screen: String::from_utf8_lossy(&screen).replace("\r\n", "\n"), code }
 }
 
 fn world(test: &str) -> World {
@@ -69,25 +69,25 @@ fn opened(world: &World, count: usize) -> String {
 #[test]
 fn a_valid_edit_is_kept_with_its_comments() {
     let world = world("edit_valid");
-    let session = edit(&world, "sed -i 's/maxSize: 1/maxSize: 4 # for the sale/' \"$1\"");
-    assert_eq!(session.code, 0, "{}", session.screen);
-    assert!(session.screen.contains("InstanceGroup/nodes changed"), "{}", session.screen);
+    let seen = edit(&world, "sed -i 's/maxSize: 1/maxSize: 4 # for the sale/' \"$1\"");
+    assert_eq!(seen.code, 0, "{}", seen.screen);
+    assert!(seen.screen.contains("InstanceGroup/nodes changed"), "{}", seen.screen);
     assert!(kept(&world).contains("maxSize: 4 # for the sale"));
-    assert_eq!(session.screen.matches("editor opened").count(), 1);
+    assert_eq!(seen.screen.matches("editor opened").count(), 1);
 }
 
 #[test]
 fn an_invalid_edit_reopens_with_its_errors_and_can_be_mended() {
     let world = world("edit_mended");
     let before = kept(&world);
-    let session = edit(
+    let seen = edit(
         &world,
         "case $count in
         1) sed -i 's/minSize: 1/minSize: 9/; s/role: Node/roel: Node/' \"$1\" ;;
         2) sed -i 's/roel: Node/role: Node/; s/maxSize: 1/maxSize: 9/' \"$1\" ;;
         esac",
     );
-    assert_eq!(session.code, 0, "{}", session.screen);
+    assert_eq!(seen.code, 0, "{}", seen.screen);
     insta::assert_snapshot!("edit_reopened", opened(&world, 2));
     let after = kept(&world);
     assert_eq!(
@@ -99,14 +99,14 @@ fn an_invalid_edit_reopens_with_its_errors_and_can_be_mended() {
 #[test]
 fn a_broken_text_reopens_too() {
     let world = world("edit_broken");
-    let session = edit(
+    let seen = edit(
         &world,
         "case $count in
         1) sed -i 's/role: Node/role: [Node/' \"$1\" ;;
         2) sed -i 's/role: \\[Node/role: Node/; s/maxSize: 1/maxSize: 2/' \"$1\" ;;
         esac",
     );
-    assert_eq!(session.code, 0, "{}", session.screen);
+    assert_eq!(seen.code, 0, "{}", seen.screen);
     assert!(opened(&world, 2).starts_with("# kapstan: "), "{}", opened(&world, 2));
     assert!(kept(&world).contains("maxSize: 2"));
 }
@@ -115,10 +115,10 @@ fn a_broken_text_reopens_too() {
 fn an_abandoned_edit_writes_nothing_and_keeps_the_text() {
     let world = world("edit_abandoned");
     let before = kept(&world);
-    let session = edit(&world, "test $count = 1 && sed -i 's/minSize: 1/minSize: 9/' \"$1\"; true");
-    assert_eq!(session.code, 1, "{}", session.screen);
+    let seen = edit(&world, "test $count = 1 && sed -i 's/minSize: 1/minSize: 9/' \"$1\"; true");
+    assert_eq!(seen.code, 1, "{}", seen.screen);
     assert_eq!(kept(&world), before);
-    let path = session
+    let path = seen
         .screen
         .split("Your text is kept in ")
         .nth(1)
@@ -135,9 +135,9 @@ fn an_abandoned_edit_writes_nothing_and_keeps_the_text() {
 fn an_unchanged_text_writes_nothing() {
     let world = world("edit_unchanged");
     world.forget_calls();
-    let session = edit(&world, "true");
-    assert_eq!(session.code, 0, "{}", session.screen);
-    assert!(session.screen.contains("InstanceGroup/nodes is unchanged; nothing was written"));
+    let seen = edit(&world, "true");
+    assert_eq!(seen.code, 0, "{}", seen.screen);
+    assert!(seen.screen.contains("InstanceGroup/nodes is unchanged; nothing was written"));
     assert!(world.calls().iter().all(|call| !call.write), "{:?}", world.calls());
 }
 
@@ -145,18 +145,17 @@ fn an_unchanged_text_writes_nothing() {
 fn an_editor_that_fails_changes_nothing() {
     let world = world("edit_fails");
     let before = kept(&world);
-    let session = edit(&world, "sed -i 's/maxSize: 1/maxSize: 3/' \"$1\"; exit 3");
-    assert_eq!(session.code, 1, "{}", session.screen);
+    let seen = edit(&world, "sed -i 's/maxSize: 1/maxSize: 3/' \"$1\"; exit 3");
+    assert_eq!(seen.code, 1, "{}", seen.screen);
     assert_eq!(kept(&world), before);
-    assert!(session.screen.contains("your text is kept in"), "{}", session.screen);
+    assert!(seen.screen.contains("your text is kept in"), "{}", seen.screen);
 }
 
 #[test]
 fn an_object_keeps_its_name() {
     let world = world("edit_renamed");
-    let session =
-        edit(&world, "test $count = 1 && sed -i 's/name: nodes/name: other/' \"$1\"; true");
-    assert_eq!(session.code, 1, "{}", session.screen);
+    let seen = edit(&world, "test $count = 1 && sed -i 's/name: nodes/name: other/' \"$1\"; true");
+    assert_eq!(seen.code, 1, "{}", seen.screen);
     assert!(
         opened(&world, 2).contains("an object keeps its kind and name"),
         "{}",
