@@ -1,8 +1,9 @@
 //! AWS: clients, identity, and errors in our own words.
 //!
-//! Besides this room only `resource/` and `store/` name types of the SDK. Everyone else
+//! Besides this room only `resource/` names types of the SDK. Everyone else
 //! sees [`Aws`], which is handed through, and [`AwsError`].
 
+pub(crate) mod bucket;
 mod error;
 
 use std::sync::Arc;
@@ -79,7 +80,7 @@ impl Aws {
 
 /// The SDK's configuration from the environment and AWS' own files. Without a region given
 /// it is the user's, or the first of AWS.
-pub(crate) async fn sdk_config(region: Option<&str>) -> SdkConfig {
+async fn sdk_config(region: Option<&str>) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(Duration::from_secs(30))

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::{Expect, Refused, Stored, Version, Written};
+use crate::aws::bucket::time_text;
 use crate::spec::yaml;
 
 const LOCK: &str = ".kapstan.lock";
@@ -42,8 +43,7 @@ impl LocalStore {
             yaml::too_large(about.len())
         );
         let bytes = fs::read(&path).with_context(|| format!("{}", path.display()))?;
-        let written =
-            Written { by: owner(&about), at: about.modified().ok().and_then(super::s3::time_of) };
+        let written = Written { by: owner(&about), at: about.modified().ok().and_then(time_text) };
         Ok(Some(Stored { version: Version::Content(bytes.clone()), bytes, written }))
     }
 

@@ -138,38 +138,29 @@ fn missing_credentials_are_told_plainly() {
 #[test]
 fn credentials_may_come_from_a_process() {
     let world = World::with("credential_process", &specs(NAME, STRICT));
+    let script = world.path("credentials");
+    let profile = format!("[profile team]\ncredential_process = sh {}\n", script.display());
+    let config = world.write("config", &profile);
+    let run = |process: &str| {
+        std::fs::write(&script, process).unwrap();
+        let output = world
+            .command(&["update", "cluster", NAME, "--yes"])
+            .env_remove("AWS_ACCESS_KEY_ID")
+            .env_remove("AWS_SECRET_ACCESS_KEY")
+            .env("AWS_CONFIG_FILE", &config)
+            .env("AWS_PROFILE", "team")
+            .output();
+        crate::harness::Run::from(output.unwrap())
+    };
     let credentials = json!({
         "Version": 1, "AccessKeyId": world.key, "SecretAccessKey": "secret-of-the-sandbox",
     });
-    let script = world.write("credentials", &format!("echo '{credentials}'"));
-    let config =
-        world.write("config", &format!("[profile team]\ncredential_process = sh {script}\n"));
-    let output = world
-        .command(&["update", "cluster", NAME, "--yes"])
-        .env_remove("AWS_ACCESS_KEY_ID")
-        .env_remove("AWS_SECRET_ACCESS_KEY")
-        .env("AWS_CONFIG_FILE", config)
-        .env("AWS_PROFILE", "team")
-        .output()
-        .unwrap();
-    let run = crate::harness::Run::from(output);
-    assert_eq!(run.code, 0, "{run:#?}");
+    let logged_in = run(&format!("echo '{credentials}'"));
+    assert_eq!(logged_in.code, 0, "{logged_in:#?}");
     world.assert_settled(NAME, &[]);
-
-    // A process that fails says why.
-    std::fs::write(world.path("credentials"), "echo 'the token has expired' >&2; exit 1").unwrap();
-    let config = world.path("config");
-    let output = world
-        .command(&["update", "cluster", NAME])
-        .env_remove("AWS_ACCESS_KEY_ID")
-        .env_remove("AWS_SECRET_ACCESS_KEY")
-        .env("AWS_CONFIG_FILE", config)
-        .env("AWS_PROFILE", "team")
-        .output()
-        .unwrap();
-    let run = crate::harness::Run::from(output);
-    assert_eq!(run.code, 1, "{run:#?}");
-    assert!(run.stderr.contains("the token has expired"), "{run:#?}");
+    let expired = run("echo 'the token has expired' >&2; exit 1");
+    assert_eq!(expired.code, 1, "{expired:#?}");
+    assert!(expired.stderr.contains("the token has expired"), "{expired:#?}");
 }
 
 #[test]

@@ -1,0 +1,195 @@
+//! An S3 bucket: objects read, written and removed under conditions.
+
+use std::time::SystemTime;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
+use aws_sdk_s3::types::ObjectCannedAcl;
+
+use super::error::{AwsError, Fault};
+
+/// The metadata under which an object keeps who wrote it.
+const WRITTEN_BY: &str = "kapstan-written-by";
+
+#[derive(Clone, Debug)]
+pub(crate) struct Bucket {
+    client: Client,
+    name: String,
+}
+
+/// An object as it was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) etag: String,
+    pub(crate) written_by: Option<String>,
+    /// As RFC 3339, in UTC.
+    pub(crate) written_at: Option<String>,
+}
+
+/// What a write to an object expects to find.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Condition<'a> {
+    Absent,
+    Etag(&'a str),
+}
+
+impl Bucket {
+    /// Finds the bucket's region, wherever the user's default is.
+    ///
+    /// # Errors
+    /// [`Fault::Missing`] if there is no such bucket.
+    pub(crate) async fn open(name: &str) -> Result<Self, AwsError> {
+        let config = super::sdk_config(None).await;
+        let own_endpoint =
+            config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let builder = aws_sdk_s3::config::Builder::from(&config).force_path_style(own_endpoint);
+        let client = Client::from_conf(builder.clone().build());
+        let region = region_of(&client, name).await?;
+        let client = match region {
+            Some(region) if config.region().is_none_or(|own| own.as_ref() != region) => {
+                Client::from_conf(builder.region(aws_config::Region::new(region)).build())
+            }
+            _ => client,
+        };
+        Ok(Self { client, name: name.to_owned() })
+    }
+
+    /// Reads an object of at most so many bytes.
+    ///
+    /// # Errors
+    /// The size of an object that is larger, among the failures of the call.
+    pub(crate) async fn get(&self, key: &str, most: u64) -> Result<Option<Object>, GetError> {
+        const OPERATION: &str = "s3:GetObject";
+        let answer = self.client.get_object().bucket(&self.name).key(key).send().await;
+        let answer = match answer.map_err(|error| self.error(OPERATION, key, error)) {
+            Ok(answer) => answer,
+            Err(error) if error.fault == Fault::Missing => return Ok(None),
+            Err(error) => return Err(GetError::Failed(error)),
+        };
+        let size = answer.content_length().and_then(|length| u64::try_from(length).ok());
+        if let Some(size) = size.filter(|size| *size > most) {
+            return Err(GetError::TooLarge(size));
+        }
+        let failed = |message: String| {
+            let object = self.place(key);
+            GetError::Failed(AwsError {
+                operation: OPERATION,
+                object,
+                fault: Fault::Other,
+                message,
+            })
+        };
+        let etag = answer.e_tag().map(str::to_owned);
+        let etag = etag.ok_or_else(|| failed("S3 gave no ETag".to_owned()))?;
+        let written_by = answer.metadata().and_then(|about| about.get(WRITTEN_BY)).cloned();
+        let written_at = answer.last_modified().and_then(time);
+        let body = answer.body.collect().await.map_err(|error| failed(error.to_string()))?;
+        Ok(Some(Object { bytes: body.to_vec(), etag, written_by, written_at }))
+    }
+
+    /// Writes an object, if it is as expected.
+    ///
+    /// # Errors
+    /// [`Fault::Conflict`] or, where it is gone, [`Fault::Missing`] if it is not.
+    pub(crate) async fn put(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        condition: Condition<'_>,
+        writer: &str,
+    ) -> Result<(), AwsError> {
+        let call = self.client.put_object().bucket(&self.name).key(key);
+        let call = match condition {
+            Condition::Absent => call.if_none_match("*"),
+            Condition::Etag(etag) => call.if_match(etag),
+        };
+        // kops' way to share a bucket between accounts (`util/pkg/vfs/s3fs.go`).
+        let acl = std::env::var("KOPS_STATE_S3_ACL").ok().filter(|acl| !acl.is_empty());
+        // Metadata travels in HTTP headers.
+        let writer: String = writer.chars().filter(|c| c.is_ascii_graphic()).collect();
+        let call = call
+            .set_acl(acl.map(|acl| ObjectCannedAcl::from(acl.as_str())))
+            .metadata(WRITTEN_BY, writer)
+            .body(ByteStream::from(bytes.to_vec()));
+        let answer = call.send().await;
+        answer.map(|_| ()).map_err(|error| self.error("s3:PutObject", key, error))
+    }
+
+    /// Removes an object, if it is as expected; errors as for [`Self::put`].
+    pub(crate) async fn delete(&self, key: &str, etag: &str) -> Result<(), AwsError> {
+        let call = self.client.delete_object().bucket(&self.name).key(key).if_match(etag);
+        let answer = call.send().await;
+        answer.map(|_| ()).map_err(|error| self.error("s3:DeleteObject", key, error))
+    }
+
+    /// The names of objects and folders directly below a prefix, which ends with a slash or
+    /// is empty.
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
+        let call = self.client.list_objects_v2().bucket(&self.name).prefix(prefix);
+        let mut pages = call.delimiter("/").into_paginator().send();
+        let mut names = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.error("s3:ListBucket", prefix, error))?;
+            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
+            let objects = page.contents().iter().filter_map(|object| object.key());
+            let own = folders.chain(objects).filter_map(|key| key.strip_prefix(prefix));
+            names.extend(own.map(|name| name.trim_end_matches('/').to_owned()));
+        }
+        names.retain(|name| !name.is_empty());
+        Ok(names)
+    }
+
+    fn place(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.name)
+    }
+
+    fn error<E>(&self, operation: &'static str, key: &str, error: SdkError<E>) -> AwsError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        AwsError::new(operation, self.place(key), error)
+    }
+}
+
+/// Why an object was not read.
+#[derive(Debug)]
+pub(crate) enum GetError {
+    /// It has so many bytes.
+    TooLarge(u64),
+    Failed(AwsError),
+}
+
+/// The region that S3 tells for a bucket, also when it refuses the request or sends it
+/// elsewhere; `None` from a store that does not tell.
+async fn region_of(client: &Client, bucket: &str) -> Result<Option<String>, AwsError> {
+    let error = match client.head_bucket().bucket(bucket).send().await {
+        Ok(answer) => return Ok(answer.bucket_region().map(str::to_owned)),
+        Err(error) => error,
+    };
+    let response = error.raw_response();
+    let status = response.map(|response| response.status().as_u16());
+    let region = response.and_then(|response| response.headers().get("x-amz-bucket-region"));
+    match (status, region.map(str::to_owned)) {
+        (Some(301 | 400 | 403), Some(region)) => Ok(Some(region)),
+        (status, _) => {
+            let mut error = AwsError::new("s3:HeadBucket", format!("s3://{bucket}"), error);
+            // The answer to HEAD has no body that could tell more.
+            if status == Some(404) {
+                error.fault = Fault::Missing;
+            }
+            Err(error)
+        }
+    }
+}
+
+fn time(at: &DateTime) -> Option<String> {
+    at.fmt(DateTimeFormat::DateTime).ok()
+}
+
+/// A point in time as RFC 3339 in UTC, to the second.
+pub(crate) fn time_text(at: SystemTime) -> Option<String> {
+    let seconds = at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+    time(&DateTime::from_secs(i64::try_from(seconds).ok()?))
+}
