@@ -8,8 +8,8 @@ use crate::iam::additional;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
 use crate::spec::instance_group::InstanceGroup;
-use crate::spec::problem::{Problem, Problems};
-use crate::spec::{ssh_credential, validate};
+use crate::spec::problem::Problems;
+use crate::spec::validate;
 use crate::store::objects::Kept;
 
 /// What to do about fields that kops does not have.
@@ -42,12 +42,8 @@ pub(crate) fn document(
             problems
         }
         Spec::InstanceGroup(group) => validate::instance_group(group, cluster),
-        Spec::SshCredential(credential) => {
-            let key = credential.spec.public_key.as_deref().unwrap_or_default();
-            let path = crate::spec::path::FieldPath::root().key("spec").key("publicKey");
-            let problem = |message| Problem::new(&path, message);
-            ssh_credential::fingerprint(key).err().map(problem).into_iter().collect()
-        }
+        // Its key was read when its place in the store was found.
+        Spec::SshCredential(_) => Vec::new(),
     };
     // A misspelt field is often the cause of another problem, so they are told together.
     if unknown == UnknownFields::Refuse || !problems.is_empty() {

@@ -57,7 +57,7 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &CreateArgs) -> anyhow::
     }
     ensure!(
         existing.is_empty(),
-        "{} exists already in {url}; nothing was written. Change it with replace, edit or set",
+        "already in {url}: {}; nothing was written. Change it with replace, edit or set",
         existing.join(", ")
     );
     for (place, document) in &placed {

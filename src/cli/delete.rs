@@ -79,11 +79,7 @@ async fn delete_files(ui: &Ui, global: &Global, args: &DeleteArgs) -> anyhow::Re
             missing.push(document.to_string());
         }
     }
-    ensure!(
-        missing.is_empty(),
-        "{} does not exist in {url}; nothing was deleted",
-        missing.join(", ")
-    );
+    ensure!(missing.is_empty(), "not in {url}: {}; nothing was deleted", missing.join(", "));
     for (place, document) in &placed {
         if let Place::Cluster(name) = place {
             let groups = store.groups(name).await?;

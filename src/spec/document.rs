@@ -71,11 +71,13 @@ impl Document {
 
     /// Turns problems into an error that tells their lines in this document.
     pub(crate) fn refuse(&self, problems: Vec<Problem>) -> Result<(), Problems> {
-        if problems.is_empty() {
-            return Ok(());
-        }
+        if problems.is_empty() { Ok(()) } else { Err(self.problems(problems)) }
+    }
+
+    /// Problems with their lines in this document, as an error.
+    pub(crate) fn problems(&self, problems: Vec<Problem>) -> Problems {
         let problems = problems.into_iter().map(|problem| problem.located(&self.root)).collect();
-        Err(Problems { subject: format!("{self} ({})", self.origin), problems })
+        Problems { subject: format!("{self} ({})", self.origin), problems }
     }
 }
 

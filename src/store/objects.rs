@@ -8,6 +8,8 @@ use super::{Expect, Refused, Store, Stored, Version, Written};
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{self, Document, Spec};
 use crate::spec::name::{ClusterName, ObjectName};
+use crate::spec::path::FieldPath;
+use crate::spec::problem::Problem;
 use crate::spec::ssh_credential::{self, SshCredential};
 
 /// An object as it was read.
@@ -48,9 +50,10 @@ impl Place {
             Spec::Cluster(_) => Self::Cluster(cluster()?),
             Spec::InstanceGroup(_) => Self::InstanceGroup(cluster()?, name()?),
             Spec::SshCredential(credential) => {
-                let cluster = cluster()?;
-                Self::ssh_key(cluster, name()?, public_key(credential))
-                    .with_context(|| format!("{document} ({})", document.origin))?
+                let path = FieldPath::root().key("spec").key("publicKey");
+                let fingerprint = ssh_credential::fingerprint(public_key(credential))
+                    .map_err(|reason| document.problems(vec![Problem::new(&path, reason)]))?;
+                Self::SshKey { cluster: cluster()?, name: name()?, fingerprint }
             }
         })
     }

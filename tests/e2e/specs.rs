@@ -153,7 +153,7 @@ fn create_refuses_what_exists_and_replace_what_does_not() {
     let said = world.fails(&["create", "-f", &file]);
     assert!(
         said.contains(
-            "Cluster/dev.example.com, InstanceGroup/masters, InstanceGroup/nodes exists already"
+            "Cluster/dev.example.com, InstanceGroup/masters, InstanceGroup/nodes; nothing was written"
         ),
         "{said}"
     );
@@ -310,4 +310,26 @@ fn text_from_other_systems_is_read() {
     world.ok(&["set", "ig", "nodes", "spec.maxSize=3", "--name", NAME]);
     let kept = world.ok(&["get", "ig", "nodes", "--name", NAME, "-o", "json"]).stdout;
     assert!(kept.contains("\"maxSize\": 3"), "{kept}");
+}
+
+#[test]
+fn ssh_credentials_are_kept_as_their_keys() {
+    let world = World::with("ssh_credential", &specs(NAME, STRICT));
+    let key = include_str!("../goldens/clusters/minimal/id_rsa.pub").trim();
+    let credential = format!(
+        "apiVersion: kops/v1alpha2\nkind: SSHCredential\nmetadata:\n  name: admin\nspec:\n  publicKey: \"{key}\"\n"
+    );
+    let file = world.write("key.yaml", &credential);
+    let args = |command| [command, "-f", file.as_str(), "--name", NAME];
+    assert_eq!(world.ok(&args("create")).stdout, "SSHCredential/admin created\n");
+    assert!(world.fails(&args("create")).contains("already in"));
+    world.ok(&args("replace"));
+    world.ok(&["delete", "-f", &file, "--name", NAME, "--yes"]);
+    assert!(world.fails(&args("delete")).contains("not in"));
+    world.write("key.yaml", &credential.replace("ssh-rsa", "ssh-bogus"));
+    assert!(
+        world
+            .fails(&args("create"))
+            .contains("spec.publicKey (line 6): it is no OpenSSH public key")
+    );
 }
