@@ -37,9 +37,8 @@ impl Outcome {
     }
 }
 
-/// Carries out every write of the plan. `progress` is told of each that ends, and why
-/// if it failed; `interrupt`
-/// turns true when the user wants to stop.
+/// Carries out every write of the plan. `progress` is told of each that ends, and why if it
+/// failed; `interrupt` turns true when the user wants to stop.
 pub(crate) async fn apply(
     aws: &Aws,
     plan: &Plan,

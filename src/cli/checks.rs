@@ -79,6 +79,19 @@ pub(crate) fn policies(
     document.refuse(problems)
 }
 
+/// Checks what may not change between two states of an object.
+///
+/// # Errors
+/// Every problem of the new state.
+pub(crate) fn update(before: &Document, after: &Document) -> Result<(), Problems> {
+    match (&before.spec, &after.spec) {
+        (Spec::Cluster(old), Spec::Cluster(new)) => {
+            after.refuse(validate::cluster_update(old, new))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Several objects' problems in one error.
 pub(crate) fn all(results: Vec<Result<(), Problems>>) -> anyhow::Result<()> {
     let failed: Vec<Problems> = results.into_iter().filter_map(Result::err).collect();

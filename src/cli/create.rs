@@ -134,11 +134,8 @@ async fn cluster_of(
         (Place::Cluster(own), Spec::Cluster(cluster)) if own == name => Some(cluster),
         _ => None,
     });
-    if let Some(cluster) = given {
-        return Ok((**cluster).clone());
-    }
-    match store.existing_cluster(name).await?.document.spec {
-        Spec::Cluster(cluster) => Ok(*cluster),
-        _ => bail!("what is kept as the cluster {name} is none"),
+    match given {
+        Some(cluster) => Ok((**cluster).clone()),
+        None => store.cluster_spec(name).await,
     }
 }

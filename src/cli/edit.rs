@@ -11,8 +11,7 @@ use super::checks::{self, UnknownFields};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::cluster::Cluster;
-use crate::spec::document::{self, Document, Spec};
-use crate::spec::validate;
+use crate::spec::document::{self, Document};
 use crate::store::Store;
 use crate::store::objects::Kept;
 
@@ -131,9 +130,7 @@ fn read_edited(
         "this is {after}, but {before} was to be edited; an object keeps its kind and name"
     );
     checks::document(ui, &after, cluster, UnknownFields::from_strict(global.strict))?;
-    if let (Spec::Cluster(old), Spec::Cluster(new)) = (&before.spec, &after.spec) {
-        after.refuse(validate::cluster_update(old, new))?;
-    }
+    checks::update(before, &after)?;
     Ok(after)
 }
 

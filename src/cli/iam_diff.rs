@@ -8,7 +8,6 @@ use super::output::{self, ReportFormat};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::plan::lifecycle::{Lifecycle, Lifecycles, Mode, Override};
-use crate::report::machine;
 use crate::report::text::{self, Detail};
 use crate::resource::Kind;
 
@@ -37,16 +36,14 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &IamDiffArgs) -> anyhow:
     for warning in &plan.warnings {
         ui.warn_of(warning);
     }
-    let report = machine::report(plan, &observed.place, None);
     match args.output {
-        ReportFormat::Json => output::json(ui, &report)?,
-        ReportFormat::Yaml => output::yaml(ui, &report)?,
         ReportFormat::Text => {
             let detail = if ui.verbose { Detail::Documents } else { Detail::Changes };
             ui.out(&text::plan(plan, &observed.place, detail))?;
             let command = format!("kapstan update cluster {} --yes", plan.cluster);
             ui.out(&text::dry_run_end(plan, &command))?;
         }
+        format => output::report(ui, plan, &observed.place, None, format)?,
     }
     for refusal in &plan.refusals {
         ui.refuse(refusal);

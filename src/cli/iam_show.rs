@@ -1,6 +1,6 @@
 //! `iam show`: policy documents as they would be, without a look at AWS.
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
@@ -181,7 +181,6 @@ async fn from_store(ui: &Ui, global: &Global, args: &IamShowArgs) -> anyhow::Res
     let unknown = UnknownFields::from_strict(global.strict);
     let checked = checks::Checked::from_kept(ui, &kept, &groups, unknown)
         .with_context(|| format!("{name} is not valid"))?;
-    ensure!(!checked.groups.is_empty(), "{name} has no instance group");
     Ok(Specs {
         cluster: checked.cluster,
         groups: checked.groups,

@@ -4,6 +4,9 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::ui::Ui;
+use crate::apply::Outcome;
+use crate::plan::Plan;
+use crate::report::machine;
 
 /// The formats of what is read from the store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -28,6 +31,21 @@ pub(crate) fn json(ui: &Ui, value: &impl Serialize) -> anyhow::Result<()> {
 
 pub(crate) fn yaml(ui: &Ui, value: &impl Serialize) -> anyhow::Result<()> {
     ui.out(&serde_yaml::to_string(value)?)
+}
+
+/// A plan, and what came of it if it was carried out, for machines.
+pub(crate) fn report(
+    ui: &Ui,
+    plan: &Plan,
+    place: &str,
+    outcome: Option<&Outcome>,
+    format: ReportFormat,
+) -> anyhow::Result<()> {
+    let report = machine::report(plan, place, outcome);
+    match format {
+        ReportFormat::Yaml => yaml(ui, &report),
+        _ => json(ui, &report),
+    }
 }
 
 /// Columns with two blanks between them, headed.

@@ -9,7 +9,6 @@ use super::input::Files;
 use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::document::Spec;
-use crate::spec::validate;
 use crate::store::objects::{Kept, Place};
 
 /// Put new specs in the place of kept ones
@@ -47,11 +46,8 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &ReplaceArgs) -> anyhow:
                 "{document} does not exist in {url}; nothing was written. Give --force to create it"
             ),
         }
-        if let Some(before) = &before
-            && let (Spec::Cluster(old), Spec::Cluster(new)) =
-                (&before.document.spec, &document.spec)
-        {
-            results.push(document.refuse(validate::cluster_update(old, new)));
+        if let Some(before) = &before {
+            results.push(checks::update(&before.document, document));
         }
         steps.push((before, (place, document)));
     }

@@ -7,10 +7,9 @@ use super::checks::{self, UnknownFields};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::cluster::Cluster;
-use crate::spec::document::{self, Spec};
+use crate::spec::document;
 use crate::spec::patch::{self, Edit};
 use crate::spec::path::FieldPath;
-use crate::spec::validate;
 use crate::store::Store;
 use crate::store::objects::Kept;
 
@@ -153,9 +152,7 @@ async fn edit(
     };
     after.refuse(after.unknown.iter().filter(is_new).cloned().collect())?;
     checks::document(ui, &after, cluster, UnknownFields::from_strict(global.strict))?;
-    if let (Spec::Cluster(old), Spec::Cluster(new)) = (&before.spec, &after.spec) {
-        after.refuse(validate::cluster_update(old, new))?;
-    }
+    checks::update(before, &after)?;
     store.update(kept, &after).await?;
     ui.out(&format!("{after} changed\n"))
 }

@@ -42,7 +42,9 @@ enum UnsetCommand {
 pub(crate) async fn run(ui: &Ui, global: &Global, args: &UnsetArgs) -> anyhow::Result<()> {
     match &args.what {
         UnsetCommand::Cluster { arguments } => {
-            let is_field = |argument: &str| field_path(argument).is_ok();
+            let is_field = |argument: &str| {
+                ["spec.", "metadata.", "cluster."].iter().any(|start| argument.starts_with(start))
+            };
             let (cluster, fields) = cluster_and_fields(global, arguments, is_field);
             edit_cluster(ui, global, cluster, &edits(fields)?).await
         }

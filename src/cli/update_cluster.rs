@@ -12,7 +12,6 @@ use super::ui::Ui;
 use crate::apply::{self, Outcome};
 use crate::plan::Plan;
 use crate::plan::lifecycle::{Lifecycles, Mode, Override, Phase};
-use crate::report::machine;
 use crate::report::text::{self, Detail};
 
 /// Show how AWS differs from a cluster's spec, and with --yes mend it
@@ -128,7 +127,7 @@ pub(crate) async fn run(
     if !plan.refusals.is_empty() || args.mode() == Mode::DryRun {
         match args.output {
             ReportFormat::Text => ui.out(&text::dry_run_end(plan, &command))?,
-            format => report(ui, plan, place, None, format)?,
+            format => output::report(ui, plan, place, None, format)?,
         }
         refuse(ui, plan)?;
         let changes = plan.writes().next().is_some();
@@ -140,7 +139,7 @@ pub(crate) async fn run(
     let outcome = carry_out(ui, &observed).await;
     match args.output {
         ReportFormat::Text => ui.out(&text::apply_end(plan, &outcome, &command))?,
-        format => report(ui, plan, place, Some(&outcome), format)?,
+        format => output::report(ui, plan, place, Some(&outcome), format)?,
     }
     finish(&outcome)
 }
@@ -154,20 +153,6 @@ fn refuse(ui: &Ui, plan: &Plan) -> anyhow::Result<()> {
         0 => Ok(()),
         1 => bail!("the plan cannot be applied for this reason; nothing was changed"),
         count => bail!("the plan cannot be applied for these {count} reasons; nothing was changed"),
-    }
-}
-
-fn report(
-    ui: &Ui,
-    plan: &Plan,
-    place: &str,
-    outcome: Option<&Outcome>,
-    format: ReportFormat,
-) -> anyhow::Result<()> {
-    let report = machine::report(plan, place, outcome);
-    match format {
-        ReportFormat::Yaml => output::yaml(ui, &report),
-        _ => output::json(ui, &report),
     }
 }
 

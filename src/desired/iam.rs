@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{DesiredCluster, ExistingProfile, Input, Notice};
 use crate::iam::additional;
+use crate::iam::document::Document;
 use crate::iam::partition::Partition;
 use crate::iam::role_policy::RolePolicy;
 use crate::iam::trust;
@@ -71,7 +72,8 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
     }
 
     for role in managed {
-        desired.resources.extend(of_role(input, desired, role, partition));
+        let additional = additional::document(input.cluster, role)?;
+        desired.resources.extend(of_role(input, role, partition, additional));
     }
     for (arn, (role, group)) in own {
         if !arn.has_plausible_account() {
@@ -97,14 +99,13 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
 
 fn of_role(
     input: Input<'_>,
-    desired: &DesiredCluster,
     role: Role,
     partition: Partition,
+    additional: Option<Document>,
 ) -> [Resource; 5] {
-    let name = role.iam_name(&desired.name);
-    let tags = tags(&desired.name, &name);
-    // The spec is valid by now; a text that is none would be no policy.
-    let additional = additional::document(input.cluster, role).unwrap_or_default();
+    let cluster = input.cluster.name();
+    let name = role.iam_name(cluster);
+    let tags = tags(cluster, &name);
     let own = Content::Role(RolePolicy::new(input.cluster, role, input.base));
     let trust = trust::document(partition);
     let policy = |policy: String, content| {

@@ -8,6 +8,7 @@
 use super::Planner;
 use super::lifecycle::{Lifecycle, Origin};
 use super::state::State;
+use crate::aws::AwsError;
 use crate::desired::iam::additional_name;
 use crate::desired::{ExistingProfile, Notice};
 use crate::iam::difference::{self, Difference};
@@ -48,34 +49,54 @@ pub(super) fn plan(planner: &mut Planner<'_>, existing: &ExistingProfile) {
     let link = IamInstanceProfileRole { profile: name.clone(), role: role.clone() };
     planner.decide(&Resource::InstanceProfileRole(link), Origin::Existing, &reason);
 
-    let lifecycle = planner.lifecycles.of(Kind::IamRole, Origin::Existing);
-    if lifecycle != Lifecycle::Ignore && !matches!(profile, Observed::Denied(_)) {
+    if planner.lifecycles.of(Kind::IamRole, Origin::Existing) != Lifecycle::Ignore {
         let desired =
             IamRole { name: role.clone(), trust: existing.trust.clone(), tags: Tags::new() };
-        let state = match found {
-            None => State::Missing(Drift::default(), Write::Role(iam_role::create(&desired))),
-            Some((_, live)) => match iam_role::compare(&desired, live) {
+        let state = match (profile, found) {
+            // Who may not look into the profile does not know its role.
+            (Observed::Denied(error), _) => State::Denied(error.clone()),
+            (_, None) => State::Missing(Drift::default(), Write::Role(iam_role::create(&desired))),
+            (_, Some((_, live))) => match iam_role::compare(&desired, live) {
                 None => State::Equal,
                 Some((drift, write)) => State::Differs(drift, Some(Write::Role(write))),
             },
         };
         planner.settle(&Resource::Role(desired), Origin::Existing, state, &reason);
     }
-    policies(planner, existing, &role, &reason);
+    match profile {
+        Observed::Denied(error) => policies_denied(planner, existing, error, &role, &reason),
+        _ => policies(planner, existing, &role, &reason),
+    }
+}
+
+/// The role's own policy, and the additional one.
+fn wanted_policies(existing: &ExistingProfile, role: &str) -> [IamRolePolicy; 2] {
+    let policy = |name: String, content| IamRolePolicy { name, role: role.to_owned(), content };
+    let additional = existing.additional.clone().map_or(Content::Absent, Content::Given);
+    [
+        policy(role.to_owned(), Content::Role(existing.policy.clone())),
+        policy(additional_name(role), additional),
+    ]
+}
+
+fn policies_denied(
+    planner: &mut Planner<'_>,
+    existing: &ExistingProfile,
+    error: &AwsError,
+    role: &str,
+    reason: &str,
+) {
+    if planner.lifecycles.of(Kind::IamRolePolicy, Origin::Existing) == Lifecycle::Ignore {
+        return;
+    }
+    let [own, _] = wanted_policies(existing, role);
+    let state = State::Denied(error.clone());
+    planner.settle(&Resource::RolePolicy(own), Origin::Existing, state, reason);
 }
 
 fn policies(planner: &mut Planner<'_>, existing: &ExistingProfile, role: &str, reason: &str) {
     let lifecycle = planner.lifecycles.of(Kind::IamRolePolicy, Origin::Existing);
-    let own = IamRolePolicy {
-        name: role.to_owned(),
-        role: role.to_owned(),
-        content: Content::Role(existing.policy.clone()),
-    };
-    let additional = IamRolePolicy {
-        name: additional_name(role),
-        role: role.to_owned(),
-        content: existing.additional.clone().map_or(Content::Absent, Content::Given),
-    };
+    let [own, additional] = wanted_policies(existing, role);
     if lifecycle == Lifecycle::Ignore {
         return;
     }

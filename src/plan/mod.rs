@@ -195,10 +195,18 @@ impl Planner<'_> {
                 self.change(id, action, drift, needs, write);
             }
             State::Missing(drift, _) => {
-                self.leave(id, lifecycle, drift, reason, "does not exist");
+                let reason = match reason {
+                    "" => format!("does not exist, and is not created ({lifecycle})"),
+                    reason => format!("does not exist; {reason}"),
+                };
+                self.leave(id, lifecycle, drift, "does not exist", reason);
             }
             State::Differs(drift, _) => {
-                self.leave(id, lifecycle, drift, reason, "is not as wanted");
+                let reason = match reason {
+                    "" => format!("left as it is ({lifecycle})"),
+                    reason => reason.to_owned(),
+                };
+                self.leave(id, lifecycle, drift, "is not as wanted", reason);
             }
         }
     }
@@ -220,8 +228,8 @@ impl Planner<'_> {
         id: ResourceId,
         lifecycle: Lifecycle,
         drift: Drift,
-        reason: &str,
         what: &str,
+        reason: String,
     ) {
         if lifecycle == Lifecycle::ExistsAndValidates {
             self.plan.refusals.push(Notice {
@@ -240,12 +248,6 @@ impl Planner<'_> {
                 ),
             });
         }
-        let reason = match (reason, what) {
-            ("", "does not exist") => format!("does not exist, and is not created ({lifecycle})"),
-            ("", _) => format!("left as it is ({lifecycle})"),
-            (reason, "does not exist") => format!("does not exist; {reason}"),
-            (reason, _) => reason.to_owned(),
-        };
         let change =
             Change { id, action: Action::Leave, drift, reason, needs: Vec::new(), write: None };
         self.plan.changes.push(change);

@@ -217,6 +217,21 @@ fn nothing_but_sync_writes_to_an_existing_profile() {
 }
 
 #[test]
+fn a_profile_that_may_not_be_read_is_not_written_by_guess() {
+    let (desired, mut live) = existing();
+    live.profiles.insert("team".to_owned(), Observed::Denied(denied()));
+    live.policies.clear();
+    let sync = [
+        Override::new(Kind::IamInstanceProfile, Lifecycle::Ignore),
+        Override::new(Kind::IamInstanceProfileRole, Lifecycle::Ignore),
+        Override::new(Kind::IamRole, Lifecycle::Sync),
+        Override::new(Kind::IamRolePolicy, Lifecycle::Sync),
+    ];
+    let plan = make(&desired, &live, &lifecycles(&sync));
+    assert_eq!(outcome(&plan), "REFUSED: IAMRole/team, REFUSED: IAMRolePolicy/team");
+}
+
+#[test]
 fn one_role_in_two_existing_profiles_is_refused_where_it_would_be_written_twice() {
     let groups = [group("masters", "Master", Some("front")), group("nodes", "Node", Some("back"))];
     let desired = desired(&groups);

@@ -2,7 +2,7 @@
 
 use super::iam_instance_profile::LiveInstanceProfile;
 use super::{Drift, FieldChange};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Aws, AwsError, Fault};
 
 #[derive(Clone, Debug)]
 pub(crate) struct IamInstanceProfileRole {
@@ -47,9 +47,15 @@ impl Write {
         if let Some(other) = instead_of {
             let call = aws.iam.remove_role_from_instance_profile();
             let call = call.instance_profile_name(profile).role_name(other);
-            call.send().await.map_err(|error| {
+            let removed = call.send().await.map_err(|error| {
                 AwsError::new("iam:RemoveRoleFromInstanceProfile", object(other), error)
-            })?;
+            });
+            // A repeated write finds it gone already.
+            if let Err(error) = removed
+                && error.fault != Fault::Missing
+            {
+                return Err(error);
+            }
         }
         let call = aws.iam.add_role_to_instance_profile();
         let call = call.instance_profile_name(profile).role_name(role);

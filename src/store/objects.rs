@@ -183,11 +183,16 @@ impl Store {
         cluster: &ClusterName,
         name: &str,
     ) -> anyhow::Result<(Cluster, Kept)> {
-        let kept = self.existing_cluster(cluster).await?;
-        let Spec::Cluster(spec) = kept.document.spec else {
-            bail!("what is kept as the cluster {cluster} is none");
-        };
-        Ok((*spec, self.existing_group(cluster, name).await?))
+        let spec = self.cluster_spec(cluster).await?;
+        Ok((spec, self.existing_group(cluster, name).await?))
+    }
+
+    /// The spec of an existing cluster.
+    pub(crate) async fn cluster_spec(&self, name: &ClusterName) -> anyhow::Result<Cluster> {
+        match self.existing_cluster(name).await?.document.spec {
+            Spec::Cluster(cluster) => Ok(*cluster),
+            _ => bail!("what is kept as the cluster {name} is none"),
+        }
     }
 
     /// All groups of a cluster, in order of their names.
