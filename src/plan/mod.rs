@@ -97,11 +97,27 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, lifecycles: &Lifecycle
     planner.check_needs();
     quotas::check(&mut planner);
     planner.check_single();
+    quotas::shrink_first(&mut planner);
     let mut plan = planner.plan;
-    plan.changes.sort_by(|left, right| left.id.cmp(&right.id));
+    plan.changes = in_order(plan.changes);
     plan.unchanged.sort();
     plan.unchanged.dedup();
     plan
+}
+
+/// Sorts changes by kind and name, each behind what it needs.
+fn in_order(mut waiting: Vec<Change>) -> Vec<Change> {
+    waiting.sort_by(|left, right| left.id.cmp(&right.id));
+    let mut ordered = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let is_ready = |change: &Change| {
+            change.needs.iter().all(|need| !waiting.iter().any(|other| other.id == *need))
+        };
+        // Needs have no circles, so that some change is always ready.
+        let next = waiting.iter().position(is_ready).unwrap_or(0);
+        ordered.push(waiting.remove(next));
+    }
+    ordered
 }
 
 struct Planner<'a> {

@@ -7,7 +7,7 @@ use crate::desired::Notice;
 use crate::iam::document::Document;
 use crate::iam::parse::{self, PrincipalRule};
 use crate::iam::quota;
-use crate::resource::{Kind, Observed, Write, iam_role, iam_role_policy};
+use crate::resource::{Kind, Observed, ResourceId, Write, iam_role, iam_role_policy};
 
 pub(super) fn check(planner: &mut Planner<'_>) {
     let mut refusals = Vec::new();
@@ -40,6 +40,40 @@ pub(super) fn check(planner: &mut Planner<'_>) {
         refusals.extend(inline_policies(planner, role));
     }
     planner.plan.refusals.extend(refusals);
+}
+
+/// Lets the policies of a role shrink before others of it grow, so that it never holds more
+/// than before or after the plan: IAM would refuse what is too much even for a moment.
+pub(super) fn shrink_first(planner: &mut Planner<'_>) {
+    let resized: Vec<(ResourceId, String, Resize)> = planner
+        .plan
+        .writes()
+        .filter_map(|change| {
+            let Some(Write::RolePolicy(write)) = &change.write else { return None };
+            let (role, name, after) = match write {
+                iam_role_policy::Write::Put { role, name, document } => {
+                    (role, name, quota::size(document))
+                }
+                iam_role_policy::Write::Delete { role, name } => (role, name, 0),
+            };
+            let live = planner.live.policies.get(role).and_then(Observed::found);
+            let before = live.and_then(|live| live.get(name)).map_or(0, |l| quota::size(&l.text));
+            let resize = if after > before { Resize::Grows } else { Resize::Shrinks };
+            Some((change.id.clone(), role.clone(), resize))
+        })
+        .collect();
+    for (id, role, _) in resized.iter().filter(|(_, _, resize)| *resize == Resize::Grows) {
+        let first = resized.iter().filter(|(_, of, r)| of == role && *r == Resize::Shrinks);
+        let first: Vec<ResourceId> = first.map(|(id, _, _)| id.clone()).collect();
+        let growing = planner.plan.changes.iter_mut().filter(|change| change.id == *id);
+        growing.for_each(|change| change.needs.extend(first.iter().cloned()));
+    }
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Resize {
+    Grows,
+    Shrinks,
 }
 
 /// All inline policies of the role as they would be after the plan.

@@ -69,3 +69,26 @@ fn a_policy_that_just_fits_is_written() {
     world.apply(NAME);
     world.assert_settled(NAME, &[]);
 }
+
+/// A role may not hold too much even for a moment, and both policies are written at once
+/// unless something holds the growing one back.
+#[test]
+fn policies_shrink_before_others_grow() {
+    const ROLE: &str = "nodes.dev.example.com";
+    let world = World::with("quota_order", &specs(NAME, STRICT));
+    world.apply(NAME);
+    let resources: Vec<String> = (0..280).map(|n| format!("arn:aws:s3:::a-bucket-{n}/*")).collect();
+    let large =
+        document(json!([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": resources}]));
+    world.put_policy(ROLE, ROLE, &large);
+    world.replace(&specs(NAME, &format!("{STRICT}{}", additional("node", 50))));
+    let plan = world.plan(NAME, &[]);
+    assert_eq!(
+        crate::harness::actions(&plan),
+        [format!("update IAMRolePolicy/{ROLE}"), format!("create IAMRolePolicy/additional.{ROLE}")]
+    );
+    world
+        .rules(json!([{"operation": "PutRolePolicy", "object": "PolicyName=nodes", "delay": 0.5}]));
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+}
