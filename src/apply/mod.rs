@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::aws::{Aws, AwsError, Fault};
 use crate::plan::{Change, Plan};
 use crate::resource::ResourceId;
+use crate::resource::ids::Work;
 
 /// How many changes are under way at once. IAM limits the rate of writes an account makes.
 const AT_ONCE: usize = 8;
@@ -45,6 +46,8 @@ pub(crate) async fn apply(
     mut interrupt: watch::Receiver<bool>,
     mut progress: impl FnMut(&Change, Option<&AwsError>),
 ) -> Outcome {
+    let work = Work::new(aws, plan.ids.clone());
+    let work = &work;
     let mut waiting: Vec<&Change> = plan.writes().collect();
     let planned: BTreeSet<&ResourceId> = waiting.iter().map(|change| &change.id).collect();
     let mut done: BTreeSet<&ResourceId> = BTreeSet::new();
@@ -60,7 +63,7 @@ pub(crate) async fn apply(
             let Some(next) = waiting.iter().position(|change| is_ready(change)) else { break };
             let change = waiting.remove(next);
             let follows = change.needs.iter().any(|need| done.contains(need));
-            running.push(async move { (change, send(aws, change, follows).await) });
+            running.push(async move { (change, send(work, change, follows).await) });
         }
         let ended = tokio::select! {
             ended = running.next() => ended,
@@ -82,12 +85,12 @@ pub(crate) async fn apply(
 
 /// Sends one write. One that follows upon something just created is repeated while AWS does
 /// not know that thing yet.
-async fn send(aws: &Aws, change: &Change, follows: bool) -> Result<(), AwsError> {
+async fn send(work: &Work<'_>, change: &Change, follows: bool) -> Result<(), AwsError> {
     let Some(write) = &change.write else { return Ok(()) };
     let started = tokio::time::Instant::now();
     let mut pause = Duration::from_millis(100);
     loop {
-        match write.send(aws).await {
+        match write.send(work).await {
             Err(error)
                 if follows
                     && error.fault == Fault::Missing

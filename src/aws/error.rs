@@ -12,6 +12,8 @@ pub(crate) enum Fault {
     Denied,
     /// The object exists already, or is not as the condition of the call asked.
     Conflict,
+    /// Something else still hangs on the object.
+    InUse,
     /// There are no credentials, or AWS does not take them.
     Credentials,
     Other,
@@ -43,7 +45,8 @@ impl AwsError {
             let code = service.err().code().unwrap_or("an error without a code");
             let words = service.err().message().unwrap_or_default();
             let message = if words.is_empty() { code.into() } else { format!("{code}: {words}") };
-            return Self { operation, object, fault: fault_of(code), message };
+            let fault = fault_of(code, words);
+            return Self { operation, object, fault, message };
         }
         let mut message = error.to_string();
         let mut fault = Fault::Other;
@@ -64,15 +67,34 @@ impl AwsError {
     }
 }
 
-fn fault_of(code: &str) -> Fault {
+fn fault_of(code: &str, words: &str) -> Fault {
     match code {
-        "NoSuchEntity" | "NoSuchKey" | "NoSuchBucket" | "NotFound" | "NoSuchHostedZone" => {
+        "NoSuchEntity" | "NoSuchKey" | "NoSuchBucket" | "NotFound" | "NoSuchHostedZone"
+        | "LoadBalancerNotFound" | "TargetGroupNotFound" | "ListenerNotFound"
+        | "Gateway.NotAttached" | "InvalidLaunchTemplateName.NotFoundException" => Fault::Missing,
+        code if code.ends_with(".NotFound") || code.ends_with("NotFoundException") => {
             Fault::Missing
         }
+        // Auto Scaling has one code for all that is wrong.
+        "ValidationError"
+            if words.contains("not found") || words.contains("Invalid IAM Instance Profile") =>
+        {
+            Fault::Missing
+        }
+        "DependencyViolation"
+        | "ResourceInUse"
+        | "ResourceInUseFault"
+        | "ResourceInUseException"
+        | "ScalingActivityInProgress"
+        | "DeleteConflict"
+        | "VolumeInUse"
+        | "InvalidIPAddress.InUse"
+        | "InvalidGroup.InUse"
+        | "AuthFailure.ElasticIpInUse" => Fault::InUse,
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "Forbidden" => {
             Fault::Denied
         }
-        "EntityAlreadyExists" | "PreconditionFailed" | "ConditionalRequestConflict" => {
+        "InvalidPermission.Duplicate" | "EntityAlreadyExists" | "PreconditionFailed" | "ConditionalRequestConflict" => {
             Fault::Conflict
         }
         "ExpiredToken"

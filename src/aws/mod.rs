@@ -22,8 +22,13 @@ pub(crate) use error::{AwsError, Fault};
 /// The clients of one region, with one count of calls.
 #[derive(Clone, Debug)]
 pub(crate) struct Aws {
+    pub(crate) autoscaling: aws_sdk_autoscaling::Client,
+    pub(crate) ec2: aws_sdk_ec2::Client,
+    pub(crate) elb: aws_sdk_elasticloadbalancing::Client,
+    pub(crate) elbv2: aws_sdk_elasticloadbalancingv2::Client,
     pub(crate) iam: aws_sdk_iam::Client,
     pub(crate) route53: aws_sdk_route53::Client,
+    pub(crate) ssm: aws_sdk_ssm::Client,
     sts: aws_sdk_sts::Client,
     calls: Calls,
 }
@@ -54,13 +59,21 @@ impl Aws {
     pub(crate) async fn connect(region: &str) -> Self {
         let config = sdk_config(Some(region)).await;
         let calls = Calls::default();
-        let iam = aws_sdk_iam::config::Builder::from(&config).interceptor(calls.clone());
-        let route53 = aws_sdk_route53::config::Builder::from(&config).interceptor(calls.clone());
-        let sts = aws_sdk_sts::config::Builder::from(&config).interceptor(calls.clone());
+        macro_rules! client {
+            ($sdk:ident) => {{
+                let config = $sdk::config::Builder::from(&config).interceptor(calls.clone());
+                $sdk::Client::from_conf(config.build())
+            }};
+        }
         Self {
-            iam: aws_sdk_iam::Client::from_conf(iam.build()),
-            route53: aws_sdk_route53::Client::from_conf(route53.build()),
-            sts: aws_sdk_sts::Client::from_conf(sts.build()),
+            autoscaling: client!(aws_sdk_autoscaling),
+            ec2: client!(aws_sdk_ec2),
+            elb: client!(aws_sdk_elasticloadbalancing),
+            elbv2: client!(aws_sdk_elasticloadbalancingv2),
+            iam: client!(aws_sdk_iam),
+            route53: client!(aws_sdk_route53),
+            ssm: client!(aws_sdk_ssm),
+            sts: client!(aws_sdk_sts),
             calls,
         }
     }

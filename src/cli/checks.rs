@@ -150,9 +150,13 @@ impl Checked {
     }
 
     /// What the cluster needs of AWS.
-    pub(crate) fn desired(&self, base: Option<&str>) -> anyhow::Result<DesiredCluster> {
+    pub(crate) fn desired(
+        &self,
+        base: Option<&str>,
+        ssh_keys: &[String],
+    ) -> anyhow::Result<DesiredCluster> {
         let groups: Vec<&InstanceGroup> = self.groups.iter().collect();
-        let input = Input { cluster: &self.cluster, groups: &groups, base };
+        let input = Input { cluster: &self.cluster, groups: &groups, base, ssh_keys };
         desired::cluster(input).map_err(|problems| {
             let subject = format!("Cluster/{}", self.cluster.name());
             Problems { subject, problems }.into()

@@ -56,7 +56,8 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &IamShowArgs) -> anyhow:
         None => from_store(ui, global, args).await?,
     };
     let groups: Vec<&InstanceGroup> = specs.groups.iter().collect();
-    let input = Input { cluster: &specs.cluster, groups: &groups, base: specs.base.as_deref() };
+    let base = specs.base.as_deref();
+    let input = Input { cluster: &specs.cluster, groups: &groups, base, ssh_keys: &[] };
     for notice in desired::unreadable_stores(input) {
         ui.warn_of(&notice);
     }

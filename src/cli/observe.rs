@@ -24,12 +24,16 @@ pub(crate) async fn plan(
 ) -> anyhow::Result<Observed> {
     let name = global.cluster(cluster)?;
     let (store, url) = global.store(ui).await?;
-    let (cluster, groups) =
-        futures::future::try_join(store.existing_cluster(&name), store.groups(&name)).await?;
+    let (cluster, groups, ssh_keys) = futures::future::try_join3(
+        store.existing_cluster(&name),
+        store.groups(&name),
+        store.ssh_keys(&name),
+    )
+    .await?;
     let unknown = UnknownFields::from_strict(global.strict);
     let checked = Checked::from_kept(ui, &cluster, &groups, unknown)?;
     let place = url.of_cluster(name.as_str());
-    let desired = checked.desired(Some(&place))?;
+    let desired = checked.desired(Some(&place), &ssh_keys)?;
 
     let aws = Aws::connect(&desired.region).await;
     let live = live::observe(&aws, &plan::reads(&desired, lifecycles)).await?;

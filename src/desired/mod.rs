@@ -3,7 +3,16 @@
 //! Pure. What depends on AWS (a hosted zone's id, the role in a profile of the user's own)
 //! is named here and resolved while planning.
 
+mod dns;
+mod firewall;
 pub(crate) mod iam;
+mod instances;
+mod load_balancer;
+pub(crate) mod names;
+mod network;
+mod ssh;
+pub(crate) mod user_data;
+mod volumes;
 
 use std::fmt;
 
@@ -12,12 +21,14 @@ use serde::Serialize;
 use crate::iam::additional;
 use crate::iam::document::Document;
 use crate::iam::role_policy::RolePolicy;
-use crate::resource::Resource;
+use crate::resource::{Kind, Resource};
 use crate::resource::hosted_zone::HostedZone;
 use crate::spec::cluster::{Cluster, filled};
 use crate::spec::instance_group::{InstanceGroup, Role};
 use crate::spec::problem::Problem;
 use crate::spec::profile_arn::ProfileArn;
+
+use user_data::Bootstrap;
 
 /// A cluster and its groups, valid, with the place where they are kept.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +37,8 @@ pub(crate) struct Input<'a> {
     pub(crate) groups: &'a [&'a InstanceGroup],
     /// The cluster's folder in the state store; `None` if no store is known.
     pub(crate) base: Option<&'a str>,
+    /// The SSH public keys that are kept for the cluster; there should be one.
+    pub(crate) ssh_keys: &'a [String],
 }
 
 /// Everything that the cluster needs.
@@ -37,6 +50,9 @@ pub(crate) struct DesiredCluster {
     pub(crate) existing: Vec<ExistingProfile>,
     pub(crate) zone: HostedZone,
     pub(crate) notices: Vec<Notice>,
+    /// What keeps a kind from being planned, unless it is not looked at.
+    pub(crate) refusals: Vec<(Kind, Notice)>,
+    pub(crate) bootstrap: Bootstrap,
 }
 
 /// An instance profile that the user brings along, and what kapstan would want of it.
@@ -79,9 +95,21 @@ pub(crate) fn cluster(input: Input<'_>) -> Result<DesiredCluster, Vec<Problem>> 
         existing: Vec::new(),
         zone: hosted_zone(input.cluster),
         notices: Vec::new(),
+        refusals: Vec::new(),
+        bootstrap: Bootstrap::of(input.cluster),
     };
-    iam::add(input, &mut desired)?;
-    Ok(desired)
+    let mut problems = Vec::new();
+    let mut collect = |result: Result<(), Vec<Problem>>| problems.extend(result.err().unwrap_or_default());
+    collect(network::add(input, &mut desired));
+    collect(iam::add(input, &mut desired));
+    firewall::add(input, &mut desired);
+    ssh::add(input, &mut desired);
+    collect(volumes::add(input, &mut desired));
+    collect(load_balancer::add(input, &mut desired));
+    dns::add(input, &mut desired);
+    // Last, since instances start after what the others put before them.
+    collect(instances::add(input, &mut desired));
+    if problems.is_empty() { Ok(desired) } else { Err(problems) }
 }
 
 /// The document of a role of the cluster as kapstan would want it, without looking at AWS;

@@ -7,7 +7,6 @@
 
 use super::Planner;
 use super::lifecycle::{Lifecycle, Origin};
-use super::state::State;
 use crate::aws::AwsError;
 use crate::desired::iam::additional_name;
 use crate::desired::{ExistingProfile, Notice};
@@ -17,6 +16,7 @@ use crate::resource::iam_instance_profile::IamInstanceProfile;
 use crate::resource::iam_instance_profile_role::IamInstanceProfileRole;
 use crate::resource::iam_role::{self, IamRole};
 use crate::resource::iam_role_policy::{self, Content, IamRolePolicy};
+use crate::resource::managed::State;
 use crate::resource::{Drift, Kind, Observed, Resource, Tags, Write};
 
 pub(super) fn plan(planner: &mut Planner<'_>, existing: &ExistingProfile) {

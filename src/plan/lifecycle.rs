@@ -82,24 +82,25 @@ impl FromStr for Override {
         let (kind, lifecycle) = text.split_once('=').ok_or_else(|| {
             format!("{text:?} is no override; write KIND=LIFECYCLE, such as IAMRole=Ignore")
         })?;
-        let kind = one_of(kind, "kind", Kind::ALL.map(|kind| (kind.name(), kind)))?;
+        let kinds: Vec<_> = Kind::ALL.iter().map(|kind| (kind.name(), *kind)).collect();
+        // What kops had before launch templates.
+        let kind = match kind.trim() {
+            "LaunchConfiguration" => Kind::LaunchTemplate,
+            kind => one_of(kind, "kind", &kinds)?,
+        };
         let lifecycles = Lifecycle::ALL.map(|lifecycle| (format!("{lifecycle:?}"), lifecycle));
         let lifecycles = lifecycles.each_ref().map(|(name, value)| (name.as_str(), *value));
-        Ok(Self { kind, lifecycle: one_of(lifecycle, "lifecycle", lifecycles)? })
+        Ok(Self { kind, lifecycle: one_of(lifecycle, "lifecycle", &lifecycles)? })
     }
 }
 
-fn one_of<T: Copy, const N: usize>(
-    word: &str,
-    what: &str,
-    known: [(&str, T); N],
-) -> Result<T, String> {
+fn one_of<T: Copy>(word: &str, what: &str, known: &[(&str, T)]) -> Result<T, String> {
     let word = word.trim();
     if let Some((_, value)) = known.iter().find(|(name, _)| *name == word) {
         return Ok(*value);
     }
-    let names = known.each_ref().map(|(name, _)| *name);
-    let hint = nearest(word, names).map(|name| format!("; did you mean {name}?"));
+    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    let hint = nearest(word, names.iter().copied()).map(|name| format!("; did you mean {name}?"));
     Err(format!(
         "{word:?} is no {what} that kapstan knows: {}{}",
         names.join(", "),
@@ -152,13 +153,18 @@ impl Lifecycles {
     }
 
     fn of_layer(&self, layer: Layer) -> Lifecycle {
-        match (layer, self.phase) {
-            (Layer::Security, None | Some(Phase::Security)) => Lifecycle::Sync,
-            (Layer::Security, Some(Phase::Network | Phase::Assets)) => Lifecycle::Ignore,
-            (Layer::Security, Some(Phase::Cluster)) => match self.mode {
-                Mode::DryRun => Lifecycle::ExistsAndWarnIfChanges,
-                Mode::Apply => Lifecycle::ExistsAndValidates,
-            },
+        let looked_at = match self.mode {
+            Mode::DryRun => Lifecycle::ExistsAndWarnIfChanges,
+            Mode::Apply => Lifecycle::ExistsAndValidates,
+        };
+        match (self.phase, layer) {
+            (None, _)
+            | (Some(Phase::Network), Layer::Network)
+            | (Some(Phase::Security), Layer::Security)
+            | (Some(Phase::Cluster), Layer::Cluster) => Lifecycle::Sync,
+            (Some(Phase::Security), Layer::Network) => Lifecycle::ExistsAndWarnIfChanges,
+            (Some(Phase::Cluster), Layer::Network | Layer::Security) => looked_at,
+            (Some(Phase::Assets | Phase::Network | Phase::Security), _) => Lifecycle::Ignore,
         }
     }
 }

@@ -5,7 +5,10 @@
 //! can know to fail is a refusal, and a plan with refusals is never begun.
 
 mod existing;
+mod foreign;
+mod instances;
 pub(crate) mod lifecycle;
+mod prune;
 mod quotas;
 mod reads;
 mod state;
@@ -15,13 +18,14 @@ use crate::desired::{DesiredCluster, Notice};
 use crate::iam::quota;
 use crate::resource::hosted_zone;
 use crate::resource::iam_role_policy;
+use crate::resource::ids::Ids;
 use crate::resource::live::Live;
-use crate::resource::{Drift, Kind, Observed, Resource, ResourceId, Write};
+use crate::resource::managed::{Looked, State, View};
+use crate::resource::{Drift, Kind, Resource, ResourceId, Write};
 
 pub(crate) use reads::reads;
 
 use lifecycle::{Lifecycle, Lifecycles, Origin};
-use state::State;
 
 /// What is to happen to one resource.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -53,6 +57,11 @@ pub(crate) struct Plan {
     pub(crate) region: String,
     /// In dependency order.
     pub(crate) changes: Vec<Change>,
+    /// What the spec no longer has: deleted only where `prune` says so.
+    pub(crate) removals: Vec<Change>,
+    pub(crate) prune: bool,
+    /// AWS' ids of what was found.
+    pub(crate) ids: Ids,
     /// Looked at and as wanted.
     pub(crate) unchanged: Vec<ResourceId>,
     pub(crate) warnings: Vec<Notice>,
@@ -63,7 +72,8 @@ pub(crate) struct Plan {
 impl Plan {
     /// The changes that write to AWS.
     pub(crate) fn writes(&self) -> impl Iterator<Item = &Change> {
-        self.changes.iter().filter(|change| change.write.is_some())
+        let removals = self.removals.iter().filter(|_| self.prune);
+        self.changes.iter().chain(removals).filter(|change| change.write.is_some())
     }
 
     pub(crate) fn count(&self, action: Action) -> usize {
@@ -77,20 +87,33 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, lifecycles: &Lifecycle
         live,
         lifecycles,
         zone: None,
+        ids: Ids::default(),
         plan: Plan {
             cluster: desired.name.clone(),
             account: live.account.clone(),
             region: desired.region.clone(),
             changes: Vec::new(),
+            removals: Vec::new(),
+            prune: false,
+            ids: Ids::default(),
             unchanged: Vec::new(),
             warnings: desired.notices.clone(),
             refusals: Vec::new(),
         },
     };
+    for (kind, refusal) in &desired.refusals {
+        if lifecycles.of(*kind, Origin::Managed) != Lifecycle::Ignore {
+            planner.plan.refusals.push(refusal.clone());
+        }
+    }
     planner.resolve_zone(desired);
-    for resource in &desired.resources {
+    planner.resolve_ids(&desired.resources);
+    let resources = instances::resolve(&mut planner, desired);
+    for resource in &resources {
         planner.decide(resource, Origin::Managed, "");
     }
+    foreign::plan(&mut planner, &resources);
+    prune::plan(&mut planner, &desired.name, &resources);
     for profile in &desired.existing {
         existing::plan(&mut planner, profile);
     }
@@ -99,6 +122,7 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, lifecycles: &Lifecycle
     planner.check_single();
     quotas::shrink_first(&mut planner);
     let mut plan = planner.plan;
+    plan.ids = planner.ids;
     plan.changes = in_order(plan.changes);
     plan.unchanged.sort();
     plan.unchanged.dedup();
@@ -125,6 +149,7 @@ struct Planner<'a> {
     lifecycles: &'a Lifecycles,
     /// The id of the cluster's hosted zone, if it has one.
     zone: Option<String>,
+    ids: Ids,
     plan: Plan,
 }
 
@@ -133,10 +158,9 @@ impl Planner<'_> {
         let object = format!("Cluster/{}", desired.name);
         let found = match (&self.live.zones, desired.zone.is_looked_up()) {
             (_, false) => hosted_zone::find(&desired.zone, &[]),
-            (None, true) => return,
-            (Some(Observed::Found(zones)), true) => hosted_zone::find(&desired.zone, zones),
-            (Some(Observed::Missing), true) => hosted_zone::find(&desired.zone, &[]),
-            (Some(Observed::Denied(error)), true) => {
+            (Looked::Not, true) => return,
+            (Looked::Found(zones), true) => hosted_zone::find(&desired.zone, zones),
+            (Looked::Denied(error), true) => {
                 self.plan.refusals.push(Notice {
                     object,
                     message: format!("the cluster's hosted zone is not known: {error}"),
@@ -148,6 +172,8 @@ impl Planner<'_> {
         };
         match found {
             Ok(zone) => self.zone = zone,
+            // What plans the zone itself refuses.
+            Err(_) if self.lifecycles.of(Kind::DnsZone, Origin::Managed) != Lifecycle::Ignore => {}
             Err(reason) if self.has_zone_in_policies(desired) => self.plan.refusals.push(Notice {
                 object,
                 message: format!("{reason}, but the policies in AWS name one"),
@@ -161,6 +187,27 @@ impl Planner<'_> {
                 ),
                 next: "create the zone, or set spec.dnsZone to the id of another".to_owned(),
             }),
+        }
+    }
+
+    fn view(&self) -> View<'_> {
+        View { live: self.live, ids: &self.ids, zone: self.zone.as_deref() }
+    }
+
+    /// Finds AWS' ids, of each kind behind those that it is found by.
+    fn resolve_ids(&mut self, resources: &[Resource]) {
+        let mut managed: Vec<_> = resources
+            .iter()
+            .filter_map(|resource| match resource {
+                Resource::Managed(managed) => Some(managed),
+                _ => None,
+            })
+            .collect();
+        managed.sort_by_key(|managed| managed.id().kind);
+        for managed in managed {
+            if let Some(id) = managed.find_id(self.view()) {
+                self.ids.insert(managed.id(), id);
+            }
         }
     }
 
@@ -200,6 +247,12 @@ impl Planner<'_> {
             State::NoMatter => {}
             State::Equal => self.plan.unchanged.push(id),
             State::Denied(error) => self.denied(id, lifecycle, &error),
+            State::Impossible(drift, message, next) => {
+                self.impossible(id, lifecycle, drift, message, next);
+            }
+            State::Left(drift, reason) => {
+                self.leave(id, lifecycle, drift, "is not as wanted", reason);
+            }
             State::Missing(drift, write) if writes => {
                 self.change(id, Action::Create, drift, needs, write);
             }
@@ -224,6 +277,27 @@ impl Planner<'_> {
                 };
                 self.leave(id, lifecycle, drift, "is not as wanted", reason);
             }
+        }
+    }
+
+    /// What no write can mend is refused where it would be written, and else told.
+    fn impossible(
+        &mut self,
+        id: ResourceId,
+        lifecycle: Lifecycle,
+        drift: Drift,
+        message: String,
+        next: String,
+    ) {
+        let notice = Notice { object: id.to_string(), message, next };
+        if lifecycle == Lifecycle::ExistsAndWarnIfChanges {
+            let reason = notice.message.clone();
+            let change =
+                Change { id, action: Action::Leave, drift, reason, needs: Vec::new(), write: None };
+            self.plan.changes.push(change);
+            self.plan.warnings.push(notice);
+        } else {
+            self.plan.refusals.push(notice);
         }
     }
 
@@ -322,10 +396,17 @@ impl Planner<'_> {
                 let exists = match need.kind {
                     Kind::IamRole => self.live.has_role(&need.name),
                     Kind::IamInstanceProfile => self.live.has_profile(&need.name),
-                    Kind::IamRolePolicy | Kind::IamInstanceProfileRole => None,
+                    // These come first, but nothing refers to them.
+                    Kind::IamRolePolicy
+                    | Kind::IamInstanceProfileRole
+                    | Kind::Route
+                    | Kind::RouteTableAssociation
+                    | Kind::SecurityGroupRule => None,
+                    _ => Some(self.ids.get(need).is_some()),
                 };
                 let is_created = self.plan.writes().any(|other| other.id == *need);
-                if exists == Some(false) && !is_created {
+                let is_told = self.plan.refusals.iter().any(|r| r.object == need.to_string());
+                if exists == Some(false) && !is_created && !is_told {
                     refusals.push(Notice {
                         object: change.id.to_string(),
                         message: format!("needs {need}, which does not exist and is not created"),
@@ -341,6 +422,7 @@ impl Planner<'_> {
                     Kind::IamRole => quota::ROLE_NAME,
                     Kind::IamRolePolicy => quota::POLICY_NAME,
                     Kind::IamInstanceProfile | Kind::IamInstanceProfileRole => quota::PROFILE_NAME,
+                    _ => continue,
                 };
                 if let Some(reason) = quota::not_a_name(&change.id.name, longest) {
                     refusals.push(Notice {

@@ -1,19 +1,30 @@
-//! What must be read before a plan can be made: nothing that its lifecycle ignores.
+//! What must be read before a plan can be made: what its lifecycle does not ignore, and what
+//! that refers to.
+
+use std::collections::BTreeSet;
 
 use super::lifecycle::{Lifecycle, Lifecycles, Origin};
 use crate::desired::DesiredCluster;
 use crate::resource::iam_role_policy::Content;
 use crate::resource::live::Reads;
-use crate::resource::{Kind, Resource};
+use crate::resource::route::Via;
+use crate::resource::{Kind, Managed, Resource, ResourceId};
+use crate::spec::instance_group::Role;
 
 pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads {
     let looks = |kind, origin| lifecycles.of(kind, origin) != Lifecycle::Ignore;
-    let mut reads = Reads::default();
+    let mut reads = Reads {
+        cluster: desired.name.clone(),
+        zone: Some(desired.zone.clone()),
+        ..Reads::default()
+    };
     let mut needs_zone = false;
-    for resource in &desired.resources {
-        if !looks(resource.id().kind, Origin::Managed) {
-            continue;
-        }
+    let looked: Vec<&Resource> = desired
+        .resources
+        .iter()
+        .filter(|resource| looks(resource.id().kind, Origin::Managed))
+        .collect();
+    for resource in &looked {
         match resource {
             Resource::Role(role) => {
                 reads.roles.insert(role.name.clone());
@@ -29,11 +40,12 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
             Resource::InstanceProfileRole(link) => {
                 reads.profiles.insert(link.profile.clone());
             }
+            Resource::Managed(_) => {}
         }
     }
     for profile in &desired.existing {
         let name = &profile.arn.name;
-        if Kind::ALL.into_iter().any(|kind| looks(kind, Origin::Existing)) {
+        if Kind::ALL.iter().any(|kind| is_iam(*kind) && looks(*kind, Origin::Existing)) {
             reads.profiles.insert(name.clone());
         }
         if looks(Kind::IamRolePolicy, Origin::Existing) {
@@ -41,6 +53,101 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
             needs_zone |= profile.policy.needs_zone();
         }
     }
-    reads.zones = needs_zone && desired.zone.is_looked_up();
+    reads.kinds = kinds(desired, &looked);
+    for resource in &desired.resources {
+        if let Resource::Managed(resource) = resource
+            && reads.kinds.contains(&resource.id().kind)
+        {
+            add(&mut reads, resource);
+        }
+    }
+    if reads.kinds.contains(&Kind::AutoscalingGroup) && looks(Kind::IamRole, Origin::Managed) {
+        let has = |name: &String| {
+            desired.resources.iter().any(|r| matches!(r, Resource::Role(role) if role.name == *name))
+        };
+        let idle = Role::ALL.map(|role| (format!("k8s.io/role/{}", role.key()), role));
+        let idle = idle.map(|(tag, role)| (tag, role.iam_name(&desired.name)));
+        reads.idle_roles = idle.into_iter().filter(|(_, name)| !has(name)).collect();
+    }
+    reads.zones = needs_zone && desired.zone.is_looked_up()
+        || reads.kinds.contains(&Kind::DnsZone);
     reads
+}
+
+fn is_iam(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::IamRole
+            | Kind::IamRolePolicy
+            | Kind::IamInstanceProfile
+            | Kind::IamInstanceProfileRole
+    )
+}
+
+/// The kinds that are looked at, and those that they refer to.
+fn kinds(desired: &DesiredCluster, looked: &[&Resource]) -> BTreeSet<Kind> {
+    let mut waiting: Vec<ResourceId> = looked
+        .iter()
+        .filter(|resource| matches!(resource, Resource::Managed(_)))
+        .map(|resource| resource.id())
+        .collect();
+    let mut seen: BTreeSet<ResourceId> = waiting.iter().cloned().collect();
+    while let Some(id) = waiting.pop() {
+        let resource = desired.resources.iter().find(|resource| resource.id() == id);
+        for need in resource.map(Resource::needs).unwrap_or_default() {
+            if !is_iam(need.kind) && seen.insert(need.clone()) {
+                waiting.push(need);
+            }
+        }
+    }
+    let mut kinds: BTreeSet<Kind> = seen.into_iter().map(|id| id.kind).collect();
+    // Gateways are found by the VPC that they stand in, addresses by their gateway.
+    if kinds.contains(&Kind::NatGateway) || kinds.contains(&Kind::ElasticIp) {
+        kinds.extend([Kind::Vpc, Kind::Subnet, Kind::NatGateway]);
+    }
+    kinds
+}
+
+/// What a kind's Describe call is narrowed to.
+fn add(reads: &mut Reads, resource: &Managed) {
+    match resource {
+        Managed::Vpc(vpc) => reads.vpc.clone_from(&vpc.existing),
+        Managed::Subnet(subnet) => reads.subnets.extend(subnet.existing.clone()),
+        Managed::SecurityGroup(group) => reads.security_groups.extend(group.existing.clone()),
+        Managed::SshKey(key) => reads.ssh_keys.push(key.name.clone()),
+        Managed::Route(route) => {
+            if let Via::Instance(id) = &route.via {
+                reads.instances.push(id.clone());
+            }
+        }
+        Managed::LoadBalancer(balancer) => {
+            reads.load_balancers.insert(balancer.aws_name.clone());
+        }
+        Managed::NetworkLoadBalancer(balancer) => {
+            let names = (balancer.aws_name.clone(), balancer.target_group.clone());
+            reads.network_load_balancer = Some(names);
+        }
+        Managed::DnsName(name) => reads.records.push(name.name.clone()),
+        Managed::LaunchTemplate(template) => {
+            let filled = |text: &&String| !text.is_empty();
+            reads.images.extend(Some(&template.image).filter(filled).cloned());
+            reads.instance_types.extend(Some(&template.machine_type).filter(filled).cloned());
+        }
+        Managed::AutoscalingGroup(group) => {
+            let types = group.mixed.iter().flat_map(|mixed| mixed.types.iter().cloned());
+            reads.instance_types.extend(types);
+        }
+        Managed::VpcCidrBlock(_)
+        | Managed::DhcpOptions(_)
+        | Managed::VpcDhcpOptionsAssociation(_)
+        | Managed::InternetGateway(_)
+        | Managed::ElasticIp(_)
+        | Managed::NatGateway(_)
+        | Managed::RouteTable(_)
+        | Managed::RouteTableAssociation(_)
+        | Managed::SecurityGroupRule(_)
+        | Managed::EbsVolume(_)
+        | Managed::DnsZone(_)
+        | Managed::LoadBalancerAttachment(_) => {}
+    }
 }

@@ -1,23 +1,12 @@
 //! How a resource stands to what is wanted of it, before any lifecycle has a say.
 
 use super::Planner;
-use crate::aws::AwsError;
 use crate::iam::document::Document;
 use crate::resource::iam_role_policy::{self, IamRolePolicy};
+use crate::resource::managed::State;
 use crate::resource::{
     Drift, Observed, Resource, Write, iam_instance_profile, iam_instance_profile_role, iam_role,
 };
-
-/// How a resource stands to what is wanted.
-pub(super) enum State {
-    Equal,
-    /// With what would mend it, if anything may.
-    Differs(Drift, Option<Write>),
-    Missing(Drift, Write),
-    Denied(AwsError),
-    /// Neither wanted nor there, or not looked at.
-    NoMatter,
-}
 
 impl Planner<'_> {
     pub(super) fn state(&self, resource: &Resource) -> State {
@@ -30,6 +19,7 @@ impl Planner<'_> {
                 })
             }
             Resource::RolePolicy(policy) => self.policy_state(policy),
+            Resource::Managed(resource) => resource.state(self.view()),
             Resource::InstanceProfile(profile) => {
                 let create = || {
                     let write = iam_instance_profile::create(profile);

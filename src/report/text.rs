@@ -54,7 +54,10 @@ fn add_change(out: &mut String, change: &Change, detail: Detail) {
     for field in &change.drift.fields {
         let before = field.before.as_deref().unwrap_or("–");
         let after = field.after.as_deref().unwrap_or("–");
-        let _ = writeln!(out, "      {}  {before} → {after}", field.field);
+        let _ = match change.action {
+            Action::Create => writeln!(out, "      {}  {after}", field.field),
+            _ => writeln!(out, "      {}  {before} → {after}", field.field),
+        };
     }
     let (gained, lost) = match change.action {
         Action::Leave => ("lacks  ", "beyond "),

@@ -1,6 +1,6 @@
 //! `DNSZone`, as far as policies name it: the hosted zone that the cluster's names lie in.
 
-use super::Observed;
+use super::managed::Looked;
 use crate::aws::{Aws, AwsError};
 use crate::iam::role_policy::zone_id;
 
@@ -33,19 +33,17 @@ pub(crate) struct LiveZone {
 }
 
 /// Reads all hosted zones of the account.
-pub(crate) async fn observe(aws: &Aws) -> Result<Observed<Vec<LiveZone>>, AwsError> {
+pub(crate) async fn observe(aws: &Aws) -> Result<Looked<LiveZone>, AwsError> {
+    Looked::sort(read(aws).await)
+}
+
+async fn read(aws: &Aws) -> Result<Vec<LiveZone>, AwsError> {
     let mut zones = Vec::new();
     let mut marker = None;
     loop {
         let call = aws.route53.list_hosted_zones().set_marker(marker);
         let answer = call.send().await;
-        let answer = match Observed::sort(
-            answer.map_err(|error| AwsError::new("route53:ListHostedZones", "", error)),
-        )? {
-            Observed::Found(answer) => answer,
-            Observed::Missing => return Ok(Observed::Missing),
-            Observed::Denied(error) => return Ok(Observed::Denied(error)),
-        };
+        let answer = answer.map_err(|error| AwsError::new("route53:ListHostedZones", "", error))?;
         zones.extend(answer.hosted_zones().iter().map(|zone| LiveZone {
             id: zone_id(zone.id()).to_owned(),
             name: zone.name().trim_end_matches('.').to_owned(),
@@ -53,7 +51,7 @@ pub(crate) async fn observe(aws: &Aws) -> Result<Observed<Vec<LiveZone>>, AwsErr
         }));
         marker = answer.next_marker().map(str::to_owned);
         if !answer.is_truncated() || marker.is_none() {
-            return Ok(Observed::Found(zones));
+            return Ok(zones);
         }
     }
 }

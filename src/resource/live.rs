@@ -2,19 +2,43 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{self, BoxFuture, FutureExt as _, try_join_all};
+use futures::future::{self, try_join, try_join3, try_join4, try_join5, try_join_all};
 
-use super::Observed;
-use super::hosted_zone::{self, LiveZone};
+use super::autoscaling_group::{self, LiveGroup};
+use super::dhcp_options::{self, LiveDhcpOptions};
+use super::dns_name::{self, LiveRecord};
+use super::ebs_volume::{self, LiveVolume};
+use super::elastic_ip::{self, LiveElasticIp};
+use super::hosted_zone::{self, HostedZone, LiveZone};
 use super::iam_instance_profile::{self, LiveInstanceProfile};
 use super::iam_role::{self, LiveIamRole};
 use super::iam_role_policy::{self, LivePolicies};
+use super::image::{self, Images};
+use super::instance_type::{self, LiveInstanceType};
+use super::internet_gateway::{self, LiveInternetGateway};
+use super::launch_template::{self, LiveTemplate};
+use super::load_balancer::{self, Classic};
+use super::load_balancer_attachment::LiveAttachment;
+use super::managed::Looked;
+use super::nat_gateway::{self, LiveNatGateway};
+use super::network_load_balancer::{self, Network};
+use super::route_table::{self, LiveAssociation, LiveRoute, LiveRouteTable};
+use super::security_group::{self, LiveSecurityGroup};
+use super::security_group_rule::LiveRule;
+use super::subnet::{self, LiveSubnet};
+use super::vpc::{self, LiveVpc};
+use super::vpc_cidr_block::LiveCidrBlock;
+use super::{Kind, Observed, dns_zone, ec2, ssh_key};
 use crate::aws::{Aws, AwsError};
 
 /// What to read.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Reads {
+    pub(crate) cluster: String,
+    /// The kinds that are looked for at all, IAM apart.
+    pub(crate) kinds: BTreeSet<Kind>,
     pub(crate) zones: bool,
+    pub(crate) zone: Option<HostedZone>,
     pub(crate) roles: BTreeSet<String>,
     /// The roles whose inline policies are read.
     pub(crate) policies: BTreeSet<String>,
@@ -22,16 +46,61 @@ pub(crate) struct Reads {
     /// The profiles whose role is not known before they are read, and whose inline policies
     /// are wanted.
     pub(crate) policies_through: BTreeSet<String>,
+    /// The VPC that the cluster shares.
+    pub(crate) vpc: Option<String>,
+    pub(crate) subnets: Vec<String>,
+    pub(crate) security_groups: Vec<String>,
+    pub(crate) ssh_keys: Vec<String>,
+    /// AWS' names of the cluster's classic load balancers.
+    pub(crate) load_balancers: BTreeSet<String>,
+    /// AWS' names of the cluster's network load balancer and its target group.
+    pub(crate) network_load_balancer: Option<(String, String)>,
+    pub(crate) records: Vec<String>,
+    pub(crate) images: BTreeSet<String>,
+    pub(crate) instance_types: BTreeSet<String>,
+    /// The instances through which private subnets reach the internet.
+    pub(crate) instances: Vec<String>,
+    /// The roles that no group has, by the tag that a group of theirs would carry: their IAM
+    /// resources are read if such a group is found.
+    pub(crate) idle_roles: BTreeMap<String, String>,
 }
 
 /// What was found. A name that was not asked for has no entry.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Live {
     pub(crate) account: String,
-    pub(crate) zones: Option<Observed<Vec<LiveZone>>>,
+    pub(crate) zones: Looked<LiveZone>,
+    /// The VPCs that see a private zone.
+    pub(crate) zone_vpcs: BTreeMap<String, Vec<String>>,
+    pub(crate) records: Looked<LiveRecord>,
     pub(crate) roles: BTreeMap<String, Observed<LiveIamRole>>,
     pub(crate) policies: BTreeMap<String, Observed<LivePolicies>>,
     pub(crate) profiles: BTreeMap<String, Observed<LiveInstanceProfile>>,
+    pub(crate) vpcs: Looked<LiveVpc>,
+    pub(crate) cidr_blocks: Looked<LiveCidrBlock>,
+    pub(crate) dhcp_options: Looked<LiveDhcpOptions>,
+    pub(crate) subnets: Looked<LiveSubnet>,
+    pub(crate) internet_gateways: Looked<LiveInternetGateway>,
+    pub(crate) elastic_ips: Looked<LiveElasticIp>,
+    pub(crate) nat_gateways: Looked<LiveNatGateway>,
+    pub(crate) route_tables: Looked<LiveRouteTable>,
+    pub(crate) routes: Looked<LiveRoute>,
+    pub(crate) associations: Looked<LiveAssociation>,
+    pub(crate) security_groups: Looked<LiveSecurityGroup>,
+    pub(crate) rules: Looked<LiveRule>,
+    pub(crate) ssh_keys: Looked<String>,
+    pub(crate) volumes: Looked<LiveVolume>,
+    pub(crate) classic: Classic,
+    pub(crate) network: Network,
+    pub(crate) launch_templates: Looked<LiveTemplate>,
+    pub(crate) groups: Looked<LiveGroup>,
+    pub(crate) attachments: Looked<LiveAttachment>,
+    /// The user data of launch configurations that groups still run on.
+    pub(crate) old_user_data: BTreeMap<String, Vec<u8>>,
+    /// `None` if images could not be looked at.
+    pub(crate) images: Option<Result<Images, AwsError>>,
+    pub(crate) instance_types: Option<Result<BTreeMap<String, LiveInstanceType>, AwsError>>,
+    pub(crate) instances: Looked<String>,
 }
 
 impl Live {
@@ -56,13 +125,62 @@ fn is_missing<T>(observed: &Observed<T>) -> Option<bool> {
     }
 }
 
-/// Reads everything concurrently. A role's policies take two rounds, names first; those of
-/// a profile whose role is not known take three.
+/// Reads everything concurrently, in at most three rounds: what hangs on a VPC, a hosted
+/// zone or a load balancer waits for that.
 pub(crate) async fn observe(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> {
-    let zones: BoxFuture<'_, _> = match reads.zones {
-        true => async { hosted_zone::observe(aws).await.map(Some) }.boxed(),
-        false => future::ready(Ok(None)).boxed(),
-    };
+    let (account, mut live, network, security, cluster) = try_join5(
+        aws.account(),
+        observe_iam(aws, reads),
+        observe_network(aws, reads),
+        observe_security(aws, reads),
+        observe_cluster(aws, reads),
+    )
+    .await?;
+    live.account = account;
+    network(&mut live);
+    security(&mut live);
+    let idle = cluster(&mut live);
+    // A group of a role that no spec has any more: its role may have to go with it.
+    let profiles = try_join_all(idle.iter().map(async |name| {
+        let (profile, policies) = try_join(
+            iam_instance_profile::observe(aws, name),
+            iam_role_policy::observe(aws, name),
+        )
+        .await?;
+        Ok::<_, AwsError>((name.clone(), profile, policies))
+    }))
+    .await?;
+    for (name, profile, policies) in profiles {
+        live.profiles.insert(name.clone(), profile);
+        live.policies.insert(name, policies);
+    }
+    live.cidr_blocks = live.vpcs.flat_map(|vpc| {
+        let blocks = vpc.more_cidrs.iter();
+        blocks.map(|cidr| LiveCidrBlock { vpc: vpc.id.clone(), cidr: cidr.clone() }).collect()
+    });
+    live.routes = live.route_tables.flat_map(|table| table.routes.clone());
+    live.associations = live.route_tables.flat_map(|table| table.associations.clone());
+    live.rules = live.security_groups.flat_map(|group| group.rules.clone());
+    live.attachments = live.groups.flat_map(|group| {
+        let targets = group.load_balancers.iter().chain(&group.target_groups);
+        let attachment =
+            |to: &String| LiveAttachment { group: group.name.clone(), to: to.clone() };
+        targets.map(attachment).collect()
+    });
+    Ok(live)
+}
+
+/// Reads something, or leaves it.
+async fn when<T: Default>(
+    wanted: bool,
+    read: impl Future<Output = Result<T, AwsError>>,
+) -> Result<T, AwsError> {
+    if wanted { read.await } else { Ok(T::default()) }
+}
+
+/// A role's policies take two rounds, names first; those of a profile whose role is not
+/// known take three.
+async fn observe_iam(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> {
     let roles = try_join_all(reads.roles.iter().map(async |name| {
         let found = iam_role::observe(aws, name).await?;
         Ok::<_, AwsError>((name.clone(), found))
@@ -80,18 +198,177 @@ pub(crate) async fn observe(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> 
         };
         Ok::<_, AwsError>((name.clone(), found, through))
     }));
-    let (account, zones, roles, policies, profiles) =
-        future::try_join5(aws.account(), zones, roles, policies, profiles).await?;
+    let zones = observe_zones(aws, reads);
+    let (zones, roles, policies, profiles) = try_join4(zones, roles, policies, profiles).await?;
+    let (zones, zone_vpcs, records) = zones;
     let mut live = Live {
-        account,
         zones,
+        zone_vpcs,
+        records,
         roles: roles.into_iter().collect(),
         policies: policies.into_iter().collect(),
-        profiles: BTreeMap::new(),
+        ..Live::default()
     };
     for (name, profile, through) in profiles {
         live.policies.extend(through);
         live.profiles.insert(name, profile);
     }
     Ok(live)
+}
+
+type Zones = (Looked<LiveZone>, BTreeMap<String, Vec<String>>, Looked<LiveRecord>);
+
+/// Reads the account's zones, then the records of the cluster's.
+async fn observe_zones(aws: &Aws, reads: &Reads) -> Result<Zones, AwsError> {
+    let zones = when(reads.zones, hosted_zone::observe(aws)).await?;
+    let found = reads.zone.as_ref().and_then(|zone| hosted_zone::find(zone, zones.rows()).ok()?);
+    let known = found.and_then(|id| zones.rows().iter().find(|zone| zone.id == id));
+    let Some(zone) = known else {
+        let records = match reads.kinds.contains(&Kind::DnsName) {
+            true => Looked::Found(Vec::new()),
+            false => Looked::Not,
+        };
+        return Ok((zones, BTreeMap::new(), records));
+    };
+    let vpcs = when(
+        zone.private && reads.kinds.contains(&Kind::DnsZone),
+        dns_zone::vpcs(aws, &zone.id),
+    );
+    let records = when(
+        reads.kinds.contains(&Kind::DnsName),
+        dns_name::observe(aws, &zone.id, &reads.records),
+    );
+    let (vpcs, records) = try_join(vpcs, records).await?;
+    let id = zone.id.clone();
+    Ok((zones, BTreeMap::from([(id, vpcs)]), records))
+}
+
+async fn observe_network(
+    aws: &Aws,
+    reads: &Reads,
+) -> Result<impl FnOnce(&mut Live), AwsError> {
+    let wants = |kinds: &[Kind]| kinds.iter().any(|kind| reads.kinds.contains(kind));
+    let cluster = reads.cluster.as_str();
+    let of_vpc = async {
+        let vpcs =
+            when(wants(&[Kind::Vpc]), vpc::observe(aws, cluster, reads.vpc.as_deref())).await?;
+        let ids: Vec<String> = vpcs.rows().iter().map(|vpc| vpc.id.clone()).collect();
+        let tables = when(wants(&[Kind::RouteTable]), route_table::observe(aws, &ids));
+        let gateways = when(
+            wants(&[Kind::NatGateway, Kind::ElasticIp]),
+            nat_gateway::observe(aws, &ids),
+        );
+        let (tables, gateways) = try_join(tables, gateways).await?;
+        Ok((vpcs, tables, gateways))
+    };
+    let shared = reads.vpc.as_deref();
+    let others = try_join5(
+        when(wants(&[Kind::DhcpOptions]), dhcp_options::observe(aws, cluster)),
+        when(wants(&[Kind::Subnet]), subnet::observe(aws, cluster, &reads.subnets)),
+        when(wants(&[Kind::InternetGateway]), internet_gateway::observe(aws, cluster, shared)),
+        when(wants(&[Kind::ElasticIp]), elastic_ip::observe(aws)),
+        when(!reads.instances.is_empty(), ec2::instances(aws, &reads.instances)),
+    );
+    let ((vpcs, tables, gateways), (options, subnets, internet, addresses, instances)) =
+        try_join(of_vpc, others).await?;
+    Ok(move |live: &mut Live| {
+        live.vpcs = vpcs;
+        live.route_tables = tables;
+        live.nat_gateways = gateways;
+        live.dhcp_options = options;
+        live.subnets = subnets;
+        live.internet_gateways = internet;
+        live.elastic_ips = addresses;
+        live.instances = instances;
+    })
+}
+
+async fn observe_security(
+    aws: &Aws,
+    reads: &Reads,
+) -> Result<impl FnOnce(&mut Live), AwsError> {
+    let groups = when(
+        reads.kinds.contains(&Kind::SecurityGroup),
+        security_group::observe(aws, &reads.cluster, &reads.security_groups),
+    );
+    let keys = when(reads.kinds.contains(&Kind::SshKey), ssh_key::observe(aws, &reads.ssh_keys));
+    let (groups, keys) = try_join(groups, keys).await?;
+    Ok(move |live: &mut Live| {
+        live.security_groups = groups;
+        live.ssh_keys = keys;
+    })
+}
+
+/// Gives back the roles without a group whose IAM resources must still be read.
+async fn observe_cluster(
+    aws: &Aws,
+    reads: &Reads,
+) -> Result<impl FnOnce(&mut Live) -> Vec<String>, AwsError> {
+    let wants = |kind| reads.kinds.contains(&kind);
+    let cluster = reads.cluster.as_str();
+    let groups = async {
+        let wanted = wants(Kind::AutoscalingGroup) || wants(Kind::LaunchTemplate);
+        let groups = when(wanted, autoscaling_group::observe(aws, cluster)).await?;
+        let names: Vec<String> =
+            groups.rows().iter().filter_map(|group| group.launch_configuration.clone()).collect();
+        let data = autoscaling_group::user_data_of_configurations(aws, &names).await?;
+        Ok((groups, data))
+    };
+    let suffix = format!(".{cluster}");
+    let templates = when(
+        wants(Kind::LaunchTemplate),
+        launch_template::observe(aws, cluster, |name| name.ends_with(&suffix)),
+    );
+    let classic = when(
+        !reads.load_balancers.is_empty(),
+        load_balancer::observe(aws, cluster, &reads.load_balancers),
+    );
+    let network = when(
+        reads.network_load_balancer.is_some() || wants(Kind::ExternalTargetGroupAttachment),
+        network_load_balancer::observe(aws, reads.network_load_balancer.as_ref()),
+    );
+    let classic_names = wants(Kind::ExternalLoadBalancerAttachment);
+    let classic = async {
+        match (classic_names, reads.load_balancers.is_empty()) {
+            (true, true) => load_balancer::observe(aws, cluster, &BTreeSet::new()).await,
+            _ => classic.await,
+        }
+    };
+    let instances = try_join(
+        async { Ok(attempted(!reads.images.is_empty(), image::observe(aws, &reads.images)).await) },
+        async {
+            let types = instance_type::observe(aws, &reads.instance_types);
+            Ok(attempted(!reads.instance_types.is_empty(), types).await)
+        },
+    );
+    let volumes = when(wants(Kind::EbsVolume), ebs_volume::observe(aws, cluster));
+    let ((groups, data), (templates, classic, network), (volumes, (images, types))) = try_join3(
+        groups,
+        try_join3(templates, classic, network),
+        future::try_join(volumes, instances),
+    )
+    .await?;
+    let idle = reads.idle_roles.iter().filter(|(tag, _)| {
+        groups.rows().iter().any(|group| group.tags.contains_key(*tag))
+    });
+    let idle: Vec<String> = idle.map(|(_, role)| role.clone()).collect();
+    Ok(move |live: &mut Live| {
+        live.groups = groups;
+        live.old_user_data = data.into_iter().collect();
+        live.launch_templates = templates;
+        live.classic = classic;
+        live.network = network;
+        live.volumes = volumes;
+        live.images = images;
+        live.instance_types = types;
+        idle
+    })
+}
+
+/// What may fail without failing the look as a whole; the plan says what it means.
+async fn attempted<T>(
+    wanted: bool,
+    read: impl Future<Output = Result<T, AwsError>>,
+) -> Option<Result<T, AwsError>> {
+    if wanted { Some(read.await) } else { None }
 }

@@ -2,68 +2,150 @@
 //! how the two compare, and the calls that read and write it.
 //!
 //! A kind's `observe` turns AWS' answers into our own types; nothing behind it knows the
-//! SDK. Its `Write` is a decision that needs no more thought; only `write` sends it.
+//! SDK. A [`Write`] is a decision that needs no more thought; only `send` carries it out.
 
+pub(crate) mod autoscaling_group;
+pub(crate) mod delete;
+pub(crate) mod dhcp_options;
+pub(crate) mod dns_name;
+pub(crate) mod dns_zone;
+pub(crate) mod ebs_volume;
+mod ec2;
+pub(crate) mod elastic_ip;
 pub(crate) mod hosted_zone;
 pub(crate) mod iam_instance_profile;
 pub(crate) mod iam_instance_profile_role;
 pub(crate) mod iam_role;
 pub(crate) mod iam_role_policy;
+pub(crate) mod ids;
+pub(crate) mod image;
+pub(crate) mod instance_type;
+pub(crate) mod internet_gateway;
+pub(crate) mod launch_template;
 pub(crate) mod live;
+pub(crate) mod load_balancer;
+pub(crate) mod load_balancer_attachment;
+pub(crate) mod managed;
+pub(crate) mod nat_gateway;
+pub(crate) mod network_load_balancer;
+pub(crate) mod route;
+pub(crate) mod route_table;
+pub(crate) mod route_table_association;
+pub(crate) mod security_group;
+pub(crate) mod security_group_rule;
+pub(crate) mod ssh_key;
+pub(crate) mod subnet;
+pub(crate) mod vpc;
+pub(crate) mod vpc_cidr_block;
+pub(crate) mod vpc_dhcp_options_association;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::aws::{Aws, AwsError};
+use crate::aws::AwsError;
 use crate::iam::difference::Difference;
 use crate::iam::document::Document;
 use crate::iam::parse::{self, PrincipalRule};
 
+use autoscaling_group::AutoscalingGroup;
+use dhcp_options::DhcpOptions;
+use dns_name::DnsName;
+use dns_zone::DnsZone;
+use ebs_volume::EbsVolume;
+use elastic_ip::ElasticIp;
 use iam_instance_profile::IamInstanceProfile;
 use iam_instance_profile_role::IamInstanceProfileRole;
 use iam_role::IamRole;
 use iam_role_policy::IamRolePolicy;
-
-/// A kind of resource, in the order in which they depend on each other.
-#[expect(clippy::enum_variant_names, reason = "AWS has more than IAM, and so will this")]
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Kind {
-    IamRole,
-    IamRolePolicy,
-    IamInstanceProfile,
-    IamInstanceProfileRole,
-}
+use ids::Work;
+use internet_gateway::InternetGateway;
+use launch_template::LaunchTemplate;
+use load_balancer::LoadBalancer;
+use load_balancer_attachment::LoadBalancerAttachment;
+use managed::{Manage as _, State, Update, View};
+use nat_gateway::NatGateway;
+use network_load_balancer::NetworkLoadBalancer;
+use route::Route;
+use route_table::RouteTable;
+use route_table_association::RouteTableAssociation;
+use security_group::SecurityGroup;
+use security_group_rule::SecurityGroupRule;
+use ssh_key::SshKey;
+use subnet::Subnet;
+use vpc::Vpc;
+use vpc_cidr_block::VpcCidrBlock;
+use vpc_dhcp_options_association::VpcDhcpOptionsAssociation;
 
 /// A part of the cluster that a phase covers.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Layer {
+    Network,
     Security,
+    Cluster,
 }
 
-impl Kind {
-    pub(crate) const ALL: [Self; 4] = [
-        Self::IamRole,
-        Self::IamRolePolicy,
-        Self::IamInstanceProfile,
-        Self::IamInstanceProfileRole,
-    ];
+impl Layer {
+    pub(crate) const ALL: [Self; 3] = [Self::Network, Self::Security, Self::Cluster];
+}
 
-    /// kops' name of the task, which users type in `--lifecycle-overrides`.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::IamRole => "IAMRole",
-            Self::IamRolePolicy => "IAMRolePolicy",
-            Self::IamInstanceProfile => "IAMInstanceProfile",
-            Self::IamInstanceProfileRole => "IAMInstanceProfileRole",
+macro_rules! kinds {
+    ($($variant:ident = $name:literal in $layer:ident),* $(,)?) => {
+        /// A kind of resource, in the order in which they depend on each other.
+        #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+        pub(crate) enum Kind {
+            $($variant,)*
         }
-    }
 
-    pub(crate) fn layer(self) -> Layer {
-        Layer::Security
-    }
+        impl Kind {
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// kops' name of the task, which users type in `--lifecycle-overrides`.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            pub(crate) fn layer(self) -> Layer {
+                match self {
+                    $(Self::$variant => Layer::$layer,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    Vpc = "VPC" in Network,
+    VpcCidrBlock = "VPCCIDRBlock" in Network,
+    DhcpOptions = "DHCPOptions" in Network,
+    VpcDhcpOptionsAssociation = "VPCDHCPOptionsAssociation" in Network,
+    Subnet = "Subnet" in Network,
+    InternetGateway = "InternetGateway" in Network,
+    ElasticIp = "ElasticIP" in Network,
+    NatGateway = "NatGateway" in Network,
+    RouteTable = "RouteTable" in Network,
+    Route = "Route" in Network,
+    RouteTableAssociation = "RouteTableAssociation" in Network,
+    IamRole = "IAMRole" in Security,
+    IamRolePolicy = "IAMRolePolicy" in Security,
+    IamInstanceProfile = "IAMInstanceProfile" in Security,
+    IamInstanceProfileRole = "IAMInstanceProfileRole" in Security,
+    SecurityGroup = "SecurityGroup" in Security,
+    SecurityGroupRule = "SecurityGroupRule" in Security,
+    SshKey = "SSHKey" in Security,
+    EbsVolume = "EBSVolume" in Cluster,
+    LoadBalancer = "LoadBalancer" in Cluster,
+    DnsZone = "DNSZone" in Cluster,
+    DnsName = "DNSName" in Cluster,
+    LaunchTemplate = "LaunchTemplate" in Cluster,
+    AutoscalingGroup = "AutoscalingGroup" in Cluster,
+    LoadBalancerAttachment = "LoadBalancerAttachment" in Cluster,
+    ExternalLoadBalancerAttachment = "ExternalLoadBalancerAttachment" in Cluster,
+    ExternalTargetGroupAttachment = "ExternalTargetGroupAttachment" in Cluster,
 }
 
 impl fmt::Display for Kind {
@@ -74,9 +156,11 @@ impl fmt::Display for Kind {
 
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Security => f.write_str("security"),
-        }
+        f.write_str(match self {
+            Self::Network => "network",
+            Self::Security => "security",
+            Self::Cluster => "cluster",
+        })
     }
 }
 
@@ -107,13 +191,78 @@ impl Serialize for ResourceId {
 
 pub(crate) type Tags = BTreeMap<String, String>;
 
-/// What a cluster needs of AWS: one resource.
+macro_rules! managed {
+    ($($variant:ident),* $(,)?) => {
+        /// A resource that is compared field by field.
+        #[derive(Clone, Debug, PartialEq)]
+        pub(crate) enum Managed {
+            $($variant($variant),)*
+        }
+
+        $(impl From<$variant> for Resource {
+            fn from(resource: $variant) -> Self {
+                Self::Managed(Managed::$variant(resource))
+            }
+        })*
+
+        impl Managed {
+            pub(crate) fn id(&self) -> ResourceId {
+                match self {
+                    $(Self::$variant(resource) => resource.id(),)*
+                }
+            }
+
+            pub(crate) fn needs(&self) -> Vec<ResourceId> {
+                match self {
+                    $(Self::$variant(resource) => resource.needs(),)*
+                }
+            }
+
+            /// AWS' own id of the resource, if it was found.
+            pub(crate) fn find_id(&self, view: View<'_>) -> Option<String> {
+                match self {
+                    $(Self::$variant(resource) => managed::find_id(resource, view),)*
+                }
+            }
+
+            pub(crate) fn state(&self, view: View<'_>) -> State {
+                let whole = || Box::new(self.clone());
+                match self {
+                    $(Self::$variant(resource) => managed::state(resource, view, whole),)*
+                }
+            }
+
+            async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+                match self {
+                    $(Self::$variant(resource) => resource.create(work).await,)*
+                }
+            }
+
+            async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+                match self {
+                    $(Self::$variant(resource) => resource.update(work, update).await,)*
+                }
+            }
+        }
+    };
+}
+
+managed! {
+    Vpc, VpcCidrBlock, DhcpOptions, VpcDhcpOptionsAssociation, Subnet, InternetGateway, ElasticIp,
+    NatGateway, RouteTable, Route, RouteTableAssociation, SecurityGroup, SecurityGroupRule, SshKey,
+    EbsVolume, LoadBalancer, NetworkLoadBalancer, DnsZone, DnsName, LaunchTemplate,
+    AutoscalingGroup, LoadBalancerAttachment,
+}
+
+/// What a cluster needs of AWS: one resource. The IAM kinds compare documents by what they
+/// grant, and have ways of their own.
 #[derive(Clone, Debug)]
 pub(crate) enum Resource {
     Role(IamRole),
     RolePolicy(IamRolePolicy),
     InstanceProfile(IamInstanceProfile),
     InstanceProfileRole(IamInstanceProfileRole),
+    Managed(Managed),
 }
 
 impl Resource {
@@ -127,6 +276,7 @@ impl Resource {
             Self::InstanceProfileRole(link) => {
                 ResourceId::new(Kind::IamInstanceProfileRole, &link.profile)
             }
+            Self::Managed(resource) => resource.id(),
         }
     }
 
@@ -139,6 +289,7 @@ impl Resource {
                 ResourceId::new(Kind::IamRole, &link.role),
                 ResourceId::new(Kind::IamInstanceProfile, &link.profile),
             ],
+            Self::Managed(resource) => resource.needs(),
         }
     }
 }
@@ -274,16 +425,28 @@ pub(crate) enum Write {
     RolePolicy(iam_role_policy::Write),
     InstanceProfile(iam_instance_profile::Write),
     InstanceProfileRole(iam_instance_profile_role::Write),
+    Create(Box<Managed>),
+    Update(Box<Managed>, Update),
+    Delete(delete::Deletion),
 }
 
 impl Write {
-    /// Carries the write out.
-    pub(crate) async fn send(&self, aws: &Aws) -> Result<(), AwsError> {
+    /// Carries the write out. What was created under an id of AWS' choosing is told to
+    /// `work`, for whatever comes later and refers to it.
+    pub(crate) async fn send(&self, work: &Work<'_>) -> Result<(), AwsError> {
         match self {
-            Self::Role(write) => write.send(aws).await,
-            Self::RolePolicy(write) => write.send(aws).await,
-            Self::InstanceProfile(write) => write.send(aws).await,
-            Self::InstanceProfileRole(write) => write.send(aws).await,
+            Self::Role(write) => write.send(work.aws).await,
+            Self::RolePolicy(write) => write.send(work.aws).await,
+            Self::InstanceProfile(write) => write.send(work.aws).await,
+            Self::InstanceProfileRole(write) => write.send(work.aws).await,
+            Self::Create(resource) => {
+                if let Some(id) = resource.create(work).await? {
+                    work.learn(resource.id(), id);
+                }
+                Ok(())
+            }
+            Self::Update(resource, update) => resource.update(work, update).await,
+            Self::Delete(deletion) => deletion.send(work.aws).await,
         }
     }
 }

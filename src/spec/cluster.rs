@@ -32,6 +32,9 @@ pub(crate) struct ClusterSpec {
     pub(crate) additional_policies: Option<BTreeMap<String, Option<String>>>,
     pub(crate) api: Option<Access>,
     pub(crate) assets: Option<Assets>,
+    /// What instances run at boot; kapstan's own field.
+    pub(crate) bootstrap: Option<String>,
+    pub(crate) cloud_labels: Option<BTreeMap<String, Option<String>>>,
     pub(crate) cloud_provider: Option<String>,
     pub(crate) config_base: Option<String>,
     pub(crate) config_store: Option<String>,
@@ -51,7 +54,9 @@ pub(crate) struct ClusterSpec {
     pub(crate) kubelet: Option<Kubelet>,
     pub(crate) kubernetes_api_access: Option<Vec<String>>,
     pub(crate) kubernetes_version: Option<String>,
+    pub(crate) master_internal_name: Option<String>,
     pub(crate) master_kubelet: Option<Kubelet>,
+    pub(crate) master_public_name: Option<String>,
     #[serde(rename = "networkCIDR")]
     pub(crate) network_cidr: Option<String>,
     #[serde(rename = "networkID")]
@@ -66,6 +71,7 @@ pub(crate) struct ClusterSpec {
     #[serde(rename = "serviceClusterIPRange")]
     pub(crate) service_cluster_ip_range: Option<String>,
     pub(crate) ssh_access: Option<Vec<String>>,
+    pub(crate) ssh_key_name: Option<String>,
     pub(crate) subnets: Option<Vec<Subnet>>,
     pub(crate) topology: Option<Topology>,
     pub(crate) update_policy: Option<String>,
@@ -81,6 +87,7 @@ pub(crate) struct Iam {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Access {
+    pub(crate) dns: Option<serde_json::Value>,
     pub(crate) load_balancer: Option<LoadBalancerAccess>,
 }
 
@@ -88,6 +95,14 @@ pub(crate) struct Access {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct LoadBalancerAccess {
     pub(crate) additional_security_groups: Option<Vec<String>>,
+    pub(crate) class: Option<String>,
+    pub(crate) cross_zone_load_balancing: Option<bool>,
+    pub(crate) idle_timeout_seconds: Option<i64>,
+    pub(crate) security_group_override: Option<String>,
+    pub(crate) ssl_certificate: Option<String>,
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+    pub(crate) use_for_internal_api: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -119,7 +134,12 @@ pub(crate) struct EtcdCluster {
 pub(crate) struct EtcdMember {
     pub(crate) name: Option<String>,
     pub(crate) instance_group: Option<String>,
+    pub(crate) encrypted_volume: Option<bool>,
     pub(crate) kms_key_id: Option<String>,
+    pub(crate) volume_iops: Option<i64>,
+    pub(crate) volume_size: Option<i64>,
+    pub(crate) volume_throughput: Option<i64>,
+    pub(crate) volume_type: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -219,6 +239,8 @@ pub(crate) struct Subnet {
     pub(crate) cidr: Option<String>,
     pub(crate) id: Option<String>,
     pub(crate) egress: Option<String>,
+    #[serde(rename = "publicIP")]
+    pub(crate) public_ip: Option<String>,
     #[serde(rename = "type")]
     pub(crate) kind: Option<String>,
 }
@@ -235,6 +257,7 @@ pub(crate) struct Topology {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Bastion {
+    pub(crate) bastion_public_name: Option<String>,
     pub(crate) idle_timeout_seconds: Option<i64>,
 }
 
@@ -288,6 +311,48 @@ impl Cluster {
         dns.and_then(|dns| dns.kind.as_deref()) == Some("Private")
     }
 
+    /// The load balancer before the API server, if there is one: as asked, or because
+    /// nothing else reaches private masters (kops `v1alpha2/defaults.go`).
+    pub(crate) fn api_load_balancer(&self) -> Option<LoadBalancerAccess> {
+        let api = self.spec.api.as_ref();
+        if let Some(balancer) = api.and_then(|api| api.load_balancer.clone()) {
+            return Some(balancer);
+        }
+        let topology = self.spec.topology.as_ref();
+        let private = topology.is_some_and(|t| filled(&t.masters) == Some("private"));
+        let by_dns = api.is_some_and(|api| api.dns.is_some());
+        (private && !by_dns).then(LoadBalancerAccess::default)
+    }
+
+    /// The name at which people reach the API server.
+    pub(crate) fn public_name(&self) -> String {
+        let own = filled(&self.spec.master_public_name).map(str::to_owned);
+        own.unwrap_or_else(|| format!("api.{}", self.name()))
+    }
+
+    /// The name at which the cluster itself reaches the API server.
+    pub(crate) fn internal_name(&self) -> String {
+        let own = filled(&self.spec.master_internal_name).map(str::to_owned);
+        own.unwrap_or_else(|| format!("api.internal.{}", self.name()))
+    }
+
+    /// Whether the Kubernetes version is at least this one; one that is not told is new.
+    pub(crate) fn is_kubernetes_at_least(&self, major: u64, minor: u64) -> bool {
+        let version = filled(&self.spec.kubernetes_version).and_then(Version::parse);
+        version.is_none_or(|version| version >= Version(major, minor))
+    }
+
+    /// The ports of services of type NodePort, first and last.
+    pub(crate) fn node_ports(&self) -> (i32, i32) {
+        let server = self.spec.kube_api_server.as_ref();
+        let range = server.and_then(|server| filled(&server.service_node_port_range));
+        let parsed = range.and_then(|range| {
+            let (from, to) = range.split_once('-')?;
+            Some((from.trim().parse().ok()?, to.trim().parse().ok()?))
+        });
+        parsed.unwrap_or((30000, 32767))
+    }
+
     /// The VPC's address range; kops' default for a VPC of its own.
     pub(crate) fn network_cidr(&self) -> Option<String> {
         let shared_vpc = self.spec.network_id.as_deref().is_some_and(|id| !id.is_empty());
@@ -338,6 +403,30 @@ impl Cluster {
     /// The AWS region, from the first subnet that names a zone.
     pub(crate) fn region(&self) -> Option<&str> {
         self.subnets().iter().find_map(|subnet| region_of_zone(filled(&subnet.zone)?))
+    }
+}
+
+impl LoadBalancerAccess {
+    pub(crate) fn is_internal(&self) -> bool {
+        filled(&self.kind) == Some("Internal")
+    }
+
+    pub(crate) fn is_network(&self) -> bool {
+        filled(&self.class) == Some("Network")
+    }
+}
+
+/// Major and minor of a version such as `v1.10.3`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Version(pub(crate) u64, pub(crate) u64);
+
+impl Version {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().strip_prefix('v').unwrap_or(text.trim());
+        let mut parts = text.split(['.', '-', '+']);
+        let major = parts.next()?.parse().ok()?;
+        let minor = parts.next()?.parse().ok()?;
+        Some(Self(major, minor))
     }
 }
 

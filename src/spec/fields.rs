@@ -30,6 +30,8 @@ pub(super) static CLUSTER_SPEC: Object = Object {
         "masterPublicName", "masterInternalName", "networkCIDR", "networkID", "secretStore",
         "keyStore", "configStore", "dnsZone", "clusterDNSDomain", "serviceClusterIPRange",
         "nonMasqueradeCIDR", "sshKeyName", "updatePolicy",
+        // kapstan's own.
+        "bootstrap",
     ],
     flags: &["isolateMasters", "encryptionConfig"],
     whole: &[],
@@ -71,9 +73,23 @@ pub(super) static CLUSTER_SPEC: Object = Object {
 };
 
 pub(super) static INSTANCE_GROUP_SPEC: Object = Object {
-    text: &["image", "machineType", "rootVolumeType", "maxPrice", "tenancy"],
-    flags: &["rootVolumeOptimization", "associatePublicIp", "detailedInstanceMonitoring"],
-    whole: &["minSize", "maxSize", "rootVolumeSize", "rootVolumeIops"],
+    text: &[
+        "image", "machineType", "rootVolumeType", "maxPrice", "tenancy",
+        // Newer than v1.10.
+        "securityGroupOverride", "rootVolumeEncryptionKey", "cpuCredits",
+        "instanceInterruptionBehavior",
+    ],
+    flags: &[
+        "rootVolumeOptimization", "associatePublicIp", "detailedInstanceMonitoring",
+        // Newer than v1.10.
+        "rootVolumeEncryption", "rootVolumeDeleteOnTermination", "instanceProtection",
+        "capacityRebalance",
+    ],
+    whole: &[
+        "minSize", "maxSize", "rootVolumeSize", "rootVolumeIops",
+        // Newer than v1.10.
+        "rootVolumeThroughput",
+    ],
     other: &[
         ("role", ROLE),
         ("subnets", List(&Text)),
@@ -89,8 +105,37 @@ pub(super) static INSTANCE_GROUP_SPEC: Object = Object {
         ("suspendProcesses", List(&Text)),
         ("externalLoadBalancers", List(&Object(&LOAD_BALANCER))),
         ("iam", Object(&IAM_PROFILE_SPEC)),
+        // Newer than v1.10.
+        ("volumes", List(&Object(&VOLUME_SPEC))),
+        ("mixedInstancesPolicy", Object(&MIXED_INSTANCES_POLICY_SPEC)),
+        ("instanceMetadata", Object(&INSTANCE_METADATA_OPTIONS)),
+        ("warmPool", Object(&WARM_POOL_SPEC)),
     ],
 };
+
+/// Newer than v1.10, as kops documents it (`docs/instance_groups.md`).
+pub(super) static VOLUME_SPEC: Object = Object {
+    text: &["device", "type", "key"],
+    flags: &["encrypted", "deleteOnTermination"],
+    whole: &["size", "iops", "throughput"],
+    other: &[],
+};
+
+/// Newer than v1.10, as kops documents it (`docs/instance_groups.md`).
+pub(super) static MIXED_INSTANCES_POLICY_SPEC: Object = Object {
+    text: &["onDemandAllocationStrategy", "spotAllocationStrategy"],
+    flags: &[],
+    whole: &["onDemandBase", "onDemandAboveBase", "spotInstancePools"],
+    other: &[("instances", List(&Text))],
+};
+
+/// Newer than v1.10, as kops documents it (`docs/instance_groups.md`).
+pub(super) static INSTANCE_METADATA_OPTIONS: Object =
+    Object { text: &["httpTokens"], flags: &[], whole: &["httpPutResponseHopLimit"], other: &[] };
+
+/// Newer than v1.10, as kops documents it (`docs/instance_groups.md`).
+pub(super) static WARM_POOL_SPEC: Object =
+    Object { text: &[], flags: &["enableLifecycleHook"], whole: &["minSize", "maxSize"], other: &[] };
 
 pub(super) static SSH_CREDENTIAL_SPEC: Object =
     Object { text: &["publicKey"], flags: &[], whole: &[], other: &[] };
@@ -399,7 +444,8 @@ pub(super) static HTTP_PROXY: Object =
 pub(super) static ETCD_MEMBER_SPEC: Object = Object {
     text: &["name", "instanceGroup", "volumeType", "kmsKeyId"],
     flags: &["encryptedVolume"],
-    whole: &["volumeIops", "volumeSize"],
+    // The throughput is newer than v1.10.
+    whole: &["volumeIops", "volumeSize", "volumeThroughput"],
     other: &[],
 };
 
@@ -490,10 +536,23 @@ pub(super) static DNS_ACCESS_SPEC: Object =
     Object { text: &[], flags: &[], whole: &[], other: &[] };
 
 pub(super) static LOAD_BALANCER_ACCESS_SPEC: Object = Object {
-    text: &["sslCertificate"],
-    flags: &["useForInternalApi"],
+    text: &[
+        "sslCertificate",
+        // Newer than v1.10.
+        "securityGroupOverride",
+    ],
+    flags: &[
+        "useForInternalApi",
+        // Newer than v1.10.
+        "crossZoneLoadBalancing",
+    ],
     whole: &["idleTimeoutSeconds"],
-    other: &[("type", OneOf(&["Public", "Internal"])), ("additionalSecurityGroups", List(&Text))],
+    other: &[
+        ("type", OneOf(&["Public", "Internal"])),
+        ("additionalSecurityGroups", List(&Text)),
+        // Newer than v1.10.
+        ("class", OneOf(&["Classic", "Network"])),
+    ],
 };
 
 pub(super) static KOPEIO_AUTHENTICATION_SPEC: Object =

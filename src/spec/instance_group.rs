@@ -1,5 +1,6 @@
 //! A kops `InstanceGroup`, as far as kapstan acts on it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -70,17 +71,91 @@ pub(crate) struct InstanceGroup {
 pub(crate) struct InstanceGroupSpec {
     pub(crate) additional_security_groups: Option<Vec<String>>,
     pub(crate) additional_user_data: Option<Vec<UserData>>,
+    pub(crate) associate_public_ip: Option<bool>,
+    pub(crate) capacity_rebalance: Option<bool>,
+    pub(crate) cloud_labels: Option<BTreeMap<String, Option<String>>>,
+    pub(crate) cpu_credits: Option<String>,
+    pub(crate) detailed_instance_monitoring: Option<bool>,
+    pub(crate) external_load_balancers: Option<Vec<ExternalLoadBalancer>>,
     pub(crate) file_assets: Option<Vec<FileAsset>>,
     pub(crate) hooks: Option<Vec<Hook>>,
     pub(crate) iam: Option<IamProfile>,
+    pub(crate) image: Option<String>,
+    pub(crate) instance_interruption_behavior: Option<String>,
+    pub(crate) instance_metadata: Option<InstanceMetadata>,
+    pub(crate) instance_protection: Option<bool>,
     pub(crate) machine_type: Option<String>,
+    pub(crate) max_price: Option<String>,
     pub(crate) max_size: Option<i64>,
     pub(crate) min_size: Option<i64>,
+    pub(crate) mixed_instances_policy: Option<MixedInstancesPolicy>,
+    pub(crate) node_labels: Option<BTreeMap<String, Option<String>>>,
     pub(crate) role: Option<Role>,
+    pub(crate) root_volume_delete_on_termination: Option<bool>,
+    pub(crate) root_volume_encryption: Option<bool>,
+    pub(crate) root_volume_encryption_key: Option<String>,
     pub(crate) root_volume_iops: Option<i64>,
+    pub(crate) root_volume_optimization: Option<bool>,
+    pub(crate) root_volume_size: Option<i64>,
+    pub(crate) root_volume_throughput: Option<i64>,
+    pub(crate) root_volume_type: Option<String>,
+    pub(crate) security_group_override: Option<String>,
     pub(crate) subnets: Option<Vec<String>>,
+    pub(crate) suspend_processes: Option<Vec<String>>,
     pub(crate) taints: Option<Vec<String>>,
     pub(crate) tenancy: Option<String>,
+    pub(crate) volumes: Option<Vec<Volume>>,
+    pub(crate) warm_pool: Option<WarmPool>,
+    pub(crate) zones: Option<Vec<String>>,
+}
+
+/// A load balancer or target group of the user's own that the group's instances join.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ExternalLoadBalancer {
+    pub(crate) load_balancer_name: Option<String>,
+    pub(crate) target_group_arn: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct InstanceMetadata {
+    pub(crate) http_tokens: Option<String>,
+    pub(crate) http_put_response_hop_limit: Option<i64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct MixedInstancesPolicy {
+    pub(crate) instances: Option<Vec<String>>,
+    pub(crate) on_demand_allocation_strategy: Option<String>,
+    pub(crate) on_demand_base: Option<i64>,
+    pub(crate) on_demand_above_base: Option<i64>,
+    pub(crate) spot_allocation_strategy: Option<String>,
+    pub(crate) spot_instance_pools: Option<i64>,
+}
+
+/// A volume beside the root volume.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Volume {
+    pub(crate) device: Option<String>,
+    pub(crate) delete_on_termination: Option<bool>,
+    pub(crate) encrypted: Option<bool>,
+    pub(crate) iops: Option<i64>,
+    pub(crate) key: Option<String>,
+    pub(crate) size: Option<i64>,
+    pub(crate) throughput: Option<i64>,
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct WarmPool {
+    pub(crate) enable_lifecycle_hook: Option<bool>,
+    pub(crate) max_size: Option<i64>,
+    pub(crate) min_size: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -17,6 +17,7 @@ pub(crate) mod problem;
 pub(crate) mod profile_arn;
 mod schema;
 pub(crate) mod spelling;
+pub(crate) mod subnets;
 pub(crate) mod ssh_credential;
 mod v1alpha1;
 pub(crate) mod validate;

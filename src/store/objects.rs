@@ -255,6 +255,16 @@ impl Store {
         }
     }
 
+    /// The public keys that are kept for a cluster under the one name that kops uses.
+    pub(crate) async fn ssh_keys(&self, cluster: &ClusterName) -> anyhow::Result<Vec<String>> {
+        let folder = format!("{cluster}/pki/ssh/public/{}", ssh_credential::DEFAULT_NAME);
+        let names = self.list(&folder).await?;
+        let paths: Vec<String> = names.iter().map(|name| format!("{folder}/{name}")).collect();
+        let reads = futures::future::try_join_all(paths.iter().map(|path| self.read(path)));
+        let stored = reads.await?.into_iter().flatten();
+        Ok(stored.map(|stored| String::from_utf8_lossy(&stored.bytes).into_owned()).collect())
+    }
+
     /// Writes a new text of an object that was read before.
     ///
     /// # Errors

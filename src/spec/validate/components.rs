@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{Check, Version};
-use crate::spec::cluster::{Cluster, Kubelet, filled};
+use super::Check;
+use crate::spec::cluster::{Version, Cluster, Kubelet, filled};
 use crate::spec::path::FieldPath;
 
 pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {

@@ -130,17 +130,3 @@ impl Check {
         }
     }
 }
-
-/// Major and minor of a version such as `v1.10.3`.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Version(u64, u64);
-
-impl Version {
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().strip_prefix('v').unwrap_or(text.trim());
-        let mut parts = text.split(['.', '-', '+']);
-        let major = parts.next()?.parse().ok()?;
-        let minor = parts.next()?.parse().ok()?;
-        Some(Self(major, minor))
-    }
-}

@@ -1,0 +1,51 @@
+//! The hosted zone and the names in it (kops `pkg/model/dns.go`).
+
+use super::{DesiredCluster, Input, names};
+use crate::resource::dns_name::DnsName;
+use crate::resource::dns_zone::DnsZone;
+use crate::resource::{Kind, ResourceId};
+use crate::spec::cluster::filled;
+use crate::spec::instance_group::Role;
+
+pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
+    let cluster = input.cluster;
+    if cluster.is_gossip() {
+        return;
+    }
+    let name = cluster.name();
+    let zone = ResourceId::new(Kind::DnsZone, filled(&cluster.spec.dns_zone).unwrap_or(name));
+    desired.resources.push(
+        DnsZone {
+            name: zone.name.clone(),
+            region: desired.region.clone(),
+            private_to: cluster.uses_private_dns().then(|| names::vpc(name)),
+        }
+        .into(),
+    );
+    let mut wanted: Vec<(String, &str, bool)> = Vec::new();
+    if let Some(api) = cluster.api_load_balancer() {
+        wanted.push((cluster.public_name(), "api", api.is_network()));
+        if api.use_for_internal_api.unwrap_or(false) {
+            wanted.push((cluster.internal_name(), "api", api.is_network()));
+        }
+    }
+    let topology = cluster.spec.topology.as_ref();
+    let bastion = topology.and_then(|topology| topology.bastion.as_ref());
+    let has_bastion = input.groups.iter().any(|group| group.spec.role == Some(Role::Bastion));
+    if let Some(public) = bastion.and_then(|bastion| filled(&bastion.bastion_public_name))
+        && has_bastion
+    {
+        wanted.push((public.to_owned(), "bastion", false));
+    }
+    for (record, prefix, is_network) in wanted {
+        desired.resources.push(
+            DnsName {
+                name: record.trim_end_matches('.').to_owned(),
+                zone: zone.clone(),
+                balancer: names::balancer(name, prefix),
+                balancer_name: (names::balancer_name(prefix, name), is_network),
+            }
+            .into(),
+        );
+    }
+}

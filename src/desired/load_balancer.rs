@@ -1,0 +1,219 @@
+//! The load balancers before the API server and the bastions, and what stands behind them
+//! (kops `pkg/model/awsmodel/api_loadbalancer.go`, `pkg/model/bastion.go`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::volumes::narrow;
+use super::{DesiredCluster, Input, names, network};
+use crate::resource::load_balancer::LoadBalancer;
+use crate::resource::load_balancer_attachment::{LoadBalancerAttachment, Target};
+use crate::resource::network_load_balancer::NetworkLoadBalancer;
+use crate::resource::{Kind, ResourceId};
+use crate::spec::cluster::{Cluster, LoadBalancerAccess, Subnet, filled};
+use crate::spec::instance_group::{InstanceGroup, Role};
+use crate::spec::path::FieldPath;
+use crate::spec::problem::Problem;
+use crate::spec::subnets::SubnetKind;
+
+const IDLE_SECONDS: i64 = 300;
+
+pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
+    if let Some(api) = input.cluster.api_load_balancer()
+        && let Err(problem) = add_api(input, &api, desired)
+    {
+        problems.push(problem);
+    }
+    if let Err(problem) = add_bastion(input, desired) {
+        problems.push(problem);
+    }
+    for group in input.groups {
+        desired.resources.extend(external(input.cluster, group).map(Into::into));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+fn of_role<'a>(input: Input<'a>, role: Role) -> impl Iterator<Item = &'a InstanceGroup> {
+    input.groups.iter().copied().filter(move |group| group.spec.role == Some(role))
+}
+
+fn add_api(
+    input: Input<'_>,
+    api: &LoadBalancerAccess,
+    desired: &mut DesiredCluster,
+) -> Result<(), Problem> {
+    let cluster = input.cluster;
+    let name = cluster.name();
+    let id = names::balancer(name, "api");
+    let subnets = api_subnets(input, api.is_internal());
+    if subnets.is_empty() {
+        let path = FieldPath::root().key("spec").key("api").key("loadBalancer").key("type");
+        let wanted = if api.is_internal() { "Private" } else { "Public or Utility" };
+        let message = format!("needs a subnet of type {wanted}, and the cluster has none");
+        return Err(Problem::new(&path, message));
+    }
+    let own = match filled(&api.security_group_override) {
+        Some(own) => ResourceId::new(Kind::SecurityGroup, own),
+        None => names::balancer_security_group(name, "api"),
+    };
+    let more = api.additional_security_groups.iter().flatten();
+    let more = more.map(|id| ResourceId::new(Kind::SecurityGroup, id));
+    let security_groups = std::iter::once(own).chain(more).collect();
+    let aws_name = names::balancer_name("api", name);
+    let certificate = filled(&api.ssl_certificate).map(str::to_owned);
+    let tags = names::tags(cluster, &id.name, false);
+    let target: fn(ResourceId) -> Target = match api.is_network() {
+        true => {
+            desired.resources.push(
+                NetworkLoadBalancer {
+                    name: id.name.clone(),
+                    aws_name,
+                    target_group: names::balancer_name("tcp", name),
+                    internal: api.is_internal(),
+                    port: 443,
+                    certificate,
+                    cross_zone: api.cross_zone_load_balancing.unwrap_or(false),
+                    vpc: names::vpc(name),
+                    subnets,
+                    security_groups,
+                    tags,
+                }
+                .into(),
+            );
+            Target::Network
+        }
+        false => {
+            desired.resources.push(
+                LoadBalancer {
+                    name: id.name.clone(),
+                    aws_name,
+                    internal: api.is_internal(),
+                    port: 443,
+                    certificate,
+                    health_target: "SSL:443".to_owned(),
+                    idle_timeout_seconds: narrow(api.idle_timeout_seconds.unwrap_or(IDLE_SECONDS)),
+                    cross_zone: api.cross_zone_load_balancing,
+                    subnets,
+                    security_groups,
+                    tags,
+                }
+                .into(),
+            );
+            Target::Classic
+        }
+    };
+    for group in of_role(input, Role::Master) {
+        let attachment = LoadBalancerAttachment {
+            name: format!("api-{}", group.name()),
+            group: group_id(cluster, group),
+            to: target(id.clone()),
+        };
+        desired.resources.push(attachment.into());
+    }
+    Ok(())
+}
+
+/// One subnet a zone; utility subnets and those of masters first.
+fn api_subnets(input: Input<'_>, internal: bool) -> Vec<ResourceId> {
+    let cluster = input.cluster;
+    let masters: BTreeSet<&str> = of_role(input, Role::Master)
+        .flat_map(|group| cluster.subnets_of(group))
+        .filter_map(|subnet| filled(&subnet.name))
+        .collect();
+    let score = |subnet: &Subnet| {
+        let is_utility = cluster.subnet_kind(subnet) == SubnetKind::Utility;
+        let is_masters = filled(&subnet.name).is_some_and(|name| masters.contains(name));
+        usize::from(is_utility) + usize::from(is_masters)
+    };
+    let mut best: BTreeMap<&str, &Subnet> = BTreeMap::new();
+    for subnet in cluster.subnets() {
+        if cluster.subnet_kind(subnet).is_public() == internal {
+            continue;
+        }
+        let zone = filled(&subnet.zone).unwrap_or_default();
+        let rank = |subnet: &Subnet| (score(subnet), std::cmp::Reverse(subnet.name.clone()));
+        let is_better = best.get(zone).is_none_or(|known| rank(subnet) > rank(known));
+        if is_better {
+            best.insert(zone, subnet);
+        }
+    }
+    let name = |subnet: &&Subnet| {
+        names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default())
+    };
+    best.values().map(name).collect()
+}
+
+fn add_bastion(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Problem> {
+    let cluster = input.cluster;
+    let name = cluster.name();
+    let groups: Vec<&InstanceGroup> = of_role(input, Role::Bastion).collect();
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let zones: BTreeSet<&str> = groups
+        .iter()
+        .flat_map(|group| cluster.subnets_of(group))
+        .filter_map(|subnet| filled(&subnet.zone))
+        .collect();
+    let path = FieldPath::root().key("spec").key("subnets");
+    let mut subnets = Vec::new();
+    for zone in zones {
+        subnets.push(network::utility_subnet(cluster, zone).map_err(|_| {
+            let message = format!("{zone} has bastions, and needs one subnet of type Utility");
+            Problem::new(&path, message)
+        })?);
+    }
+    let id = names::balancer(name, "bastion");
+    let idle = cluster
+        .spec
+        .topology
+        .as_ref()
+        .and_then(|topology| topology.bastion.as_ref()?.idle_timeout_seconds);
+    desired.resources.push(
+        LoadBalancer {
+            name: id.name.clone(),
+            aws_name: names::balancer_name("bastion", name),
+            internal: false,
+            port: 22,
+            certificate: None,
+            health_target: "TCP:22".to_owned(),
+            idle_timeout_seconds: narrow(idle.unwrap_or(IDLE_SECONDS)),
+            cross_zone: None,
+            subnets,
+            security_groups: vec![names::balancer_security_group(name, "bastion")],
+            tags: names::tags(cluster, &id.name, false),
+        }
+        .into(),
+    );
+    for group in groups {
+        let attachment = LoadBalancerAttachment {
+            name: format!("bastion-{}", group.name()),
+            group: group_id(cluster, group),
+            to: Target::Classic(id.clone()),
+        };
+        desired.resources.push(attachment.into());
+    }
+    Ok(())
+}
+
+/// The load balancers of the user's own that a group joins.
+fn external(
+    cluster: &Cluster,
+    group: &InstanceGroup,
+) -> impl Iterator<Item = LoadBalancerAttachment> {
+    let own = group.spec.external_load_balancers.iter().flatten();
+    own.flat_map(move |external| {
+        let balancer = filled(&external.load_balancer_name).map(|to| {
+            (format!("extlb-{to}-{}", group.name()), Target::ExternalClassic(to.to_owned()))
+        });
+        let targets = filled(&external.target_group_arn).map(|to| {
+            (format!("exttg-{to}-{}", group.name()), Target::ExternalTargetGroup(to.to_owned()))
+        });
+        balancer.into_iter().chain(targets)
+    })
+    .map(move |(name, to)| LoadBalancerAttachment { name, group: group_id(cluster, group), to })
+}
+
+fn group_id(cluster: &Cluster, group: &InstanceGroup) -> ResourceId {
+    ResourceId::new(Kind::AutoscalingGroup, names::autoscaling_group(cluster.name(), group))
+}

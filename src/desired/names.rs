@@ -1,0 +1,103 @@
+//! Names and tags of a cluster's resources, as kops gives them (`pkg/model/names.go`,
+//! `pkg/model/context.go`).
+
+use std::collections::BTreeMap;
+
+use crate::resource::{Kind, ResourceId, Tags};
+use crate::spec::cluster::Cluster;
+use crate::spec::instance_group::{InstanceGroup, Role};
+
+pub(super) fn vpc(cluster: &str) -> ResourceId {
+    ResourceId::new(Kind::Vpc, cluster)
+}
+
+pub(super) fn subnet(cluster: &str, name: &str) -> ResourceId {
+    ResourceId::new(Kind::Subnet, format!("{name}.{cluster}"))
+}
+
+pub(super) fn private_table(cluster: &str, zone: &str) -> ResourceId {
+    ResourceId::new(Kind::RouteTable, format!("private-{zone}.{cluster}"))
+}
+
+pub(super) fn security_group(cluster: &str, role: Role) -> ResourceId {
+    let name = match role {
+        Role::Master => "masters",
+        Role::Node => "nodes",
+        Role::Bastion => "bastion",
+    };
+    ResourceId::new(Kind::SecurityGroup, format!("{name}.{cluster}"))
+}
+
+pub(super) fn balancer_security_group(cluster: &str, prefix: &str) -> ResourceId {
+    ResourceId::new(Kind::SecurityGroup, format!("{prefix}-elb.{cluster}"))
+}
+
+pub(super) fn balancer(cluster: &str, prefix: &str) -> ResourceId {
+    ResourceId::new(Kind::LoadBalancer, format!("{prefix}.{cluster}"))
+}
+
+/// The name of a group's Auto Scaling group and launch template.
+pub(crate) fn autoscaling_group(cluster: &str, group: &InstanceGroup) -> String {
+    match group.spec.role {
+        Some(Role::Master) => format!("{}.masters.{cluster}", group.name()),
+        _ => format!("{}.{cluster}", group.name()),
+    }
+}
+
+/// A load balancer's name: at most 32 characters, told apart by a hash where it is cut.
+pub(crate) fn balancer_name(prefix: &str, cluster: &str) -> String {
+    let whole = format!("{prefix}-{}", cluster.replace('.', "-"));
+    let hash = &base32hex(fnv1a(whole.as_bytes()))[..6];
+    let base: String = whole.chars().take(32 - hash.len() - 1).collect();
+    format!("{base}-{hash}")
+}
+
+/// FNV-1a of 32 bits.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
+/// RFC 4648's base 32 with the extended hex alphabet, in lower case, without padding.
+fn base32hex(number: u32) -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+    let bits = u64::from(number) << 3;
+    (0..7).rev().map(|at| char::from(ALPHABET[(bits >> (at * 5)) as usize & 31])).collect()
+}
+
+/// The tags of what belongs to one cluster, or of what it shares.
+pub(super) fn tags(cluster: &Cluster, name: &str, shared: bool) -> Tags {
+    let mut tags = Tags::new();
+    if !shared {
+        tags.insert("Name".to_owned(), name.to_owned());
+    }
+    // Kubernetes before 1.6 finds what is its own by this tag only.
+    if !shared || !cluster.is_kubernetes_at_least(1, 6) {
+        tags.insert("KubernetesCluster".to_owned(), cluster.name().to_owned());
+    }
+    let ownership = if shared { "shared" } else { "owned" };
+    tags.insert(format!("kubernetes.io/cluster/{}", cluster.name()), ownership.to_owned());
+    tags
+}
+
+/// Labels of a spec as tags.
+pub(super) fn labels(labels: Option<&BTreeMap<String, Option<String>>>) -> Tags {
+    let labels = labels.into_iter().flatten();
+    labels.map(|(key, value)| (key.clone(), value.clone().unwrap_or_default())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balancers_are_named_as_kops_names_them() {
+        assert_eq!(
+            balancer_name("api", "complex.example.com"),
+            "api-complex-example-com-vd3t5n"
+        );
+        assert_eq!(
+            balancer_name("bastion", "privatecalico.example.com"),
+            "bastion-privatecalico-exa-hocohm"
+        );
+    }
+}

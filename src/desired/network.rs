@@ -1,0 +1,252 @@
+//! The network of a cluster: VPC, subnets and ways out (kops `pkg/model/network.go`).
+
+use std::collections::BTreeMap;
+
+use super::{DesiredCluster, Input, names};
+use crate::resource::dhcp_options::DhcpOptions;
+use crate::resource::elastic_ip::ElasticIp;
+use crate::resource::internet_gateway::InternetGateway;
+use crate::resource::nat_gateway::NatGateway;
+use crate::resource::route::{Route, Via};
+use crate::resource::route_table::{ROLE_TAG, RouteTable};
+use crate::resource::route_table_association::RouteTableAssociation;
+use crate::resource::subnet::Subnet;
+use crate::resource::vpc::Vpc;
+use crate::resource::vpc_cidr_block::VpcCidrBlock;
+use crate::resource::vpc_dhcp_options_association::VpcDhcpOptionsAssociation;
+use crate::resource::{Kind, Resource, ResourceId};
+use crate::spec::cluster::{self, Cluster, filled};
+use crate::spec::path::FieldPath;
+use crate::spec::problem::Problem;
+use crate::spec::subnets::SubnetKind;
+
+const EVERYWHERE: &str = "0.0.0.0/0";
+
+pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Vec<Problem>> {
+    let cluster = input.cluster;
+    let mut resources = network(cluster, &desired.region);
+    let problems = subnets(cluster, &mut resources);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    desired.resources.extend(resources);
+    Ok(())
+}
+
+fn network(cluster: &Cluster, region: &str) -> Vec<Resource> {
+    let name = cluster.name();
+    let vpc = names::vpc(name);
+    let shared = filled(&cluster.spec.network_id);
+    let tags = names::tags(cluster, name, false);
+    let mut resources: Vec<Resource> = vec![
+        Vpc {
+            name: name.to_owned(),
+            existing: shared.map(str::to_owned),
+            cidr: cluster.network_cidr(),
+            // Newer Kubernetes does without names in a VPC that is not its own.
+            dns_hostnames: (shared.is_none() || !cluster.is_kubernetes_at_least(1, 5))
+                .then_some(true),
+            tags: if shared.is_some() { Default::default() } else { tags.clone() },
+        }
+        .into(),
+        InternetGateway {
+            name: name.to_owned(),
+            shared: shared.is_some(),
+            vpc: vpc.clone(),
+            tags: names::tags(cluster, name, shared.is_some()),
+        }
+        .into(),
+    ];
+    if shared.is_some() {
+        return resources;
+    }
+    for cidr in cluster.spec.additional_network_cidrs.iter().flatten() {
+        resources.push(VpcCidrBlock { cidr: cidr.clone(), vpc: vpc.clone() }.into());
+    }
+    let options = DhcpOptions {
+        name: name.to_owned(),
+        domain_name: match region {
+            "us-east-1" => "ec2.internal".to_owned(),
+            region => format!("{region}.compute.internal"),
+        },
+        domain_name_servers: "AmazonProvidedDNS".to_owned(),
+        tags,
+    };
+    let association = VpcDhcpOptionsAssociation {
+        name: name.to_owned(),
+        vpc,
+        options: ResourceId::new(Kind::DhcpOptions, name),
+    };
+    resources.extend([options.into(), association.into()]);
+    resources
+}
+
+fn subnets(cluster: &Cluster, resources: &mut Vec<Resource>) -> Vec<Problem> {
+    let name = cluster.name();
+    let vpc = names::vpc(name);
+    let public_table = ResourceId::new(Kind::RouteTable, name);
+    let path = FieldPath::root().key("spec").key("subnets");
+    let mut problems = Vec::new();
+    let all = cluster.subnets();
+    if all.iter().any(|subnet| filled(&subnet.id).is_none()) {
+        let mut tags = names::tags(cluster, name, false);
+        tags.insert(ROLE_TAG.to_owned(), "public".to_owned());
+        let table = RouteTable { name: name.to_owned(), vpc: vpc.clone(), tags };
+        let route = Route {
+            name: EVERYWHERE.to_owned(),
+            table: public_table.clone(),
+            cidr: EVERYWHERE.to_owned(),
+            via: Via::Resource(ResourceId::new(Kind::InternetGateway, name)),
+        };
+        resources.extend([table.into(), route.into()]);
+    }
+    let mut private: BTreeMap<&str, Vec<(usize, &cluster::Subnet)>> = BTreeMap::new();
+    for (index, (subnet, cidr)) in all.iter().zip(cluster.subnet_ranges()).enumerate() {
+        let short = filled(&subnet.name).unwrap_or_default();
+        let zone = filled(&subnet.zone).unwrap_or_default();
+        let kind = cluster.subnet_kind(subnet);
+        let existing = filled(&subnet.id);
+        if existing.is_none() && cidr.is_none() {
+            let message = "has no range, and the network has none left to give it; set cidr";
+            problems.push(Problem::new(&path.index(index), message));
+        }
+        let id = names::subnet(name, short);
+        let mut tags = names::tags(cluster, &id.name, existing.is_some());
+        let role = if kind.is_public() { "elb" } else { "internal-elb" };
+        tags.insert(format!("kubernetes.io/role/{role}"), "1".to_owned());
+        tags.insert("SubnetType".to_owned(), kind.name().to_owned());
+        resources.push(
+            Subnet {
+                name: id.name.clone(),
+                existing: existing.map(str::to_owned),
+                vpc: vpc.clone(),
+                zone: zone.to_owned(),
+                cidr,
+                tags,
+            }
+            .into(),
+        );
+        if existing.is_some() {
+            continue;
+        }
+        let (association, table) = match kind {
+            SubnetKind::Private => {
+                private.entry(zone).or_default().push((index, subnet));
+                (format!("private-{}", id.name), names::private_table(name, zone))
+            }
+            _ => (id.name.clone(), public_table.clone()),
+        };
+        resources.push(RouteTableAssociation { name: association, subnet: id, table }.into());
+    }
+    for (zone, subnets) in private {
+        match zone_egress(cluster, zone, &subnets, &path) {
+            Ok(more) => resources.extend(more),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    problems
+}
+
+/// How the private subnets of a zone reach the internet.
+fn zone_egress(
+    cluster: &Cluster,
+    zone: &str,
+    subnets: &[(usize, &cluster::Subnet)],
+    path: &FieldPath,
+) -> Result<Vec<Resource>, Problem> {
+    let name = cluster.name();
+    let [(index, first), rest @ ..] = subnets else { return Ok(Vec::new()) };
+    for (other, subnet) in rest {
+        for (field, mine, others) in [
+            ("egress", &first.egress, &subnet.egress),
+            ("publicIP", &first.public_ip, &subnet.public_ip),
+        ] {
+            if filled(mine) != filled(others) {
+                let path = path.index(*other).key(field);
+                let message =
+                    format!("the private subnets of {zone} share one way out; all need the same");
+                return Err(Problem::new(&path, message));
+            }
+        }
+    }
+    let table = names::private_table(name, zone);
+    let mut tags = names::tags(cluster, &table.name, false);
+    tags.insert(ROLE_TAG.to_owned(), format!("private-{zone}"));
+    let mut resources: Vec<Resource> =
+        vec![RouteTable { name: table.name.clone(), vpc: names::vpc(name), tags }.into()];
+    let gateway = ResourceId::new(Kind::NatGateway, format!("{zone}.{name}"));
+    let utility = utility_subnet(cluster, zone);
+    let via = match filled(&first.egress) {
+        // Whoever says so brings routes of their own.
+        Some("External") => return Ok(resources),
+        Some(instance) if instance.starts_with("i-") => Via::Instance(instance.to_owned()),
+        Some(existing) => {
+            resources.push(
+                NatGateway {
+                    name: gateway.name.clone(),
+                    existing: Some(existing.to_owned()),
+                    subnet: names::vpc(name),
+                    elastic_ip: None,
+                    tags: names::tags(cluster, &gateway.name, true),
+                }
+                .into(),
+            );
+            Via::Resource(gateway)
+        }
+        None => {
+            let subnet = utility.map_err(|message| Problem::new(&path.index(*index), message))?;
+            let address = ResourceId::new(Kind::ElasticIp, gateway.name.clone());
+            let existing = filled(&first.public_ip);
+            resources.push(
+                ElasticIp {
+                    name: address.name.clone(),
+                    existing: existing.map(str::to_owned),
+                    subnet: subnet.clone(),
+                    tags: names::tags(cluster, &address.name, existing.is_some()),
+                }
+                .into(),
+            );
+            resources.push(
+                NatGateway {
+                    name: gateway.name.clone(),
+                    existing: None,
+                    subnet,
+                    elastic_ip: Some(address),
+                    tags: names::tags(cluster, &gateway.name, false),
+                }
+                .into(),
+            );
+            Via::Resource(gateway)
+        }
+    };
+    let route = Route {
+        name: format!("private-{zone}-{EVERYWHERE}"),
+        table,
+        cidr: EVERYWHERE.to_owned(),
+        via,
+    };
+    resources.push(route.into());
+    Ok(resources)
+}
+
+/// The one utility subnet of a zone.
+///
+/// # Errors
+/// There is none, or more than one.
+pub(super) fn utility_subnet(cluster: &Cluster, zone: &str) -> Result<ResourceId, String> {
+    let mut found = cluster.subnets().iter().filter(|subnet| {
+        filled(&subnet.zone) == Some(zone) && cluster.subnet_kind(subnet) == SubnetKind::Utility
+    });
+    match (found.next(), found.next()) {
+        (Some(subnet), None) => {
+            Ok(names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default()))
+        }
+        (None, _) => Err(format!(
+            "is private, but {zone} has no subnet of type Utility for a NAT gateway; add one, or \
+             set egress to a NAT gateway, an instance or External"
+        )),
+        (Some(_), Some(_)) => {
+            Err(format!("{zone} has more than one subnet of type Utility; keep one"))
+        }
+    }
+}

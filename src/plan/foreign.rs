@@ -1,0 +1,70 @@
+//! Rules in the cluster's security groups that nobody asked kapstan for.
+//!
+//! Kubernetes and people add rules, so they stay; only where a port is the cluster's own, and
+//! for what goes out, a rule too many is removed, as kops does
+//! (`upup/pkg/fi/cloudup/awstasks/securitygroup.go`).
+
+use super::lifecycle::{Lifecycle, Origin};
+use super::{Action, Change, Planner};
+use crate::resource::delete::Deletion;
+use crate::resource::security_group::{LiveSecurityGroup, SecurityGroup};
+use crate::resource::{Drift, FieldChange, Kind, Managed, Resource, ResourceId, Write};
+
+pub(super) fn plan(planner: &mut Planner<'_>, resources: &[Resource]) {
+    let lifecycle = planner.lifecycles.of(Kind::SecurityGroupRule, Origin::Managed);
+    if lifecycle == Lifecycle::Ignore {
+        return;
+    }
+    for resource in resources {
+        let Resource::Managed(Managed::SecurityGroup(group)) = resource else { continue };
+        if group.existing.is_some() {
+            continue;
+        }
+        let id = planner.ids.get(&resource.id()).map(str::to_owned);
+        let mut rows = planner.live.security_groups.rows().iter();
+        if let Some(found) = rows.find(|found| Some(&found.id) == id.as_ref()) {
+            plan_group(planner, resources, group, found, lifecycle);
+        }
+    }
+}
+
+fn plan_group(
+    planner: &mut Planner<'_>,
+    resources: &[Resource],
+    group: &SecurityGroup,
+    found: &LiveSecurityGroup,
+    lifecycle: Lifecycle,
+) {
+    use crate::resource::managed::Manage as _;
+    let mut changes = Vec::new();
+    for live in &found.rules {
+        let view = planner.view();
+        let is_wanted = resources.iter().any(|resource| {
+            matches!(resource, Resource::Managed(Managed::SecurityGroupRule(rule))
+                if rule.is(live, view))
+        });
+        if is_wanted {
+            continue;
+        }
+        let is_own_port = |port: &i32| live.from == Some(*port) && live.to == Some(*port);
+        let goes = live.egress || group.own_ports.iter().any(is_own_port);
+        let goes = goes && lifecycle == Lifecycle::Sync;
+        let fields = vec![FieldChange {
+            field: "rule".to_owned(),
+            before: Some(live.to_string()),
+            after: (!goes).then(|| live.to_string()),
+        }];
+        changes.push(Change {
+            id: ResourceId::new(Kind::SecurityGroupRule, format!("{}: {live}", group.name)),
+            action: if goes { Action::Delete } else { Action::Leave },
+            drift: Drift { fields: if goes { fields } else { Vec::new() }, ..Drift::default() },
+            reason: match goes {
+                true => "no rule of this cluster, on a port that is its own".to_owned(),
+                false => "not kapstan's, left as it is".to_owned(),
+            },
+            needs: Vec::new(),
+            write: goes.then(|| Write::Delete(Deletion::SecurityGroupRule(live.clone()))),
+        });
+    }
+    planner.plan.changes.extend(changes);
+}

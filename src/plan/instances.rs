@@ -1,0 +1,181 @@
+//! Launch templates before they are compared: what only AWS tells of images and machine
+//! types, which user data is kept, and which version a group must run.
+
+use std::collections::BTreeSet;
+
+use super::Planner;
+use super::lifecycle::{Lifecycle, Origin};
+use crate::desired::user_data::{self, Bootstrap};
+use crate::desired::{DesiredCluster, Notice};
+use crate::resource::launch_template::LaunchTemplate;
+use crate::resource::managed::State;
+use crate::resource::{Kind, Managed, Resource};
+
+/// Fills in what the resources of instance groups lack.
+pub(super) fn resolve(planner: &mut Planner<'_>, desired: &DesiredCluster) -> Vec<Resource> {
+    let mut resources = desired.resources.clone();
+    let lifecycle = planner.lifecycles.of(Kind::LaunchTemplate, Origin::Managed);
+    if lifecycle != Lifecycle::Ignore {
+        let mut bare = Vec::new();
+        for resource in &mut resources {
+            if let Resource::Managed(Managed::LaunchTemplate(template)) = resource {
+                image(planner, template);
+                machine_type(planner, template);
+                let kept = keep_user_data(planner, template, desired.bootstrap);
+                if !kept && template.runs_kubernetes && desired.bootstrap == Bootstrap::Unset {
+                    bare.push(template.group.clone());
+                }
+            }
+        }
+        if !bare.is_empty() {
+            planner.plan.warnings.push(Notice {
+                object: format!("Cluster/{}", desired.name),
+                message: format!(
+                    "nothing will start Kubernetes on the instances of {}, since spec.bootstrap \
+                     is not set",
+                    bare.join(", ")
+                ),
+                next: "bring it up with additionalUserData, and set spec.bootstrap to none to \
+                       confirm"
+                    .to_owned(),
+            });
+        }
+    }
+    versions(planner, &mut resources, lifecycle);
+    resources
+}
+
+fn refuse(planner: &mut Planner<'_>, template: &LaunchTemplate, message: String, next: &str) {
+    planner.plan.refusals.push(Notice {
+        object: format!("InstanceGroup/{}", template.group),
+        message,
+        next: next.to_owned(),
+    });
+}
+
+fn image(planner: &mut Planner<'_>, template: &mut LaunchTemplate) {
+    let found = match &planner.live.images {
+        None => return,
+        Some(Err(error)) => Err(format!("images could not be looked at: {error}")),
+        Some(Ok(images)) => images.find(&template.image, &planner.live.account),
+    };
+    match found {
+        Ok(image) => {
+            template.resolved.image.clone_from(&image.id);
+            template.resolved.root_device.clone_from(&image.root_device);
+        }
+        Err(reason) if !template.image.is_empty() => {
+            let message = format!("spec.image {}: {reason}", template.image);
+            refuse(planner, template, message, "correct it: an id, OWNER/NAME or ssm:PARAMETER");
+        }
+        Err(_) => {}
+    }
+}
+
+fn machine_type(planner: &mut Planner<'_>, template: &mut LaunchTemplate) {
+    let types = match &planner.live.instance_types {
+        None => return,
+        Some(Err(error)) => {
+            planner.plan.warnings.push(Notice {
+                object: format!("InstanceGroup/{}", template.group),
+                message: format!("its machine type could not be looked at: {error}"),
+                next: format!("allow {}", error.operation),
+            });
+            return;
+        }
+        Some(Ok(types)) => types,
+    };
+    if template.machine_type.is_empty() {
+        return;
+    }
+    let Some(found) = types.get(&template.machine_type) else {
+        let message = format!(
+            "spec.machineType {}: there is no such type in {}",
+            template.machine_type, planner.plan.region
+        );
+        return refuse(planner, template, message, "choose another");
+    };
+    template.resolved.ephemeral = found.mapped_disks;
+    let lacking: Vec<&str> = template
+        .zones
+        .iter()
+        .filter(|zone| !found.zones.contains(*zone))
+        .map(String::as_str)
+        .collect();
+    if !lacking.is_empty() {
+        let message = format!(
+            "spec.machineType {}: {} does not offer it",
+            template.machine_type,
+            lacking.join(" and ")
+        );
+        refuse(planner, template, message, "choose another type, or other subnets");
+    }
+}
+
+/// Keeps the user data that another tool gave to live instances, if the spec does not say
+/// what is to take its place. Tells whether there is such.
+fn keep_user_data(
+    planner: &mut Planner<'_>,
+    template: &mut LaunchTemplate,
+    bootstrap: Bootstrap,
+) -> bool {
+    if bootstrap != Bootstrap::Unset {
+        return false;
+    }
+    let live = planner.live;
+    let group = live.groups.rows().iter().find(|group| group.name == template.name);
+    let old = group.and_then(|group| group.launch_configuration.as_ref());
+    let data = match old {
+        Some(configuration) => live.old_user_data.get(configuration),
+        None => {
+            let mut templates = live.launch_templates.rows().iter();
+            let live = templates.find(|live| live.name == template.name);
+            live.and_then(|live| live.user_data.as_ref())
+        }
+    };
+    let Some(data) = data.filter(|data| !user_data::is_ours(data)) else { return false };
+    let more = match template.user_data {
+        Some(_) => ", and spec.additionalUserData is not added to it",
+        None => "",
+    };
+    planner.plan.warnings.push(Notice {
+        object: template.resource_id().to_string(),
+        message: format!(
+            "its user data was written by another tool, and is kept byte for byte since \
+             spec.bootstrap is not set{more}"
+        ),
+        next: "set spec.bootstrap to replace it".to_owned(),
+    });
+    template.user_data = Some(data.clone());
+    true
+}
+
+/// Tells each group which version of its template it must run: the newest, or the one that
+/// this plan makes.
+fn versions(planner: &Planner<'_>, resources: &mut [Resource], lifecycle: Lifecycle) {
+    let live = planner.live;
+    let mut next = Vec::new();
+    for resource in resources.iter_mut() {
+        let Resource::Managed(Managed::LaunchTemplate(template)) = resource else { continue };
+        let newest = live.launch_templates.rows().iter().find(|live| live.name == template.name);
+        let newest = newest.map_or(0, |live| live.version);
+        let group = live.groups.rows().iter().find(|group| group.name == template.name);
+        template.resolved.next_version = newest + 1;
+        template.resolved.used =
+            group.map_or_else(BTreeSet::new, |group| group.used_versions());
+        let name = template.name.clone();
+        let is_made = lifecycle == Lifecycle::Sync
+            && matches!(
+                Managed::LaunchTemplate(template.clone()).state(planner.view()),
+                State::Differs(..) | State::Missing(..)
+            );
+        next.push((name, if is_made { newest + 1 } else { newest }));
+    }
+    for resource in resources {
+        if let Resource::Managed(Managed::AutoscalingGroup(group)) = resource
+            && let Some((_, version)) = next.iter().find(|(name, _)| *name == group.name)
+        {
+            group.version = *version;
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What belongs to instance groups that the spec no longer has: shown apart, and deleted only
+//! when asked.
+
+use super::lifecycle::{Lifecycle, Origin};
+use super::{Action, Change, Planner};
+use crate::resource::delete::Deletion;
+use crate::resource::{Drift, Kind, Resource, ResourceId, Write};
+use crate::spec::instance_group::Role;
+
+pub(super) fn plan(planner: &mut Planner<'_>, cluster: &str, resources: &[Resource]) {
+    if planner.lifecycles.of(Kind::AutoscalingGroup, Origin::Managed) != Lifecycle::Sync {
+        return;
+    }
+    let is_wanted = |kind, name: &str| {
+        let id = ResourceId::new(kind, name);
+        resources.iter().any(|resource| resource.id() == id)
+    };
+    let live = planner.live;
+    let mut removals = Vec::new();
+    let mut groups = Vec::new();
+    for group in live.groups.rows() {
+        if is_wanted(Kind::AutoscalingGroup, &group.name) {
+            continue;
+        }
+        let id = ResourceId::new(Kind::AutoscalingGroup, &group.name);
+        let count = group.instances.len();
+        removals.push(removal(
+            id.clone(),
+            format!("no instance group of the spec, with {count} instances"),
+            Vec::new(),
+            Deletion::AutoscalingGroup(group.name.clone()),
+        ));
+        if let Some(name) = &group.launch_configuration {
+            removals.push(removal(
+                ResourceId::new(Kind::LaunchTemplate, name),
+                format!("the launch configuration of {}", group.name),
+                vec![id.clone()],
+                Deletion::LaunchConfiguration(name.clone()),
+            ));
+        }
+        groups.push(id);
+    }
+    for template in live.launch_templates.rows() {
+        // A template whose group went before it carries that group's name.
+        let went = template.is_tagged;
+        let named = groups.iter().any(|group| group.name == template.name);
+        if is_wanted(Kind::LaunchTemplate, &template.name) || !(named || went) {
+            continue;
+        }
+        removals.push(removal(
+            ResourceId::new(Kind::LaunchTemplate, &template.name),
+            "no instance group of the spec".to_owned(),
+            groups.iter().filter(|group| group.name == template.name).cloned().collect(),
+            Deletion::LaunchTemplate(template.id.clone()),
+        ));
+    }
+    for role in Role::ALL {
+        let name = role.iam_name(cluster);
+        if !is_wanted(Kind::IamRole, &name)
+            && planner.lifecycles.of(Kind::IamRole, Origin::Managed) == Lifecycle::Sync
+        {
+            removals.extend(role_removals(planner, &name, &groups));
+        }
+    }
+    planner.plan.removals = removals;
+}
+
+/// The IAM resources of a role that no group has any more.
+fn role_removals(planner: &Planner<'_>, name: &str, groups: &[ResourceId]) -> Vec<Change> {
+    let mut removals = Vec::new();
+    let reason = "no instance group of the spec has this role".to_owned();
+    let profile = ResourceId::new(Kind::IamInstanceProfile, name);
+    if let Some(found) = planner.live.profiles.get(name).and_then(|profile| profile.found()) {
+        let roles = found.role.iter().map(|(role, _)| role.clone()).collect();
+        let deletion = Deletion::InstanceProfile { name: name.to_owned(), roles };
+        removals.push(removal(profile.clone(), reason.clone(), groups.to_vec(), deletion));
+    }
+    if let Some(found) = planner.live.policies.get(name).and_then(|policies| policies.found()) {
+        let policies = found.keys().cloned().collect();
+        let deletion = Deletion::Role { name: name.to_owned(), policies };
+        let id = ResourceId::new(Kind::IamRole, name);
+        removals.push(removal(id, reason, vec![profile], deletion));
+    }
+    removals
+}
+
+fn removal(
+    id: ResourceId,
+    reason: String,
+    needs: Vec<ResourceId>,
+    deletion: Deletion,
+) -> Change {
+    let write = Some(Write::Delete(deletion));
+    Change { id, action: Action::Delete, drift: Drift::default(), reason, needs, write }
+}

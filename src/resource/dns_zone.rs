@@ -1,0 +1,98 @@
+//! `DNSZone`: the hosted zone of the cluster's names, which must exist, and its association
+//! with the VPC where it is a private one.
+
+use aws_sdk_route53::types::{Vpc, VpcRegion};
+
+use super::hosted_zone::LiveZone;
+use super::ids::Work;
+use super::live::Live;
+use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
+use super::{Kind, ResourceId};
+use crate::aws::{Aws, AwsError};
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DnsZone {
+    /// Its name or id as the spec has it, or the cluster's name.
+    pub(crate) name: String,
+    pub(crate) region: String,
+    /// The VPC that must see a private zone.
+    pub(crate) private_to: Option<ResourceId>,
+}
+
+/// The VPCs that see a private zone.
+pub(super) async fn vpcs(aws: &Aws, zone: &str) -> Result<Vec<String>, AwsError> {
+    let answer = aws.route53.get_hosted_zone().id(zone).send().await;
+    let answer = answer.map_err(|error| AwsError::new("route53:GetHostedZone", zone, error))?;
+    Ok(answer.vpcs().iter().filter_map(|vpc| vpc.vpc_id().map(str::to_owned)).collect())
+}
+
+impl Manage for DnsZone {
+    type Live = LiveZone;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(Kind::DnsZone, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        self.private_to.iter().cloned().collect()
+    }
+
+    fn looked(live: &Live) -> &Looked<LiveZone> {
+        &live.zones
+    }
+
+    fn is(&self, found: &LiveZone, view: View<'_>) -> bool {
+        view.zone == Some(&found.id)
+    }
+
+    fn aws_id(found: &LiveZone) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        match &self.private_to {
+            Some(vpc) => Fields::default().with("vpc", &vpc.name),
+            None => Fields::default(),
+        }
+    }
+
+    fn found(&self, found: &LiveZone, view: View<'_>) -> Fields {
+        let vpcs = view.live.zone_vpcs.get(&found.id);
+        let sees = |vpc: &&ResourceId| {
+            vpcs.is_some_and(|vpcs| vpcs.iter().any(|id| view.is(vpc, id)))
+        };
+        let vpc = self.private_to.as_ref().filter(sees);
+        Fields::default().maybe("vpc", vpc.map(|vpc| &vpc.name))
+    }
+
+    fn ownership(&self) -> Ownership {
+        Ownership::Shared
+    }
+
+    fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
+        Some((
+            match view.zone {
+                Some(id) => format!("the account has no hosted zone {id}"),
+                None => "the account has no hosted zone for the cluster's names".to_owned(),
+            },
+            "create the zone, or set spec.dnsZone to the id or name of another".to_owned(),
+        ))
+    }
+
+    async fn create(&self, _: &Work<'_>) -> Result<Option<String>, AwsError> {
+        Ok(None)
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        let Some(vpc) = &self.private_to else { return Ok(()) };
+        let vpc = Vpc::builder()
+            .vpc_id(work.id(vpc)?)
+            .vpc_region(VpcRegion::from(self.region.as_str()))
+            .build();
+        let call = work.aws.route53.associate_vpc_with_hosted_zone();
+        call.hosted_zone_id(&update.id).vpc(vpc).send().await.map_err(|error| {
+            AwsError::new("route53:AssociateVPCWithHostedZone", &self.name, error)
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! What the kinds of EC2 share: filters and tags.
+
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+
+use super::Tags;
+use super::managed::Looked;
+use crate::aws::{Aws, AwsError};
+
+/// The tag by which kops finds what belongs to a cluster
+/// (`upup/pkg/fi/cloudup/awsup/aws_cloud.go`).
+pub(super) const CLUSTER_TAG: &str = "KubernetesCluster";
+
+pub(super) fn filter<S: Into<String>>(
+    name: &str,
+    values: impl IntoIterator<Item = S>,
+) -> Filter {
+    let values = values.into_iter().map(Into::into).collect();
+    Filter::builder().name(name).set_values(Some(values)).build()
+}
+
+/// Chooses what carries the cluster's tag.
+pub(super) fn of_cluster(cluster: &str) -> Filter {
+    filter(&format!("tag:{CLUSTER_TAG}"), [cluster])
+}
+
+pub(super) fn tags_from_sdk(tags: &[Tag]) -> Tags {
+    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or("").to_owned()));
+    tags.iter().filter_map(pair).collect()
+}
+
+fn tags_to_sdk(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// Tags given in the call that creates: nothing can be left behind untagged.
+pub(super) fn specification(kind: ResourceType, tags: &Tags) -> TagSpecification {
+    TagSpecification::builder().resource_type(kind).set_tags(Some(tags_to_sdk(tags))).build()
+}
+
+/// Sets tags of something that exists.
+pub(super) async fn tag(aws: &Aws, id: &str, tags: &Tags) -> Result<(), AwsError> {
+    let call = aws.ec2.create_tags().resources(id).set_tags(Some(tags_to_sdk(tags)));
+    call.send().await.map_err(|error| AwsError::new("ec2:CreateTags", id, error))?;
+    Ok(())
+}
+
+pub(super) fn is_named(tags: &Tags, name: &str) -> bool {
+    tags.get("Name").is_some_and(|tag| tag == name)
+}
+
+/// The instances of these ids that exist.
+pub(super) async fn instances(aws: &Aws, ids: &[String]) -> Result<Looked<String>, AwsError> {
+    let call = aws.ec2.describe_instances().filters(filter("instance-id", ids));
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeInstances", "", error));
+    Looked::sort(rows.map(|rows| {
+        let all = rows.iter().flat_map(|reservation| reservation.instances());
+        all.filter_map(|instance| instance.instance_id().map(str::to_owned)).collect()
+    }))
+}

@@ -1,0 +1,230 @@
+//! Machine images: by id, by owner and name, or by a parameter of Systems Manager.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::try_join3;
+
+use super::ec2;
+use crate::aws::{Aws, AwsError};
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveImage {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) owner: String,
+    pub(crate) root_device: String,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Images {
+    images: Vec<LiveImage>,
+    /// The image ids that parameters hold.
+    parameters: BTreeMap<String, String>,
+}
+
+/// The accounts behind the names that kops knows (`upup/pkg/fi/cloudup/awsup`,
+/// `resolveImage`).
+fn owner_account(owner: &str) -> &str {
+    match owner {
+        "kope.io" => "383156758163",
+        "coreos.com" => "595879546273",
+        "redhat.com" => "309956199498",
+        "amazon.com" => "amazon",
+        other => other,
+    }
+}
+
+/// Reads the images that specs name: one call for ids, one for names, and for parameters one
+/// for their values and one for what those name.
+pub(super) async fn observe(aws: &Aws, specs: &BTreeSet<String>) -> Result<Images, AwsError> {
+    let ids = specs.iter().filter(|spec| spec.starts_with("ami-")).cloned().collect::<Vec<_>>();
+    let parameters: Vec<String> = specs
+        .iter()
+        .filter_map(|spec| spec.strip_prefix("ssm:").map(str::to_owned))
+        .collect();
+    let named: Vec<(&str, &str)> = specs.iter().filter_map(|spec| owner_and_name(spec)).collect();
+    let by_id = describe(aws, "image-id", ids, Vec::new());
+    let by_name = async {
+        let names: Vec<String> = named.iter().map(|(_, name)| (*name).to_owned()).collect();
+        let owners: BTreeSet<&str> = named.iter().map(|(owner, _)| owner_account(owner)).collect();
+        describe(aws, "name", names, owners.into_iter().map(str::to_owned).collect()).await
+    };
+    let by_parameter = async {
+        let values = read_parameters(aws, &parameters).await?;
+        let ids = values.values().cloned().collect();
+        Ok((describe(aws, "image-id", ids, Vec::new()).await?, values))
+    };
+    let (mut images, more, (others, parameters)) =
+        try_join3(by_id, by_name, by_parameter).await?;
+    images.extend(more);
+    images.extend(others);
+    Ok(Images { images, parameters })
+}
+
+async fn describe(
+    aws: &Aws,
+    by: &str,
+    values: Vec<String>,
+    owners: Vec<String>,
+) -> Result<Vec<LiveImage>, AwsError> {
+    if values.is_empty() {
+        return Ok(Vec::new());
+    }
+    let call = aws.ec2.describe_images().filters(ec2::filter(by, values));
+    let owners = (!owners.is_empty()).then_some(owners);
+    let pages = call.set_owners(owners).into_paginator().items().send();
+    let rows = pages.collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeImages", "", error))?;
+    let live = rows.iter().map(|image| LiveImage {
+        id: image.image_id().unwrap_or_default().to_owned(),
+        name: image.name().unwrap_or_default().to_owned(),
+        owner: image.owner_id().unwrap_or_default().to_owned(),
+        root_device: image.root_device_name().unwrap_or_default().to_owned(),
+    });
+    Ok(live.collect())
+}
+
+async fn read_parameters(
+    aws: &Aws,
+    names: &[String],
+) -> Result<BTreeMap<String, String>, AwsError> {
+    let mut values = BTreeMap::new();
+    for batch in names.chunks(10) {
+        let call = aws.ssm.get_parameters().set_names(Some(batch.to_vec()));
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| AwsError::new("ssm:GetParameters", "", error))?;
+        let pair = |parameter: &aws_sdk_ssm::types::Parameter| {
+            Some((parameter.name()?.to_owned(), parameter.value()?.to_owned()))
+        };
+        values.extend(answer.parameters().iter().filter_map(pair));
+    }
+    Ok(values)
+}
+
+/// `OWNER/NAME`, or a name alone, which is the account's own.
+fn owner_and_name(spec: &str) -> Option<(&str, &str)> {
+    if spec.starts_with("ami-") || spec.starts_with("ssm:") {
+        return None;
+    }
+    Some(spec.split_once('/').unwrap_or(("self", spec)))
+}
+
+impl Images {
+    /// The image that a spec names.
+    ///
+    /// # Errors
+    /// Why there is none, or more than one.
+    pub(crate) fn find(&self, spec: &str, account: &str) -> Result<&LiveImage, String> {
+        let matches: Vec<&LiveImage> = match owner_and_name(spec) {
+            Some((owner, name)) => {
+                let is_owners = |image: &LiveImage| match owner_account(owner) {
+                    "self" => image.owner == account,
+                    // Who stands behind such a name, EC2 has decided.
+                    "amazon" | "aws-marketplace" => true,
+                    id => image.owner == id,
+                };
+                let is_named = |image: &LiveImage| match name.contains(['*', '?']) {
+                    true => matches_pattern(name, &image.name),
+                    false => image.name == name,
+                };
+                self.images.iter().filter(|image| is_owners(image) && is_named(image)).collect()
+            }
+            None => {
+                let id = match spec.strip_prefix("ssm:") {
+                    Some(parameter) => self.parameters.get(parameter).ok_or_else(|| {
+                        format!("Systems Manager has no parameter {parameter}")
+                    })?,
+                    None => spec,
+                };
+                self.images.iter().filter(|image| image.id == *id).take(1).collect()
+            }
+        };
+        match matches[..] {
+            [image] => Ok(image),
+            [] => Err("no such image can be seen from this account and region".to_owned()),
+            ref several => {
+                let ids: Vec<&str> = several.iter().map(|image| image.id.as_str()).collect();
+                Err(format!("{} images have that name: {}", ids.len(), ids.join(", ")))
+            }
+        }
+    }
+}
+
+/// Whether a name fits a pattern of EC2's filters, with `*` and `?`.
+fn matches_pattern(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let fits = |part: &str, text: &str| {
+        part.chars().count() <= text.chars().count()
+            && part.chars().zip(text.chars()).all(|(p, c)| p == '?' || p == c)
+    };
+    let first = parts.next().unwrap_or_default();
+    if !fits(first, name) {
+        return false;
+    }
+    let skip = |text: &str, count: usize| text.chars().skip(count).collect::<String>();
+    let mut rest = skip(name, first.chars().count());
+    let mut last = None;
+    for part in parts {
+        last = Some(part);
+        let Some(at) = (0..=rest.chars().count()).find(|at| fits(part, &skip(&rest, *at))) else {
+            return false;
+        };
+        rest = skip(&rest, at + part.chars().count());
+    }
+    match last {
+        // Without an asterisk, or with one at the end.
+        None => rest.is_empty(),
+        Some("") => true,
+        Some(part) => {
+            let count = name.chars().count().saturating_sub(part.chars().count());
+            fits(part, &skip(name, count))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn images() -> Images {
+        let image = |id: &str, name: &str, owner: &str| LiveImage {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            owner: owner.to_owned(),
+            root_device: "/dev/xvda".to_owned(),
+        };
+        Images {
+            images: vec![
+                image("ami-1", "k8s-1.10-debian", "383156758163"),
+                image("ami-2", "k8s-1.10-debian", "111122223333"),
+                image("ami-3", "k8s-1.11-debian", "383156758163"),
+            ],
+            parameters: BTreeMap::from([("/aws/x".to_owned(), "ami-3".to_owned())]),
+        }
+    }
+
+    #[test]
+    fn images_are_found_by_id_owner_and_name_and_parameter() {
+        let images = images();
+        let find = |spec: &str| {
+            images.find(spec, "111122223333").map(|image| image.id.as_str())
+        };
+        assert_eq!(find("ami-2"), Ok("ami-2"));
+        assert_eq!(find("kope.io/k8s-1.10-debian"), Ok("ami-1"));
+        assert_eq!(find("383156758163/k8s-1.10-debian"), Ok("ami-1"));
+        assert_eq!(find("k8s-1.10-debian"), Ok("ami-2"));
+        assert_eq!(find("ssm:/aws/x"), Ok("ami-3"));
+        assert!(find("ssm:/aws/y").unwrap_err().contains("/aws/y"));
+        assert!(find("kope.io/k8s-1.12").unwrap_err().contains("no such image"));
+        let several = find("kope.io/k8s-*").unwrap_err();
+        assert_eq!(several, "2 images have that name: ami-1, ami-3");
+    }
+
+    #[test]
+    fn patterns_are_ec2s() {
+        assert!(matches_pattern("k8s-1.?-*-x", "k8s-1.9-debian-x"));
+        assert!(!matches_pattern("k8s-1.?-*-x", "k8s-1.10-debian-x"));
+        assert!(matches_pattern("*", "anything"));
+        assert!(!matches_pattern("a*b", "abc"));
+    }
+}

@@ -1,0 +1,135 @@
+//! `InternetGateway`: the VPC's way to the internet.
+
+use aws_sdk_ec2::types::ResourceType;
+
+use super::ids::Work;
+use super::live::Live;
+use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
+use super::{Kind, ResourceId, Tags, ec2};
+use crate::aws::{Aws, AwsError};
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InternetGateway {
+    pub(crate) name: String,
+    /// Whether it came with a VPC that the cluster shares.
+    pub(crate) shared: bool,
+    pub(crate) vpc: ResourceId,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveInternetGateway {
+    pub(crate) id: String,
+    pub(crate) vpcs: Vec<String>,
+    pub(crate) tags: Tags,
+}
+
+/// Reads the gateways of a cluster, or that of the VPC that it shares.
+pub(super) async fn observe(
+    aws: &Aws,
+    cluster: &str,
+    shared_vpc: Option<&str>,
+) -> Result<Looked<LiveInternetGateway>, AwsError> {
+    let chosen = match shared_vpc {
+        Some(vpc) => ec2::filter("attachment.vpc-id", [vpc]),
+        None => ec2::of_cluster(cluster),
+    };
+    let call = aws.ec2.describe_internet_gateways().filters(chosen);
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeInternetGateways", "", error));
+    Looked::sort(rows.map(|rows| {
+        let live = rows.iter().map(|gateway| LiveInternetGateway {
+            id: gateway.internet_gateway_id().unwrap_or_default().to_owned(),
+            vpcs: gateway
+                .attachments()
+                .iter()
+                .filter_map(|attachment| attachment.vpc_id().map(str::to_owned))
+                .collect(),
+            tags: ec2::tags_from_sdk(gateway.tags()),
+        });
+        live.collect()
+    }))
+}
+
+impl Manage for InternetGateway {
+    type Live = LiveInternetGateway;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(Kind::InternetGateway, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![self.vpc.clone()]
+    }
+
+    fn looked(live: &Live) -> &Looked<LiveInternetGateway> {
+        &live.internet_gateways
+    }
+
+    fn is(&self, found: &LiveInternetGateway, view: View<'_>) -> bool {
+        match self.shared {
+            true => found.vpcs.iter().any(|vpc| view.is(&self.vpc, vpc)),
+            false => ec2::is_named(&found.tags, &self.name),
+        }
+    }
+
+    fn aws_id(found: &LiveInternetGateway) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        let fields = Fields::default().set("vpc", [&self.vpc.name]);
+        if self.shared { fields } else { fields.tags(&self.tags) }
+    }
+
+    fn found(&self, found: &LiveInternetGateway, view: View<'_>) -> Fields {
+        Fields::default()
+            .set("vpc", found.vpcs.iter().map(|vpc| view.name(vpc)))
+            .tags(&found.tags)
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.shared { Ownership::Shared } else { Ownership::Ours }
+    }
+
+    fn obstacle(&self, _: View<'_>) -> Option<(String, String)> {
+        self.shared.then(|| {
+            (
+                "the shared VPC has no internet gateway".to_owned(),
+                "attach one to it; its owner must do that".to_owned(),
+            )
+        })
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let tags = ec2::specification(ResourceType::InternetGateway, &self.tags);
+        let answer = work.aws.ec2.create_internet_gateway().tag_specifications(tags).send().await;
+        let answer = answer
+            .map_err(|error| AwsError::new("ec2:CreateInternetGateway", &self.name, error))?;
+        let gateway = answer.internet_gateway.and_then(|gateway| gateway.internet_gateway_id);
+        let id = gateway.unwrap_or_default();
+        self.attach(work, &id).await?;
+        Ok(Some(id))
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        if update.touches("vpc") {
+            self.attach(work, &update.id).await?;
+        }
+        if update.touches_tags() {
+            ec2::tag(work.aws, &update.id, &self.tags).await?;
+        }
+        Ok(())
+    }
+}
+
+impl InternetGateway {
+    async fn attach(&self, work: &Work<'_>, id: &str) -> Result<(), AwsError> {
+        let vpc = work.id(&self.vpc)?;
+        let call = work.aws.ec2.attach_internet_gateway().internet_gateway_id(id).vpc_id(vpc);
+        call.send()
+            .await
+            .map_err(|error| AwsError::new("ec2:AttachInternetGateway", &self.name, error))?;
+        Ok(())
+    }
+}

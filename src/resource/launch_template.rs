@@ -1,0 +1,513 @@
+//! `LaunchTemplate`: what the instances of a group are made of. A change makes a new version;
+//! the group points at one by number.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::types::{
+    CreditSpecificationRequest, HttpTokensState, InstanceInterruptionBehavior, InstanceType,
+    LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
+    LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
+    LaunchTemplateInstanceMarketOptionsRequest, LaunchTemplateInstanceMetadataOptionsRequest,
+    LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, LaunchTemplatePlacementRequest,
+    LaunchTemplateSpotMarketOptionsRequest, LaunchTemplatesMonitoringRequest, MarketType,
+    RequestLaunchTemplateData, ResourceType, ResponseLaunchTemplateData, Tenancy, VolumeType,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::future::try_join;
+use md5::{Digest as _, Md5};
+
+use super::ids::Work;
+use super::live::Live;
+use super::managed::{Fields, Looked, Manage, Update, View};
+use super::{Kind, ResourceId, Tags, ec2};
+use crate::aws::{Aws, AwsError, Fault};
+
+/// How many versions are kept, beside those that instances use.
+const VERSIONS_KEPT: i64 = 10;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LaunchTemplate {
+    pub(crate) name: String,
+    /// The instance group that it is made for.
+    pub(crate) group: String,
+    pub(crate) zones: Vec<String>,
+    pub(crate) runs_kubernetes: bool,
+    /// The image as the spec names it.
+    pub(crate) image: String,
+    pub(crate) machine_type: String,
+    pub(crate) ssh_key: Option<ResourceId>,
+    /// The name of the instance profile.
+    pub(crate) profile: String,
+    pub(crate) security_groups: Vec<ResourceId>,
+    pub(crate) public_ip: bool,
+    pub(crate) root: Volume,
+    pub(crate) volumes: Vec<(String, Volume)>,
+    pub(crate) monitoring: bool,
+    pub(crate) tenancy: Option<String>,
+    pub(crate) spot: Option<Spot>,
+    /// `required` or `optional`.
+    pub(crate) http_tokens: Option<String>,
+    pub(crate) http_hop_limit: Option<i32>,
+    pub(crate) cpu_credits: Option<String>,
+    pub(crate) ebs_optimized: Option<bool>,
+    pub(crate) user_data: Option<Vec<u8>>,
+    pub(crate) tags: Tags,
+    /// Resources that must be there, though the template does not name their ids.
+    pub(crate) after: Vec<ResourceId>,
+    pub(crate) resolved: Resolved,
+}
+
+/// What only AWS tells, filled in before the plan is made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Resolved {
+    pub(crate) image: String,
+    pub(crate) root_device: String,
+    /// How many disks of the instance itself are mapped.
+    pub(crate) ephemeral: i32,
+    /// The number of the next version.
+    pub(crate) next_version: i64,
+    /// Versions that instances or the group use.
+    pub(crate) used: BTreeSet<i64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Volume {
+    /// In GiB.
+    pub(crate) size: i32,
+    pub(crate) volume_type: String,
+    pub(crate) iops: Option<i32>,
+    /// In MiB a second.
+    pub(crate) throughput: Option<i32>,
+    pub(crate) encrypted: bool,
+    pub(crate) kms_key: Option<String>,
+    pub(crate) delete_on_termination: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Spot {
+    /// In dollars an hour; `None` for up to the price on demand.
+    pub(crate) price: Option<String>,
+    pub(crate) interruption: Option<String>,
+}
+
+/// The newest version of a template.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveTemplate {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// Whether the template carries the cluster's tag.
+    pub(crate) is_tagged: bool,
+    pub(crate) version: i64,
+    pub(crate) image: Option<String>,
+    pub(crate) machine_type: Option<String>,
+    pub(crate) ssh_key: Option<String>,
+    pub(crate) profile: Option<String>,
+    pub(crate) security_groups: Vec<String>,
+    pub(crate) public_ip: Option<bool>,
+    pub(crate) volumes: Vec<(String, Volume)>,
+    pub(crate) ephemeral: Vec<String>,
+    pub(crate) monitoring: bool,
+    pub(crate) tenancy: Option<String>,
+    pub(crate) spot: Option<Spot>,
+    pub(crate) http_tokens: Option<String>,
+    pub(crate) http_hop_limit: Option<i32>,
+    pub(crate) cpu_credits: Option<String>,
+    pub(crate) ebs_optimized: Option<bool>,
+    pub(crate) user_data: Option<Vec<u8>>,
+}
+
+/// Reads the newest version of every template of these names (EC2 gives those of all
+/// templates at once, but not those of some), and which carry the cluster's tag.
+pub(super) async fn observe(
+    aws: &Aws,
+    cluster: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Looked<LiveTemplate>, AwsError> {
+    let versions = async {
+        let call = aws.ec2.describe_launch_template_versions().versions("$Latest");
+        let rows = call.max_results(200).into_paginator().items().send();
+        let rows = rows.collect::<Result<Vec<_>, _>>().await;
+        rows.map_err(|error| AwsError::new("ec2:DescribeLaunchTemplateVersions", "", error))
+    };
+    let tagged = async {
+        let call = aws.ec2.describe_launch_templates().filters(ec2::of_cluster(cluster));
+        let rows = call.max_results(200).into_paginator().items().send();
+        let rows = rows.collect::<Result<Vec<_>, _>>().await;
+        rows.map_err(|error| AwsError::new("ec2:DescribeLaunchTemplates", "", error))
+    };
+    let found = try_join(versions, tagged).await;
+    Looked::sort(found.map(|(rows, tagged)| {
+        let tagged: Vec<_> = tagged.iter().filter_map(|row| row.launch_template_id()).collect();
+        let named = rows.iter().filter(|row| row.launch_template_name().is_some_and(&wanted));
+        named
+            .filter_map(|row| {
+                let id = row.launch_template_id()?;
+                let name = row.launch_template_name()?;
+                let data = row.launch_template_data()?;
+                let mut live = from_sdk(id, name, row.version_number()?, data);
+                live.is_tagged = tagged.contains(&id);
+                Some(live)
+            })
+            .collect()
+    }))
+}
+
+fn from_sdk(id: &str, name: &str, version: i64, data: &ResponseLaunchTemplateData) -> LiveTemplate {
+    let nic = data.network_interfaces().first();
+    let groups = nic.map(|nic| nic.groups()).filter(|groups| !groups.is_empty());
+    let profile = data.iam_instance_profile().and_then(|profile| {
+        let by_arn = || profile.arn().and_then(|arn| arn.rsplit('/').next());
+        profile.name().or_else(by_arn)
+    });
+    let mut volumes = Vec::new();
+    let mut ephemeral = Vec::new();
+    for mapping in data.block_device_mappings() {
+        let device = mapping.device_name().unwrap_or_default();
+        if let Some(disk) = mapping.virtual_name() {
+            ephemeral.push(format!("{device}={disk}"));
+        } else if let Some(ebs) = mapping.ebs() {
+            let volume = Volume {
+                size: ebs.volume_size().unwrap_or_default(),
+                volume_type: ebs.volume_type().map_or("", VolumeType::as_str).to_owned(),
+                iops: ebs.iops(),
+                throughput: ebs.throughput(),
+                encrypted: ebs.encrypted().unwrap_or(false),
+                kms_key: ebs.kms_key_id().map(str::to_owned),
+                delete_on_termination: ebs.delete_on_termination().unwrap_or(true),
+            };
+            volumes.push((device.to_owned(), volume));
+        }
+    }
+    let market = data.instance_market_options();
+    let spot = market.filter(|market| market.market_type() == Some(&MarketType::Spot));
+    let options = spot.and_then(|spot| spot.spot_options());
+    let metadata = data.metadata_options();
+    LiveTemplate {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        is_tagged: false,
+        version,
+        image: data.image_id().map(str::to_owned),
+        machine_type: data.instance_type().map(|name| name.as_str().to_owned()),
+        ssh_key: data.key_name().map(str::to_owned),
+        profile: profile.map(str::to_owned),
+        security_groups: groups.unwrap_or(data.security_group_ids()).to_vec(),
+        public_ip: nic.and_then(|nic| nic.associate_public_ip_address()),
+        volumes,
+        ephemeral,
+        monitoring: data.monitoring().and_then(|m| m.enabled()).unwrap_or(false),
+        tenancy: data
+            .placement()
+            .and_then(|placement| placement.tenancy())
+            .map(|tenancy| tenancy.as_str().to_owned()),
+        spot: spot.map(|_| Spot {
+            price: options.and_then(|options| options.max_price()).map(str::to_owned),
+            interruption: options
+                .and_then(|options| options.instance_interruption_behavior())
+                .map(|behavior| behavior.as_str().to_owned()),
+        }),
+        http_tokens: metadata
+            .and_then(|metadata| metadata.http_tokens())
+            .map(LaunchTemplateHttpTokensState::as_str)
+            .map(str::to_owned),
+        http_hop_limit: metadata.and_then(|metadata| metadata.http_put_response_hop_limit()),
+        cpu_credits: data
+            .credit_specification()
+            .and_then(|credits| credits.cpu_credits())
+            .map(str::to_owned),
+        ebs_optimized: data.ebs_optimized(),
+        user_data: data.user_data().filter(|text| !text.is_empty()).map(decode),
+    }
+}
+
+/// AWS gives user data in base64.
+pub(super) fn decode(text: &str) -> Vec<u8> {
+    STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec())
+}
+
+/// User data as it is told: never itself, since it may hold secrets.
+fn digest(data: &[u8]) -> String {
+    let digest: String = Md5::digest(data).iter().take(4).map(|b| format!("{b:02x}")).collect();
+    format!("{} bytes, {digest}…", data.len())
+}
+
+fn volume_fields(mut fields: Fields, prefix: &str, volume: Option<&Volume>) -> Fields {
+    let is = |flag: bool| flag.then_some(true);
+    let field = |name: &str| format!("{prefix}{name}");
+    fields = fields
+        .maybe(&field("Size"), volume.map(|volume| volume.size))
+        .maybe(&field("Type"), volume.map(|volume| &volume.volume_type))
+        .maybe(&field("Iops"), volume.and_then(|volume| volume.iops))
+        .maybe(&field("Throughput"), volume.and_then(|volume| volume.throughput))
+        .maybe(&field("Encryption"), volume.and_then(|volume| is(volume.encrypted)))
+        .maybe(&field("EncryptionKey"), volume.and_then(|volume| volume.kms_key.as_ref()));
+    let delete = volume.map(|volume| volume.delete_on_termination);
+    fields.maybe(&field("DeleteOnTermination"), delete)
+}
+
+/// The other volumes, each as one field.
+fn more_volumes(mut fields: Fields, volumes: &[(String, Volume)]) -> Fields {
+    for (device, volume) in volumes {
+        let mut text = format!("{} GiB {}", volume.size, volume.volume_type);
+        for (amount, unit) in [(volume.iops, "iops"), (volume.throughput, "MiB/s")] {
+            if let Some(amount) = amount {
+                text.push_str(&format!(", {amount} {unit}"));
+            }
+        }
+        if volume.encrypted {
+            text.push_str(", encrypted");
+        }
+        if let Some(key) = &volume.kms_key {
+            text.push_str(&format!(" with {key}"));
+        }
+        if !volume.delete_on_termination {
+            text.push_str(", kept");
+        }
+        fields = fields.with(&format!("volumes[{device:?}]"), text);
+    }
+    fields
+}
+
+impl Manage for LaunchTemplate {
+    type Live = LiveTemplate;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(Kind::LaunchTemplate, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        let groups = self.security_groups.iter();
+        groups.chain(&self.ssh_key).chain(&self.after).cloned().collect()
+    }
+
+    fn looked(live: &Live) -> &Looked<LiveTemplate> {
+        &live.launch_templates
+    }
+
+    fn is(&self, found: &LiveTemplate, _: View<'_>) -> bool {
+        found.name == self.name
+    }
+
+    fn aws_id(found: &LiveTemplate) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, view: View<'_>) -> Fields {
+        let ephemeral: Vec<String> =
+            self.ephemeral().map(|(device, disk)| format!("{device}={disk}")).collect();
+        let mut fields = Fields::default()
+            .with("image", &self.resolved.image)
+            .with("machineType", &self.machine_type)
+            .maybe("sshKey", self.ssh_key.as_ref().map(|key| &key.name))
+            .with("instanceProfile", &self.profile)
+            .set("securityGroups", self.security_groups.iter().map(|group| &group.name))
+            .with("publicIp", self.public_ip)
+            .with("rootDevice", &self.resolved.root_device);
+        fields = volume_fields(fields, "rootVolume", Some(&self.root));
+        fields = more_volumes(fields, &self.volumes);
+        // A volume that is no longer wanted.
+        let live = view.live.launch_templates.rows().iter().find(|live| live.name == self.name);
+        for (device, _) in live.map(|live| live.volumes.as_slice()).unwrap_or_default() {
+            let is_wanted = *device == self.resolved.root_device
+                || self.volumes.iter().any(|(wanted, _)| wanted == device);
+            if !is_wanted {
+                fields = fields.maybe(&format!("volumes[{device:?}]"), None::<String>);
+            }
+        }
+        fields
+            .set("ephemeral", ephemeral)
+            .with("monitoring", self.monitoring)
+            .maybe("tenancy", self.tenancy.as_ref())
+            .maybe("market", self.spot.as_ref().map(|_| "spot"))
+            .maybe("maxPrice", self.spot.as_ref().and_then(|spot| spot.price.as_ref()))
+            .maybe(
+                "instanceInterruptionBehavior",
+                self.spot.as_ref().and_then(|spot| spot.interruption.as_ref()),
+            )
+            .maybe("httpTokens", self.http_tokens.as_ref())
+            .maybe("httpPutResponseHopLimit", self.http_hop_limit)
+            .maybe("cpuCredits", self.cpu_credits.as_ref())
+            .maybe("ebsOptimized", self.ebs_optimized)
+            .maybe("userData", self.user_data.as_deref().map(digest))
+    }
+
+    fn found(&self, found: &LiveTemplate, view: View<'_>) -> Fields {
+        let is_ours = |device: &str| self.volumes.iter().any(|(ours, _)| ours == device);
+        let root = found.volumes.iter().find(|(device, _)| *device == self.resolved.root_device);
+        let root = root.or_else(|| found.volumes.iter().find(|(device, _)| !is_ours(device)));
+        let more: Vec<(String, Volume)> = found
+            .volumes
+            .iter()
+            .filter(|(device, _)| root.is_none_or(|(root, _)| root != device))
+            .cloned()
+            .collect();
+        let mut fields = Fields::default()
+            .maybe("image", found.image.as_ref())
+            .maybe("machineType", found.machine_type.as_ref())
+            .maybe("sshKey", found.ssh_key.as_ref())
+            .maybe("instanceProfile", found.profile.as_ref())
+            .set("securityGroups", found.security_groups.iter().map(|id| view.name(id)))
+            .maybe("publicIp", found.public_ip)
+            .maybe("rootDevice", root.map(|(device, _)| device));
+        fields = volume_fields(fields, "rootVolume", root.map(|(_, volume)| volume));
+        more_volumes(fields, &more)
+            .set("ephemeral", found.ephemeral.clone())
+            .with("monitoring", found.monitoring)
+            .maybe("tenancy", found.tenancy.as_ref())
+            .maybe("market", found.spot.as_ref().map(|_| "spot"))
+            .maybe("maxPrice", found.spot.as_ref().and_then(|spot| spot.price.as_ref()))
+            .maybe(
+                "instanceInterruptionBehavior",
+                found.spot.as_ref().and_then(|spot| spot.interruption.as_ref()),
+            )
+            .maybe("httpTokens", found.http_tokens.as_ref())
+            .maybe("httpPutResponseHopLimit", found.http_hop_limit)
+            .maybe("cpuCredits", found.cpu_credits.as_ref())
+            .maybe("ebsOptimized", found.ebs_optimized)
+            .maybe("userData", found.user_data.as_deref().map(digest))
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let call = work.aws.ec2.create_launch_template().launch_template_name(&self.name);
+        let answer = call
+            .launch_template_data(self.data(work)?)
+            .tag_specifications(ec2::specification(ResourceType::LaunchTemplate, &self.tags))
+            .send()
+            .await
+            .map_err(|error| AwsError::new("ec2:CreateLaunchTemplate", &self.name, error))?;
+        Ok(answer.launch_template.and_then(|template| template.launch_template_id))
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        let call = work.aws.ec2.create_launch_template_version().launch_template_id(&update.id);
+        let answer = call
+            .launch_template_data(self.data(work)?)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("ec2:CreateLaunchTemplateVersion", &self.name, error))?;
+        let made = answer.launch_template_version().and_then(|version| version.version_number());
+        if made != Some(self.resolved.next_version) {
+            return Err(AwsError {
+                operation: "ec2:CreateLaunchTemplateVersion",
+                object: self.name.clone(),
+                fault: Fault::Other,
+                message: format!(
+                    "someone else made a version at the same time, so that this one is {} and \
+                     not {}; run the update again",
+                    made.unwrap_or_default(),
+                    self.resolved.next_version
+                ),
+            });
+        }
+        self.prune(work.aws, &update.id).await
+    }
+}
+
+impl LaunchTemplate {
+    pub(crate) fn resource_id(&self) -> ResourceId {
+        self.id()
+    }
+
+    /// The disks of the instance itself, as kops maps them.
+    fn ephemeral(&self) -> impl Iterator<Item = (String, String)> {
+        let letters = ('c'..='z').zip(0..self.resolved.ephemeral);
+        letters.map(|(letter, index)| (format!("/dev/sd{letter}"), format!("ephemeral{index}")))
+    }
+
+    fn data(&self, work: &Work<'_>) -> Result<RequestLaunchTemplateData, AwsError> {
+        let root = std::iter::once((&self.resolved.root_device, &self.root));
+        let more = self.volumes.iter().map(|(device, volume)| (device, volume));
+        let volumes = root.chain(more).map(|(device, volume)| {
+            let ebs = LaunchTemplateEbsBlockDeviceRequest::builder()
+                .volume_size(volume.size)
+                .volume_type(VolumeType::from(volume.volume_type.as_str()))
+                .set_iops(volume.iops)
+                .set_throughput(volume.throughput)
+                .set_encrypted(volume.encrypted.then_some(true))
+                .set_kms_key_id(volume.kms_key.clone())
+                .delete_on_termination(volume.delete_on_termination)
+                .build();
+            let mapping = LaunchTemplateBlockDeviceMappingRequest::builder();
+            mapping.device_name(device).ebs(ebs).build()
+        });
+        let disks = self.ephemeral().map(|(device, disk)| {
+            let mapping = LaunchTemplateBlockDeviceMappingRequest::builder();
+            mapping.device_name(device).virtual_name(disk).build()
+        });
+        let nic = LaunchTemplateInstanceNetworkInterfaceSpecificationRequest::builder()
+            .device_index(0)
+            .associate_public_ip_address(self.public_ip)
+            .delete_on_termination(true)
+            .set_groups(Some(work.ids(&self.security_groups)?))
+            .build();
+        let profile = LaunchTemplateIamInstanceProfileSpecificationRequest::builder();
+        let monitoring = LaunchTemplatesMonitoringRequest::builder().enabled(self.monitoring);
+        let mut data = RequestLaunchTemplateData::builder()
+            .image_id(&self.resolved.image)
+            .instance_type(InstanceType::from(self.machine_type.as_str()))
+            .set_key_name(self.ssh_key.as_ref().map(|key| key.name.clone()))
+            .iam_instance_profile(profile.name(&self.profile).build())
+            .network_interfaces(nic)
+            .set_block_device_mappings(Some(volumes.chain(disks).collect()))
+            .monitoring(monitoring.build())
+            .set_ebs_optimized(self.ebs_optimized)
+            .set_user_data(self.user_data.as_ref().map(|data| STANDARD.encode(data)));
+        if let Some(tenancy) = &self.tenancy {
+            let placement = LaunchTemplatePlacementRequest::builder();
+            data = data.placement(placement.tenancy(Tenancy::from(tenancy.as_str())).build());
+        }
+        if let Some(spot) = &self.spot {
+            let behavior = spot.interruption.as_deref().map(InstanceInterruptionBehavior::from);
+            let options = LaunchTemplateSpotMarketOptionsRequest::builder()
+                .set_max_price(spot.price.clone())
+                .set_instance_interruption_behavior(behavior)
+                .build();
+            let market = LaunchTemplateInstanceMarketOptionsRequest::builder();
+            let market = market.market_type(MarketType::Spot).spot_options(options);
+            data = data.instance_market_options(market.build());
+        }
+        if self.http_tokens.is_some() || self.http_hop_limit.is_some() {
+            let tokens = self.http_tokens.as_deref().map(HttpTokensState::from);
+            let tokens = tokens.map(|t| LaunchTemplateHttpTokensState::from(t.as_str()));
+            let options = LaunchTemplateInstanceMetadataOptionsRequest::builder()
+                .set_http_tokens(tokens)
+                .set_http_put_response_hop_limit(self.http_hop_limit);
+            data = data.metadata_options(options.build());
+        }
+        if let Some(credits) = &self.cpu_credits {
+            let credits = CreditSpecificationRequest::builder().cpu_credits(credits).build();
+            data = data.credit_specification(credits);
+        }
+        Ok(data.build())
+    }
+
+    /// Deletes versions beyond the newest that nothing uses.
+    async fn prune(&self, aws: &Aws, id: &str) -> Result<(), AwsError> {
+        let newest_gone = self.resolved.next_version - VERSIONS_KEPT;
+        if newest_gone < 1 {
+            return Ok(());
+        }
+        let call = aws.ec2.describe_launch_template_versions().launch_template_id(id);
+        let call = call.min_version("1").max_version(newest_gone.to_string()).max_results(200);
+        let answer = call.send().await.map_err(|error| {
+            AwsError::new("ec2:DescribeLaunchTemplateVersions", &self.name, error)
+        })?;
+        let gone: Vec<String> = answer
+            .launch_template_versions()
+            .iter()
+            .filter(|version| !version.default_version().unwrap_or(false))
+            .filter_map(|version| version.version_number())
+            .filter(|number| *number <= newest_gone && !self.resolved.used.contains(number))
+            .map(|number| number.to_string())
+            .collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let call = aws.ec2.delete_launch_template_versions().launch_template_id(id);
+        call.set_versions(Some(gone)).send().await.map_err(|error| {
+            AwsError::new("ec2:DeleteLaunchTemplateVersions", &self.name, error)
+        })?;
+        Ok(())
+    }
+}

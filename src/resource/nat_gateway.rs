@@ -1,0 +1,163 @@
+//! `NatGateway`: the way of a zone's private subnets to the internet.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::client::Waiters as _;
+use aws_sdk_ec2::types::{NatGatewayState, ResourceType};
+
+use super::ids::Work;
+use super::live::Live;
+use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
+use super::{Kind, ResourceId, Tags, ec2};
+use crate::aws::{Aws, AwsError, Fault};
+
+/// How long a new gateway may take; AWS speaks of minutes.
+const READY_WITHIN: Duration = Duration::from_secs(600);
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NatGateway {
+    pub(crate) name: String,
+    /// The id of a gateway that the cluster shares.
+    pub(crate) existing: Option<String>,
+    /// The utility subnet in which it stands.
+    pub(crate) subnet: ResourceId,
+    /// Its address; `None` for a shared gateway.
+    pub(crate) elastic_ip: Option<ResourceId>,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveNatGateway {
+    pub(crate) id: String,
+    pub(crate) subnet: String,
+    pub(crate) elastic_ip: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+impl LiveNatGateway {
+    /// Whether it belongs to the cluster of these tags: by its own, or, because old versions
+    /// of kops set none, by having none.
+    pub(super) fn is_of(&self, tags: &Tags) -> bool {
+        match self.tags.get(ec2::CLUSTER_TAG) {
+            Some(cluster) => tags.get(ec2::CLUSTER_TAG) == Some(cluster),
+            None => self.tags.is_empty(),
+        }
+    }
+}
+
+/// Reads the gateways of a VPC that are not on their way out.
+pub(super) async fn observe(
+    aws: &Aws,
+    vpcs: &[String],
+) -> Result<Looked<LiveNatGateway>, AwsError> {
+    if vpcs.is_empty() {
+        return Ok(Looked::Found(Vec::new()));
+    }
+    let call = aws.ec2.describe_nat_gateways().filter(ec2::filter("vpc-id", vpcs));
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeNatGateways", "", error));
+    Looked::sort(rows.map(|rows| {
+        let stays = rows.iter().filter(|gateway| {
+            use NatGatewayState::{Deleted, Deleting, Failed};
+            !matches!(gateway.state(), Some(Deleted | Deleting | Failed))
+        });
+        let live = stays.map(|gateway| LiveNatGateway {
+            id: gateway.nat_gateway_id().unwrap_or_default().to_owned(),
+            subnet: gateway.subnet_id().unwrap_or_default().to_owned(),
+            elastic_ip: gateway
+                .nat_gateway_addresses()
+                .iter()
+                .find_map(|address| address.allocation_id().map(str::to_owned)),
+            tags: ec2::tags_from_sdk(gateway.tags()),
+        });
+        live.collect()
+    }))
+}
+
+impl Manage for NatGateway {
+    type Live = LiveNatGateway;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(Kind::NatGateway, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        match &self.existing {
+            Some(_) => Vec::new(),
+            None => std::iter::once(&self.subnet).chain(&self.elastic_ip).cloned().collect(),
+        }
+    }
+
+    fn looked(live: &Live) -> &Looked<LiveNatGateway> {
+        &live.nat_gateways
+    }
+
+    fn is(&self, found: &LiveNatGateway, view: View<'_>) -> bool {
+        match &self.existing {
+            Some(id) => found.id == *id,
+            None if found.tags.contains_key("Name") => {
+                ec2::is_named(&found.tags, &self.name) && found.is_of(&self.tags)
+            }
+            None => view.is(&self.subnet, &found.subnet) && found.is_of(&self.tags),
+        }
+    }
+
+    fn aws_id(found: &LiveNatGateway) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        if self.existing.is_some() {
+            return Fields::default().tags(&self.tags);
+        }
+        Fields::default()
+            .with("subnet", &self.subnet.name)
+            .maybe("elasticIp", self.elastic_ip.as_ref().map(|ip| &ip.name))
+            .tags(&self.tags)
+    }
+
+    fn found(&self, found: &LiveNatGateway, view: View<'_>) -> Fields {
+        Fields::default()
+            .with("subnet", view.name(&found.subnet))
+            .maybe("elasticIp", found.elastic_ip.as_ref().map(|id| view.name(id)))
+            .tags(&found.tags)
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.existing.is_some() { Ownership::Shared } else { Ownership::Ours }
+    }
+
+    fn fixed(&self) -> &'static [&'static str] {
+        &["subnet", "elasticIp"]
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let Some(elastic_ip) = &self.elastic_ip else { return Ok(None) };
+        let call = work.aws.ec2.create_nat_gateway().subnet_id(work.id(&self.subnet)?);
+        let answer = call
+            .allocation_id(work.id(elastic_ip)?)
+            .tag_specifications(ec2::specification(ResourceType::Natgateway, &self.tags))
+            .send()
+            .await
+            .map_err(|error| AwsError::new("ec2:CreateNatGateway", &self.name, error))?;
+        let id = answer.nat_gateway.and_then(|gateway| gateway.nat_gateway_id).unwrap_or_default();
+        wait(work.aws, &id).await?;
+        Ok(Some(id))
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        ec2::tag(work.aws, &update.id, &self.tags).await
+    }
+}
+
+/// Waits until a gateway takes routes.
+async fn wait(aws: &Aws, id: &str) -> Result<(), AwsError> {
+    let wait = aws.ec2.wait_until_nat_gateway_available().nat_gateway_ids(id);
+    wait.wait(READY_WITHIN).await.map_err(|error| AwsError {
+        operation: "ec2:CreateNatGateway",
+        object: id.to_owned(),
+        fault: Fault::Other,
+        message: format!("it did not become available: {error}"),
+    })?;
+    Ok(())
+}

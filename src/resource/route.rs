@@ -1,0 +1,120 @@
+//! `Route`: one way out of a route table.
+
+use super::ids::Work;
+use super::live::Live;
+use super::managed::{Fields, Looked, Manage, Update, View};
+use super::route_table::LiveRoute;
+use super::{Kind, ResourceId};
+use crate::aws::AwsError;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Route {
+    pub(crate) name: String,
+    pub(crate) table: ResourceId,
+    pub(crate) cidr: String,
+    pub(crate) via: Via,
+}
+
+/// Where a route leads.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Via {
+    Resource(ResourceId),
+    /// An instance of the user's own that does network address translation.
+    Instance(String),
+}
+
+impl Via {
+    fn name(&self) -> &str {
+        match self {
+            Self::Resource(id) => &id.name,
+            Self::Instance(id) => id,
+        }
+    }
+}
+
+impl Manage for Route {
+    type Live = LiveRoute;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(Kind::Route, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        match &self.via {
+            Via::Resource(via) => vec![self.table.clone(), via.clone()],
+            Via::Instance(_) => vec![self.table.clone()],
+        }
+    }
+
+    fn looked(live: &Live) -> &Looked<LiveRoute> {
+        &live.routes
+    }
+
+    fn is(&self, found: &LiveRoute, view: View<'_>) -> bool {
+        view.is(&self.table, &found.table) && found.cidr == self.cidr
+    }
+
+    fn aws_id(found: &LiveRoute) -> String {
+        found.table.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        Fields::default().with("via", self.via.name())
+    }
+
+    fn found(&self, found: &LiveRoute, view: View<'_>) -> Fields {
+        let via = view.name(&found.via);
+        Fields::default().with("via", match found.blackhole {
+            true => format!("{via}, which is gone"),
+            false => via.to_owned(),
+        })
+    }
+
+    fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
+        missing_instance(&self.via, view)
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let table = work.id(&self.table)?;
+        let call = work.aws.ec2.create_route().route_table_id(table);
+        let call = call.destination_cidr_block(&self.cidr);
+        let call = match &self.via {
+            Via::Instance(id) => call.instance_id(id),
+            Via::Resource(via) if via.kind == Kind::NatGateway => {
+                call.nat_gateway_id(work.id(via)?)
+            }
+            Via::Resource(via) => call.gateway_id(work.id(via)?),
+        };
+        call.send()
+            .await
+            .map_err(|error| AwsError::new("ec2:CreateRoute", &self.name, error))?;
+        Ok(None)
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        let call = work.aws.ec2.replace_route().route_table_id(&update.id);
+        let call = call.destination_cidr_block(&self.cidr);
+        let call = match &self.via {
+            Via::Instance(id) => call.instance_id(id),
+            Via::Resource(via) if via.kind == Kind::NatGateway => {
+                call.nat_gateway_id(work.id(via)?)
+            }
+            Via::Resource(via) => call.gateway_id(work.id(via)?),
+        };
+        call.send()
+            .await
+            .map_err(|error| AwsError::new("ec2:ReplaceRoute", &self.name, error))?;
+        Ok(())
+    }
+}
+
+fn missing_instance(via: &Via, view: View<'_>) -> Option<(String, String)> {
+    let Via::Instance(id) = via else { return None };
+    let Looked::Found(instances) = &view.live.instances else { return None };
+    (!instances.contains(id)).then(|| {
+        (
+            format!("leads through the instance {id}, which does not exist"),
+            "correct egress of the zone's private subnets".to_owned(),
+        )
+    })
+}

@@ -1,0 +1,64 @@
+//! `RouteTableAssociation`: which route table a subnet uses.
+
+use super::ids::Work;
+use super::live::Live;
+use super::managed::{Fields, Looked, Manage, Update, View};
+use super::route_table::LiveAssociation;
+use super::{Kind, ResourceId};
+use crate::aws::AwsError;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RouteTableAssociation {
+    pub(crate) name: String,
+    pub(crate) subnet: ResourceId,
+    pub(crate) table: ResourceId,
+}
+
+impl Manage for RouteTableAssociation {
+    type Live = LiveAssociation;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(Kind::RouteTableAssociation, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![self.subnet.clone(), self.table.clone()]
+    }
+
+    fn looked(live: &Live) -> &Looked<LiveAssociation> {
+        &live.associations
+    }
+
+    fn is(&self, found: &LiveAssociation, view: View<'_>) -> bool {
+        view.is(&self.subnet, &found.subnet)
+    }
+
+    fn aws_id(found: &LiveAssociation) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        Fields::default().with("routeTable", &self.table.name)
+    }
+
+    fn found(&self, found: &LiveAssociation, view: View<'_>) -> Fields {
+        Fields::default().with("routeTable", view.name(&found.table))
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let (subnet, table) = (work.id(&self.subnet)?, work.id(&self.table)?);
+        let call = work.aws.ec2.associate_route_table().subnet_id(subnet).route_table_id(table);
+        call.send()
+            .await
+            .map_err(|error| AwsError::new("ec2:AssociateRouteTable", &self.name, error))?;
+        Ok(None)
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        let call = work.aws.ec2.replace_route_table_association().association_id(&update.id);
+        call.route_table_id(work.id(&self.table)?).send().await.map_err(|error| {
+            AwsError::new("ec2:ReplaceRouteTableAssociation", &self.name, error)
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! `Subnet`: the part of the network that lies in one zone, our own or shared.
+
+use aws_sdk_ec2::types::ResourceType;
+
+use super::ids::Work;
+use super::live::Live;
+use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
+use super::{Kind, ResourceId, Tags, ec2};
+use crate::aws::{Aws, AwsError};
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Subnet {
+    pub(crate) name: String,
+    /// The id of a subnet that the cluster shares.
+    pub(crate) existing: Option<String>,
+    pub(crate) vpc: ResourceId,
+    pub(crate) zone: String,
+    /// `None` for a shared subnet whose range the spec does not tell.
+    pub(crate) cidr: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveSubnet {
+    pub(crate) id: String,
+    pub(crate) vpc: String,
+    pub(crate) zone: String,
+    pub(crate) cidr: String,
+    pub(crate) tags: Tags,
+}
+
+/// Reads the subnets of a cluster, or those that it shares.
+pub(super) async fn observe(
+    aws: &Aws,
+    cluster: &str,
+    existing: &[String],
+) -> Result<Looked<LiveSubnet>, AwsError> {
+    let chosen = match existing {
+        [] => ec2::of_cluster(cluster),
+        ids => ec2::filter("subnet-id", ids),
+    };
+    let pages = aws.ec2.describe_subnets().filters(chosen).into_paginator().items().send();
+    let rows = pages.collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeSubnets", "", error));
+    Looked::sort(rows.map(|rows| {
+        let live = rows.iter().map(|subnet| LiveSubnet {
+            id: subnet.subnet_id().unwrap_or_default().to_owned(),
+            vpc: subnet.vpc_id().unwrap_or_default().to_owned(),
+            zone: subnet.availability_zone().unwrap_or_default().to_owned(),
+            cidr: subnet.cidr_block().unwrap_or_default().to_owned(),
+            tags: ec2::tags_from_sdk(subnet.tags()),
+        });
+        live.collect()
+    }))
+}
+
+impl Manage for Subnet {
+    type Live = LiveSubnet;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(Kind::Subnet, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![self.vpc.clone()]
+    }
+
+    fn looked(live: &Live) -> &Looked<LiveSubnet> {
+        &live.subnets
+    }
+
+    fn is(&self, found: &LiveSubnet, _: View<'_>) -> bool {
+        match &self.existing {
+            Some(id) => found.id == *id,
+            None => ec2::is_named(&found.tags, &self.name),
+        }
+    }
+
+    fn aws_id(found: &LiveSubnet) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        let fields = Fields::default().with("vpc", &self.vpc.name).with("zone", &self.zone);
+        match &self.cidr {
+            Some(cidr) => fields.with("cidr", cidr),
+            None => fields,
+        }
+        .tags(&self.tags)
+    }
+
+    fn found(&self, found: &LiveSubnet, view: View<'_>) -> Fields {
+        Fields::default()
+            .with("vpc", view.name(&found.vpc))
+            .with("zone", &found.zone)
+            .with("cidr", &found.cidr)
+            .tags(&found.tags)
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.existing.is_some() { Ownership::Shared } else { Ownership::Ours }
+    }
+
+    fn fixed(&self) -> &'static [&'static str] {
+        &["vpc", "zone", "cidr"]
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let vpc = work.id(&self.vpc)?;
+        let call = work.aws.ec2.create_subnet().vpc_id(vpc).set_cidr_block(self.cidr.clone());
+        let answer = call
+            .availability_zone(&self.zone)
+            .tag_specifications(ec2::specification(ResourceType::Subnet, &self.tags))
+            .send()
+            .await
+            .map_err(|error| AwsError::new("ec2:CreateSubnet", &self.name, error))?;
+        Ok(answer.subnet.and_then(|subnet| subnet.subnet_id))
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        ec2::tag(work.aws, &update.id, &self.tags).await
+    }
+}

@@ -1,0 +1,68 @@
+//! `VPCDHCPOptionsAssociation`: which DHCP options a VPC uses.
+
+use super::ids::Work;
+use super::live::Live;
+use super::managed::{Fields, Looked, Manage, Update, View};
+use super::vpc::LiveVpc;
+use super::{Kind, ResourceId};
+use crate::aws::AwsError;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct VpcDhcpOptionsAssociation {
+    pub(crate) name: String,
+    pub(crate) vpc: ResourceId,
+    pub(crate) options: ResourceId,
+}
+
+impl Manage for VpcDhcpOptionsAssociation {
+    type Live = LiveVpc;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(Kind::VpcDhcpOptionsAssociation, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![self.vpc.clone(), self.options.clone()]
+    }
+
+    fn looked(live: &Live) -> &Looked<LiveVpc> {
+        &live.vpcs
+    }
+
+    fn is(&self, found: &LiveVpc, view: View<'_>) -> bool {
+        view.is(&self.vpc, &found.id)
+    }
+
+    fn aws_id(found: &LiveVpc) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        Fields::default().with("dhcpOptions", &self.options.name)
+    }
+
+    fn found(&self, found: &LiveVpc, view: View<'_>) -> Fields {
+        Fields::default().with("dhcpOptions", view.name(&found.dhcp_options))
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let vpc = work.id(&self.vpc)?;
+        self.associate(work, &vpc).await?;
+        Ok(None)
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        self.associate(work, &update.id).await
+    }
+}
+
+impl VpcDhcpOptionsAssociation {
+    async fn associate(&self, work: &Work<'_>, vpc: &str) -> Result<(), AwsError> {
+        let options = work.id(&self.options)?;
+        let call = work.aws.ec2.associate_dhcp_options().vpc_id(vpc).dhcp_options_id(options);
+        call.send()
+            .await
+            .map_err(|error| AwsError::new("ec2:AssociateDhcpOptions", vpc, error))?;
+        Ok(())
+    }
+}
