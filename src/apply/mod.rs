@@ -38,11 +38,21 @@ impl Outcome {
     }
 }
 
+/// What to do when something fails.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum OnFailure {
+    /// Finish what is under way, and begin nothing new.
+    Stop,
+    /// Go on with all that does not hang on what failed.
+    GoOn,
+}
+
 /// Carries out every write of the plan. `progress` is told of each that ends, and why if it
 /// failed; `interrupt` turns true when the user wants to stop.
 pub(crate) async fn apply(
     aws: &Aws,
     plan: &Plan,
+    on_failure: OnFailure,
     mut interrupt: watch::Receiver<bool>,
     mut progress: impl FnMut(&Change, Option<&AwsError>),
 ) -> Outcome {
@@ -55,7 +65,8 @@ pub(crate) async fn apply(
     let mut outcome = Outcome::default();
     loop {
         outcome.interrupted = *interrupt.borrow();
-        let goes_on = !outcome.interrupted && outcome.failed.is_empty();
+        let may_go_on = outcome.failed.is_empty() || on_failure == OnFailure::GoOn;
+        let goes_on = !outcome.interrupted && may_go_on;
         let is_ready = |change: &Change| {
             change.needs.iter().all(|need| !planned.contains(need) || done.contains(need))
         };

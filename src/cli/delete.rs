@@ -1,23 +1,27 @@
-//! `delete`: removes specs from the state store. Nothing in AWS is touched.
+//! `delete`: removes specs from the state store, or a whole cluster from AWS.
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
 
+use super::Done;
 use super::create::place_all;
+use super::delete_cluster::{self, DeleteClusterArgs};
 use super::input::Files;
 use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::document::Spec;
 use crate::store::objects::Place;
 
-/// Remove specs from the state store
+/// Delete a cluster, or remove specs from the state store
 ///
-/// Without --yes it only tells what it would remove. What the specs stand for in AWS stays.
+/// Without --yes it only tells what it would do. What instance groups and files stand for in
+/// AWS stays: of a group, update cluster --prune takes that away.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     arg_required_else_help = true,
     after_help = "Examples:
+  kapstan delete cluster dev.example.com --yes
   kapstan delete ig nodes --name dev.example.com --yes
   kapstan delete -f old-groups.yaml --yes"
 )]
@@ -33,6 +37,7 @@ pub(crate) struct DeleteArgs {
 
 #[derive(Debug, Subcommand)]
 enum DeleteCommand {
+    Cluster(DeleteClusterArgs),
     /// Remove an instance group's spec
     #[command(visible_aliases = ["instancegroup", "instancegroups"], after_help = "Examples:
   kapstan delete ig nodes --name dev.example.com --yes")]
@@ -46,11 +51,13 @@ enum DeleteCommand {
     },
 }
 
-pub(crate) async fn run(ui: &Ui, global: &Global, args: &DeleteArgs) -> anyhow::Result<()> {
+pub(super) async fn run(ui: &Ui, global: &Global, args: &DeleteArgs) -> anyhow::Result<Done> {
     match &args.what {
-        Some(DeleteCommand::Ig { group, yes }) => delete_group(ui, global, group, *yes).await,
-        None => delete_files(ui, global, args).await,
+        Some(DeleteCommand::Cluster(args)) => return delete_cluster::run(ui, global, args).await,
+        Some(DeleteCommand::Ig { group, yes }) => delete_group(ui, global, group, *yes).await?,
+        None => delete_files(ui, global, args).await?,
     }
+    Ok(Done::Yes)
 }
 
 async fn delete_group(ui: &Ui, global: &Global, group: &str, yes: bool) -> anyhow::Result<()> {
@@ -64,7 +71,11 @@ async fn delete_group(ui: &Ui, global: &Global, group: &str, yes: bool) -> anyho
         return Ok(());
     }
     store.remove(&kept).await?;
-    ui.out(&format!("{} deleted\n", kept.document))
+    ui.out(&format!("{} deleted\n", kept.document))?;
+    ui.status(&format!(
+        "What it has in AWS stays until: kapstan update cluster {cluster} --yes --prune"
+    ));
+    Ok(())
 }
 
 async fn delete_files(ui: &Ui, global: &Global, args: &DeleteArgs) -> anyhow::Result<()> {

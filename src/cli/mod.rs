@@ -1,10 +1,12 @@
 //! The command line: one file a command, each an `Args` whose comments are its help, and
 //! one function that reads top to bottom. No rules live here.
 
+mod carry_out;
 mod checks;
 mod completion;
 mod create;
 mod delete;
+mod delete_cluster;
 mod edit;
 mod get;
 mod iam_diff;
@@ -123,7 +125,7 @@ async fn run(ui: &Ui, cli: &Cli) -> anyhow::Result<Done> {
     let done = match &cli.command {
         Command::Create(args) => create::run(ui, global, args).await,
         Command::Replace(args) => replace::run(ui, global, args).await,
-        Command::Delete(args) => delete::run(ui, global, args).await,
+        Command::Delete(args) => return delete::run(ui, global, args).await,
         Command::Get(args) => get::run(ui, global, args).await,
         Command::Edit(args) => edit::run(ui, global, args).await,
         Command::Set(args) => set::run(ui, global, args).await,

@@ -2,14 +2,14 @@
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use tokio::sync::watch;
 
 use super::Done;
-use super::observe::{self, Observed};
+use super::carry_out;
+use super::observe;
 use super::output::{self, ReportFormat};
 use super::settings::Global;
 use super::ui::Ui;
-use crate::apply::{self, Outcome};
+use crate::apply::OnFailure;
 use crate::plan::Plan;
 use crate::plan::lifecycle::{Lifecycles, Mode, Override, Phase};
 use crate::report::text::{self, Detail};
@@ -40,11 +40,15 @@ pub(crate) struct UpdateClusterArgs {
 
     /// How far to go with kinds of resources: KIND=LIFECYCLE, several with commas
     ///
-    /// Kinds: IAMRole, IAMRolePolicy, IAMInstanceProfile, IAMInstanceProfileRole.
+    /// Kinds are those that the plan shows, such as VPC, IAMRole or LaunchTemplate.
     /// Lifecycles: Sync, Ignore, WarnIfInsufficientAccess, ExistsAndValidates,
     /// ExistsAndWarnIfChanges.
     #[arg(long, value_delimiter = ',', value_name = "KIND=LIFECYCLE")]
     lifecycle_overrides: Vec<Override>,
+
+    /// Delete too what the spec no longer has: groups, their launch templates and IAM roles
+    #[arg(long)]
+    prune: bool,
 
     /// Where the changes go; dryrun applies nothing, even with --yes
     #[arg(long, value_enum, default_value_t = Target::Direct)]
@@ -104,6 +108,9 @@ impl UpdateClusterArgs {
             command.push_str(&format!(" --lifecycle-overrides {}", overrides.join(",")));
         }
         command.push_str(" --yes");
+        if self.prune {
+            command.push_str(" --prune");
+        }
         command
     }
 }
@@ -114,7 +121,8 @@ pub(crate) async fn run(
     args: &UpdateClusterArgs,
 ) -> anyhow::Result<Done> {
     let lifecycles = args.lifecycles()?;
-    let observed = observe::plan(ui, global, args.cluster.as_deref(), &lifecycles).await?;
+    let mut observed = observe::plan(ui, global, args.cluster.as_deref(), &lifecycles).await?;
+    observed.plan.prune = args.prune;
     let (plan, place) = (&observed.plan, &observed.place);
     for warning in &plan.warnings {
         ui.warn_of(warning);
@@ -136,12 +144,12 @@ pub(crate) async fn run(
             false => Done::Yes,
         });
     }
-    let outcome = carry_out(ui, &observed).await;
+    let outcome = carry_out::carry_out(ui, &observed.aws, plan, OnFailure::Stop).await;
     match args.output {
         ReportFormat::Text => ui.out(&text::apply_end(plan, &outcome, &command))?,
         format => output::report(ui, plan, place, Some(&outcome), format)?,
     }
-    finish(&outcome)
+    carry_out::finish(&outcome)
 }
 
 /// Tells every reason for which the plan cannot be carried out.
@@ -153,84 +161,5 @@ fn refuse(ui: &Ui, plan: &Plan) -> anyhow::Result<()> {
         0 => Ok(()),
         1 => bail!("the plan cannot be applied for this reason; nothing was changed"),
         count => bail!("the plan cannot be applied for these {count} reasons; nothing was changed"),
-    }
-}
-
-async fn carry_out(ui: &Ui, observed: &Observed) -> Outcome {
-    let (stop, interrupt) = watch::channel(false);
-    let watcher = tokio::spawn(watch_signals(stop));
-    let outcome = apply::apply(&observed.aws, &observed.plan, interrupt, |change, failure| {
-        ui.status(&text::progress(change, failure));
-    })
-    .await;
-    watcher.abort();
-    if ui.verbose {
-        ui.status(&format!("AWS: {} calls in all", observed.aws.calls()));
-    }
-    outcome
-}
-
-/// The first signal asks to stop after what is under way, the second stops at once.
-async fn watch_signals(stop: watch::Sender<bool>) {
-    // Without a way to hear signals, they end the program as ever.
-    let Ok(mut signals) = Signals::listen() else { return };
-    signals.next().await;
-    Ui { verbose: false }
-        .status("Interrupted: finishing what is under way. Once more to stop at once");
-    let _ = stop.send(true);
-    signals.next().await;
-    std::process::exit(1);
-}
-
-/// Ctrl-C, and what a pipeline sends to end a step.
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
-    }
-}
-
-fn finish(outcome: &Outcome) -> anyhow::Result<Done> {
-    if outcome.is_complete() {
-        return Ok(Done::Yes);
-    }
-    let failures: Vec<String> =
-        outcome.failed.iter().map(|(id, error)| format!("{id}: {error}")).collect();
-    match failures.as_slice() {
-        [] => bail!("stopped before everything was done"),
-        failures => bail!("{}", failures.join("\n")),
     }
 }

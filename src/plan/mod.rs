@@ -12,6 +12,7 @@ mod prune;
 mod quotas;
 mod reads;
 mod state;
+pub(crate) mod teardown;
 
 use crate::aws::AwsError;
 use crate::desired::{DesiredCluster, Notice};

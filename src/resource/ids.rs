@@ -15,7 +15,8 @@ pub(crate) struct Ids {
 
 impl Ids {
     pub(crate) fn insert(&mut self, resource: ResourceId, id: String) {
-        self.names.insert(id.clone(), resource.name.clone());
+        // What has no id of its own goes by that of what it is part of, which came first.
+        self.names.entry(id.clone()).or_insert_with(|| resource.name.clone());
         self.ids.insert(resource, id);
     }
 

@@ -39,8 +39,6 @@ pub(crate) struct LoadBalancer {
 pub(crate) struct LiveLoadBalancer {
     pub(crate) name: String,
     pub(crate) dns_name: String,
-    /// The hosted zone in which its DNS name lies.
-    pub(crate) zone: String,
     pub(crate) internal: bool,
     pub(crate) listeners: Vec<(i32, String)>,
     pub(crate) health_check: String,
@@ -139,7 +137,6 @@ fn from_sdk(
     LiveLoadBalancer {
         name: lb.load_balancer_name().unwrap_or_default().to_owned(),
         dns_name: lb.dns_name().unwrap_or_default().to_owned(),
-        zone: lb.canonical_hosted_zone_name_id().unwrap_or_default().to_owned(),
         internal: lb.scheme() == Some("internal"),
         listeners: listeners.map(|l| (l.load_balancer_port(), listener_text(l))).collect(),
         health_check: health.unwrap_or_default(),
@@ -390,6 +387,24 @@ impl LoadBalancer {
         }
         Ok(())
     }
+}
+
+/// The names of load balancers that carry a cluster's tag, those of its services included.
+pub(super) async fn observe_owned(aws: &Aws, cluster: &str) -> Result<Vec<String>, AwsError> {
+    let pages = aws.elb.describe_load_balancers().into_paginator().items().send();
+    let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| {
+        AwsError::new("elasticloadbalancing:DescribeLoadBalancers", "", error)
+    })?;
+    let names: Vec<String> =
+        all.iter().filter_map(|lb| lb.load_balancer_name().map(str::to_owned)).collect();
+    let batches = names.chunks(20).map(|batch| tags_of(aws, batch.to_vec()));
+    let tags = try_join_all(batches).await?.concat();
+    let own = format!("kubernetes.io/cluster/{cluster}");
+    let ours = tags.into_iter().filter(|(_, tags)| {
+        tags.get(ec2::CLUSTER_TAG).is_some_and(|tag| tag == cluster)
+            || tags.get(&own).is_some_and(|tag| tag == "owned")
+    });
+    Ok(ours.map(|(name, _)| name).collect())
 }
 
 pub(super) fn scheme(internal: bool) -> &'static str {

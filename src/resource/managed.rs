@@ -61,6 +61,16 @@ impl<T> Looked<T> {
         }
     }
 
+    /// # Errors
+    /// The look was refused.
+    pub(crate) fn into_rows(self) -> Result<Vec<T>, AwsError> {
+        match self {
+            Self::Found(rows) => Ok(rows),
+            Self::Not => Ok(Vec::new()),
+            Self::Denied(error) => Err(error),
+        }
+    }
+
     /// The same look, told as something else that it also shows.
     pub(crate) fn flat_map<U>(&self, rows: impl Fn(&T) -> Vec<U>) -> Looked<U> {
         match self {

@@ -28,6 +28,7 @@ pub(crate) mod load_balancer_attachment;
 pub(crate) mod managed;
 pub(crate) mod nat_gateway;
 pub(crate) mod network_load_balancer;
+pub(crate) mod owned;
 pub(crate) mod route;
 pub(crate) mod route_table;
 pub(crate) mod route_table_association;
@@ -87,10 +88,6 @@ pub(crate) enum Layer {
     Cluster,
 }
 
-impl Layer {
-    pub(crate) const ALL: [Self; 3] = [Self::Network, Self::Security, Self::Cluster];
-}
-
 macro_rules! kinds {
     ($($variant:ident = $name:literal in $layer:ident),* $(,)?) => {
         /// A kind of resource, in the order in which they depend on each other.
@@ -143,6 +140,8 @@ kinds! {
     DnsName = "DNSName" in Cluster,
     LaunchTemplate = "LaunchTemplate" in Cluster,
     AutoscalingGroup = "AutoscalingGroup" in Cluster,
+    Instance = "Instance" in Cluster,
+    TargetGroup = "TargetGroup" in Cluster,
     LoadBalancerAttachment = "LoadBalancerAttachment" in Cluster,
     ExternalLoadBalancerAttachment = "ExternalLoadBalancerAttachment" in Cluster,
     ExternalTargetGroupAttachment = "ExternalTargetGroupAttachment" in Cluster,

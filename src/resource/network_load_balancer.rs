@@ -41,8 +41,6 @@ pub(crate) struct LiveNetworkLoadBalancer {
     pub(crate) arn: Option<String>,
     pub(crate) name: String,
     pub(crate) dns_name: String,
-    /// The hosted zone in which its DNS name lies.
-    pub(crate) zone: String,
     pub(crate) internal: bool,
     pub(crate) cross_zone: bool,
     pub(crate) subnets: Vec<String>,
@@ -101,7 +99,6 @@ pub(super) async fn observe(
         arn: balancer.and_then(|lb| lb.load_balancer_arn().map(str::to_owned)),
         name: name.clone(),
         dns_name: balancer.and_then(|lb| lb.dns_name()).unwrap_or_default().to_owned(),
-        zone: balancer.and_then(|lb| lb.canonical_hosted_zone_id()).unwrap_or_default().to_owned(),
         internal: balancer.and_then(|lb| lb.scheme()) == Some(&LoadBalancerSchemeEnum::Internal),
         cross_zone: false,
         subnets: balancer
@@ -431,6 +428,8 @@ async fn owned(
     cluster: &str,
     all: Vec<(String, String)>,
 ) -> Result<Vec<(String, String)>, AwsError> {
+    let own = format!("kubernetes.io/cluster/{cluster}");
+    let own = own.as_str();
     let batches = all.chunks(20).map(async |batch| {
         let arns = batch.iter().map(|(arn, _)| arn.clone()).collect();
         let answer = aws.elbv2.describe_tags().set_resource_arns(Some(arns)).send().await;
@@ -439,6 +438,7 @@ async fn owned(
         let described = answer.tag_descriptions().iter().filter(|described| {
             let is_ours = |tag: &Tag| {
                 tag.key() == Some(ec2::CLUSTER_TAG) && tag.value() == Some(cluster)
+                    || tag.key() == Some(own) && tag.value() == Some("owned")
             };
             described.tags().iter().any(is_ours)
         });

@@ -1,6 +1,6 @@
 //! `RouteTable`: where the traffic of subnets goes.
 
-use aws_sdk_ec2::types::{ResourceType, RouteState};
+use aws_sdk_ec2::types::{Filter, ResourceType, RouteState};
 
 use super::ids::Work;
 use super::live::Live;
@@ -52,10 +52,14 @@ pub(super) async fn observe(
     if vpcs.is_empty() {
         return Ok(Looked::Found(Vec::new()));
     }
-    let call = aws.ec2.describe_route_tables().filters(ec2::filter("vpc-id", vpcs));
+    Looked::sort(read(aws, ec2::filter("vpc-id", vpcs)).await)
+}
+
+pub(super) async fn read(aws: &Aws, chosen: Filter) -> Result<Vec<LiveRouteTable>, AwsError> {
+    let call = aws.ec2.describe_route_tables().filters(chosen);
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeRouteTables", "", error));
-    Looked::sort(rows.map(|rows| rows.iter().map(from_sdk).collect()))
+    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeRouteTables", "", error))?;
+    Ok(rows.iter().map(from_sdk).collect())
 }
 
 fn from_sdk(table: &aws_sdk_ec2::types::RouteTable) -> LiveRouteTable {

@@ -1,6 +1,6 @@
 //! `SecurityGroup`: what may reach a role's instances or a load balancer.
 
-use aws_sdk_ec2::types::{IpPermission, ResourceType};
+use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType};
 use futures::future::try_join;
 
 use super::ids::Work;
@@ -38,23 +38,25 @@ pub(super) async fn observe(
     cluster: &str,
     existing: &[String],
 ) -> Result<Looked<LiveSecurityGroup>, AwsError> {
-    let read = async |chosen| {
-        let pages = aws.ec2.describe_security_groups().filters(chosen);
-        let rows = pages.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        rows.map_err(|error| AwsError::new("ec2:DescribeSecurityGroups", "", error))
-    };
     let named = async {
         match existing {
             [] => Ok(Vec::new()),
-            ids => read(ec2::filter("group-id", ids)).await,
+            ids => read(aws, ec2::filter("group-id", ids)).await,
         }
     };
-    let rows = try_join(read(ec2::of_cluster(cluster)), named).await;
+    let rows = try_join(read(aws, ec2::of_cluster(cluster)), named).await;
     Looked::sort(rows.map(|(mut rows, named)| {
-        let known: Vec<_> = rows.iter().map(|group| group.group_id.clone()).collect();
-        rows.extend(named.into_iter().filter(|group| !known.contains(&group.group_id)));
-        rows.iter().map(from_sdk).collect()
+        let known: Vec<String> = rows.iter().map(|group| group.id.clone()).collect();
+        rows.extend(named.into_iter().filter(|group| !known.contains(&group.id)));
+        rows
     }))
+}
+
+pub(super) async fn read(aws: &Aws, chosen: Filter) -> Result<Vec<LiveSecurityGroup>, AwsError> {
+    let pages = aws.ec2.describe_security_groups().filters(chosen);
+    let rows = pages.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeSecurityGroups", "", error))?;
+    Ok(rows.iter().map(from_sdk).collect())
 }
 
 fn from_sdk(group: &aws_sdk_ec2::types::SecurityGroup) -> LiveSecurityGroup {

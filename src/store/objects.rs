@@ -295,6 +295,36 @@ impl Store {
         }
     }
 
+    /// Removes all that is kept for a cluster, its spec last, so that a removal that was
+    /// broken off can be begun again. Returns how much it was.
+    pub(crate) async fn remove_cluster(&self, cluster: &ClusterName) -> anyhow::Result<usize> {
+        let spec = Place::Cluster(cluster.clone()).key();
+        let mut folders = vec![cluster.to_string()];
+        let mut keys = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for name in self.list(&folder).await? {
+                let key = format!("{folder}/{name}");
+                match self.read(&key).await? {
+                    Some(_) => keys.push(key),
+                    None => folders.push(key),
+                }
+            }
+        }
+        keys.sort_by_key(|key| *key == spec);
+        let count = keys.len();
+        for key in keys {
+            let Some(stored) = self.read(&key).await? else { continue };
+            match self.delete(&key, &stored.version).await {
+                Ok(()) => {}
+                Err(Refused::Conflict) => bail!("{key} was changed meanwhile; run this again"),
+                Err(Refused::Failed(error)) => {
+                    return Err(error.context(format!("{key} was not removed")));
+                }
+            }
+        }
+        Ok(count)
+    }
+
     async fn settle(&self, before: &Kept, result: Result<(), Refused>) -> anyhow::Result<()> {
         let object = before.document.to_string();
         match result {
