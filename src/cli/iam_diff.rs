@@ -28,8 +28,10 @@ pub(crate) struct IamDiffArgs {
 }
 
 pub(crate) async fn run(ui: &Ui, global: &Global, args: &IamDiffArgs) -> anyhow::Result<()> {
-    let ignored = [Kind::IamInstanceProfile, Kind::IamInstanceProfileRole]
-        .map(|kind| Override::new(kind, Lifecycle::Ignore));
+    let documents = [Kind::IamRole, Kind::IamRolePolicy];
+    let others = Kind::ALL.iter().filter(|kind| !documents.contains(kind));
+    let ignored: Vec<Override> =
+        others.map(|kind| Override::new(*kind, Lifecycle::Ignore)).collect();
     let lifecycles = Lifecycles::new(None, Mode::DryRun, &ignored).map_err(anyhow::Error::msg)?;
     let observed = observe::plan(ui, global, args.cluster.as_deref(), &lifecycles).await?;
     let plan = &observed.plan;

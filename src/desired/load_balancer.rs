@@ -158,8 +158,8 @@ fn add_bastion(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Pro
     let path = FieldPath::root().key("spec").key("subnets");
     let mut subnets = Vec::new();
     for zone in zones {
-        subnets.push(network::utility_subnet(cluster, zone).map_err(|_| {
-            let message = format!("{zone} has bastions, and needs one subnet of type Utility");
+        subnets.push(network::bastion_subnet(cluster, zone).ok_or_else(|| {
+            let message = format!("{zone} has bastions, and needs a subnet of type Utility");
             Problem::new(&path, message)
         })?);
     }

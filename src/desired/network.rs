@@ -233,20 +233,27 @@ fn zone_egress(
 ///
 /// # Errors
 /// There is none, or more than one.
-pub(super) fn utility_subnet(cluster: &Cluster, zone: &str) -> Result<ResourceId, String> {
-    let mut found = cluster.subnets().iter().filter(|subnet| {
-        filled(&subnet.zone) == Some(zone) && cluster.subnet_kind(subnet) == SubnetKind::Utility
-    });
-    match (found.next(), found.next()) {
-        (Some(subnet), None) => {
-            Ok(names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default()))
-        }
-        (None, _) => Err(format!(
+fn utility_subnet(cluster: &Cluster, zone: &str) -> Result<ResourceId, String> {
+    match of_kind(cluster, zone, SubnetKind::Utility)[..] {
+        [subnet] => Ok(names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default())),
+        [] => Err(format!(
             "is private, but {zone} has no subnet of type Utility for a NAT gateway; add one, or \
              set egress to a NAT gateway, an instance or External"
         )),
-        (Some(_), Some(_)) => {
-            Err(format!("{zone} has more than one subnet of type Utility; keep one"))
-        }
+        _ => Err(format!("{zone} has more than one subnet of type Utility; keep one")),
     }
+}
+
+/// The subnet of a zone in which the load balancer of bastions stands: the utility subnet,
+/// or, where the topology is public, the first public one.
+pub(super) fn bastion_subnet(cluster: &Cluster, zone: &str) -> Option<ResourceId> {
+    let utility = of_kind(cluster, zone, SubnetKind::Utility);
+    let all = utility.into_iter().chain(of_kind(cluster, zone, SubnetKind::Public));
+    let subnet = all.into_iter().next()?;
+    Some(names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default()))
+}
+
+fn of_kind<'a>(cluster: &'a Cluster, zone: &str, kind: SubnetKind) -> Vec<&'a cluster::Subnet> {
+    let all = cluster.subnets().iter();
+    all.filter(|s| filled(&s.zone) == Some(zone) && cluster.subnet_kind(s) == kind).collect()
 }

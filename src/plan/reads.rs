@@ -45,7 +45,7 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
     }
     for profile in &desired.existing {
         let name = &profile.arn.name;
-        if Kind::ALL.iter().any(|kind| is_iam(*kind) && looks(*kind, Origin::Existing)) {
+        if Kind::IAM.into_iter().any(|kind| looks(kind, Origin::Existing)) {
             reads.profiles.insert(name.clone());
         }
         if looks(Kind::IamRolePolicy, Origin::Existing) {
@@ -74,16 +74,6 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
     reads
 }
 
-fn is_iam(kind: Kind) -> bool {
-    matches!(
-        kind,
-        Kind::IamRole
-            | Kind::IamRolePolicy
-            | Kind::IamInstanceProfile
-            | Kind::IamInstanceProfileRole
-    )
-}
-
 /// The kinds that are looked at, and those that they refer to.
 fn kinds(desired: &DesiredCluster, looked: &[&Resource]) -> BTreeSet<Kind> {
     let mut waiting: Vec<ResourceId> = looked
@@ -95,7 +85,7 @@ fn kinds(desired: &DesiredCluster, looked: &[&Resource]) -> BTreeSet<Kind> {
     while let Some(id) = waiting.pop() {
         let resource = desired.resources.iter().find(|resource| resource.id() == id);
         for need in resource.map(Resource::needs).unwrap_or_default() {
-            if !is_iam(need.kind) && seen.insert(need.clone()) {
+            if !Kind::IAM.contains(&need.kind) && seen.insert(need.clone()) {
                 waiting.push(need);
             }
         }

@@ -147,6 +147,15 @@ kinds! {
     ExternalTargetGroupAttachment = "ExternalTargetGroupAttachment" in Cluster,
 }
 
+impl Kind {
+    pub(crate) const IAM: [Self; 4] = [
+        Self::IamRole,
+        Self::IamRolePolicy,
+        Self::IamInstanceProfile,
+        Self::IamInstanceProfileRole,
+    ];
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -55,11 +55,11 @@ impl Cluster {
         let in_zones = |subnet: &&Subnet| {
             zones.is_empty() || filled(&subnet.zone).is_some_and(|z| zones.iter().any(|o| o == z))
         };
-        let utility = group.spec.role == Some(Role::Bastion);
-        let fits = |subnet: &&Subnet| {
-            (self.subnet_kind(subnet) == SubnetKind::Utility) == utility
-        };
-        self.subnets().iter().filter(in_zones).filter(fits).collect()
+        let is_utility = |subnet: &&Subnet| self.subnet_kind(subnet) == SubnetKind::Utility;
+        let all = self.subnets().iter().filter(in_zones);
+        let (utility, others): (Vec<_>, Vec<_>) = all.partition(is_utility);
+        let is_bastion = group.spec.role == Some(Role::Bastion);
+        if is_bastion && !utility.is_empty() { utility } else { others }
     }
 
     /// The range of each subnet, in their order: as written, or cut out of the network as

@@ -28,7 +28,7 @@ fn an_additional_policy_is_added_changed_and_removed() {
     assert_eq!(actions(&plan), [format!("create {POLICY}")]);
     insta::assert_snapshot!(
         "additional_added",
-        world.ok(&["update", "cluster", NAME]).stdout.replace(&world.bucket, "state")
+        world.neutral(&world.ok(&["update", "cluster", NAME]).stdout)
     );
     world.apply(NAME);
     world.assert_settled(NAME, &[]);

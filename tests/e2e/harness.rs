@@ -35,7 +35,18 @@ pub struct World {
     pub home: TempDir,
     pub key: String,
     pub bucket: String,
+    /// Whether plans look at IAM alone.
+    iam_only: bool,
 }
+
+/// The kinds that a plan leaves out where a test is about IAM alone.
+const BESIDE_IAM: [&str; 23] = [
+    "VPC", "VPCCIDRBlock", "DHCPOptions", "VPCDHCPOptionsAssociation", "Subnet",
+    "InternetGateway", "ElasticIP", "NatGateway", "RouteTable", "Route", "RouteTableAssociation",
+    "SecurityGroup", "SecurityGroupRule", "SSHKey", "EBSVolume", "LoadBalancer", "DNSZone",
+    "DNSName", "LaunchTemplate", "AutoscalingGroup", "LoadBalancerAttachment",
+    "ExternalLoadBalancerAttachment", "ExternalTargetGroupAttachment",
+];
 
 /// What a run of the binary came to.
 #[derive(Debug)]
@@ -53,6 +64,7 @@ impl World {
             home,
             key: format!("AKIA{test}"),
             bucket: format!("state-{}", test.replace('_', "-")),
+            iam_only: true,
         };
         let config = aws_sdk_s3::config::Builder::from(&world.sdk()).force_path_style(true).build();
         let region = aws_sdk_s3::types::BucketLocationConstraint::UsWest2;
@@ -86,11 +98,71 @@ impl World {
         format!("s3://{}", self.bucket)
     }
 
+    /// A world whose plans look at everything, with an SSH key kept for the cluster.
+    pub fn whole(test: &str, name: &str, specs: &str) -> Self {
+        let mut world = Self::with(test, specs);
+        world.iam_only = false;
+        world.keep_ssh_key(name);
+        world
+    }
+
+    /// An empty world whose plans look at everything.
+    pub fn bare(test: &str) -> Self {
+        Self { iam_only: false, ..Self::new(test) }
+    }
+
+    /// Makes what a spec takes for granted. Returns the ids in the spec with the real ones.
+    pub fn lay_out(&self, spec: &str) -> Json {
+        let file = self.write("lay-out.yaml", spec);
+        self.account(&["lay-out", &file])
+    }
+
+    /// Everything in the account, as `{kind/name: fields}`.
+    pub fn observe(&self, laid_out: &Json) -> Json {
+        self.account(&["observe", &laid_out.to_string()])
+    }
+
+    /// The ids of everything in the account.
+    pub fn everything(&self) -> Vec<String> {
+        serde_json::from_value(self.account(&["everything"])).unwrap()
+    }
+
+    fn account(&self, args: &[&str]) -> Json {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+        let venv = target.unwrap_or_else(|| root.join("target")).join("sandbox");
+        let output = Command::new(venv.join("bin/python"))
+            .arg(root.join("tests/sandbox/account.py"))
+            .args([sandbox(), &self.key])
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    pub fn ec2(&self) -> aws_sdk_ec2::Client {
+        aws_sdk_ec2::Client::new(&self.sdk())
+    }
+
+    pub fn autoscaling(&self) -> aws_sdk_autoscaling::Client {
+        aws_sdk_autoscaling::Client::new(&self.sdk())
+    }
+
+    pub fn keep_ssh_key(&self, cluster: &str) {
+        let key = self.write("id_rsa.pub", SSH_KEY);
+        self.ok(&["create", "secret", "sshpublickey", "admin", "-i", &key, "--name", cluster]);
+    }
+
     /// The binary with this world's environment, and none of the tester's.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kapstan"));
+        command.args(args);
+        if self.iam_only && args.windows(2).any(|pair| pair == ["update", "cluster"]) {
+            let ignored = BESIDE_IAM.map(|kind| format!("{kind}=Ignore"));
+            command.arg("--lifecycle-overrides").arg(ignored.join(","));
+        }
         command
-            .args(args)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.home.path())
@@ -268,7 +340,10 @@ impl World {
 
     /// A text with what differs from run to run replaced.
     pub fn neutral(&self, text: &str) -> String {
-        text.replace(&self.home.path().display().to_string(), "[home]")
+        let ignored = BESIDE_IAM.map(|kind| format!("{kind}=Ignore")).join(",");
+        text.replace(&format!(" --lifecycle-overrides {ignored}"), "")
+            .replace(&format!(",{ignored}"), "")
+            .replace(&self.home.path().display().to_string(), "[home]")
             .replace(&self.bucket, "state")
     }
 }
@@ -386,6 +461,9 @@ pub fn specs(name: &str, more: &str) -> String {
     [cluster(name, more), group(name, "masters", "Master", ""), group(name, "nodes", "Node", "")]
         .join("---\n")
 }
+
+/// The public key of no one; its private half was thrown away.
+pub const SSH_KEY: &str = include_str!("../goldens/clusters/minimal/id_rsa.pub");
 
 pub const STRICT: &str = "  iam: {}\n";
 pub const ECR: &str = "  iam: {allowContainerRegistry: true}\n";

@@ -3,6 +3,7 @@
 mod additional_policies;
 mod apply_failures;
 mod calls;
+mod clusters;
 mod conflicts;
 mod drift;
 mod editor;
@@ -16,3 +17,4 @@ mod quotas;
 mod reports;
 mod specs;
 mod stores;
+mod topologies;

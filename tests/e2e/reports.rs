@@ -178,7 +178,8 @@ fn a_reader_that_goes_away_is_no_error() {
         .args(["-c", &format!("{binary} update cluster {NAME} | head -n 1")])
         .output()
         .unwrap();
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!said.contains("pipe") && !said.contains("error"), "{said}");
 }
 
 #[test]

@@ -1,7 +1,14 @@
 """Where moto behaves otherwise than AWS documents, on the paths that kapstan uses."""
 
+import copy
 from urllib.parse import parse_qs
 
+from moto.autoscaling.models import InstanceState
+from moto.core.types import Base64EncodedString
+from moto.ec2.models.instances import InstanceBackend
+from moto.ec2.models.launch_templates import LaunchTemplateVersion
+from moto.ec2.responses.dhcp_options import DHCPOptions
+from moto.elb.models import LoadBalancer
 from moto.iam.models import iam_backends
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -35,3 +42,85 @@ def too_large(asked, account):
         message = f"Maximum policy size of {INLINE_POLICIES} bytes exceeded for role {role.name}"
         return {"error": "LimitExceeded", "status": 409, "message": message}
     return None
+
+
+def correct():
+    """Puts right what moto does otherwise; each part names what AWS documents."""
+    keep_user_data()
+    map_ephemeral_disks()
+    name_zone_of_balancers()
+    tag_dhcp_options()
+    remember_template_versions()
+
+
+def keep_user_data():
+    """CreateLaunchTemplateVersion takes base64, and instances get that decoded; moto forgets
+    for versions beyond the first that it is base64."""
+
+    def user_data(version):
+        text = version.data.get("UserData")
+        return None if text is None else Base64EncodedString(str(text))
+
+    LaunchTemplateVersion.user_data = property(user_data)
+
+
+def map_ephemeral_disks():
+    """A mapping with a VirtualName needs no Ebs (EC2 API, BlockDeviceMapping)."""
+    resolve = InstanceBackend._get_template_from_args
+
+    def without_disks(backend, args):
+        version = copy.copy(resolve(backend, args))
+        mappings = version.data.get("BlockDeviceMappings") or []
+        volumes = [mapping for mapping in mappings if "Ebs" in mapping]
+        if mappings:
+            version.data = dict(version.data, BlockDeviceMappings=volumes)
+        return version
+
+    InstanceBackend._get_template_from_args = without_disks
+
+
+def name_zone_of_balancers():
+    """CanonicalHostedZoneNameID is a zone's id; this is that of us-west-2
+    (AWS General Reference, "Elastic Load Balancing endpoints")."""
+    LoadBalancer.canonical_hosted_zone_name_id = "Z1H1FL5HABSF5"
+
+
+def tag_dhcp_options():
+    """CreateDhcpOptions takes TagSpecification."""
+    create = DHCPOptions.create_dhcp_options
+
+    def with_tags(response):
+        answer = create(response)
+        tags = response._parse_tag_specification().get("dhcp-options", {})
+        if tags:
+            answer.result["DhcpOptions"].add_tags(tags)
+        return answer
+
+    DHCPOptions.create_dhcp_options = with_tags
+
+
+def remember_template_versions():
+    """DescribeAutoScalingGroups tells of each instance the version that it was launched from,
+    not the one that its group has now."""
+    launched = {}
+    begin = InstanceState.__init__
+
+    def remember(state, instance, *args, **kwargs):
+        begin(state, instance, *args, **kwargs)
+        group = state.auto_scaling_group
+        template = getattr(group, "ec2_launch_template", None)
+        if template is not None and instance.id not in launched:
+            launched[instance.id] = template.get_version(group.launch_template_version).number
+
+    def launch_template(state):
+        template = getattr(state.auto_scaling_group, "ec2_launch_template", None)
+        if template is None:
+            return None
+        return {
+            "LaunchTemplateId": template.id,
+            "LaunchTemplateName": template.name,
+            "Version": str(launched.get(state.instance.id)),
+        }
+
+    InstanceState.__init__ = remember
+    InstanceState.launch_template = property(launch_template)

@@ -26,6 +26,9 @@ import threading
 import time
 from urllib.parse import parse_qs, unquote
 
+# moto reads it while it is imported.
+os.environ["MOTO_AMIS_PATH"] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "images.json")
+
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -175,7 +178,15 @@ def operation(environ, service, body):
             return {"GET": "GetObject", "HEAD": "HeadObject"}.get(method, method.title() + "Object")
         return {"GET": "ListBucket", "HEAD": "HeadBucket"}.get(method, method.title() + "Bucket")
     if service == "route53":
-        return {"GET": "ListHostedZones"}.get(method, "ChangeHostedZones")
+        parts = path.strip("/").split("/")[2:]
+        if len(parts) < 2:
+            what = ["ListHostedZones", "GetHostedZone"][len(parts)]
+            return what if method == "GET" else "CreateHostedZone"
+        if parts[1] == "associatevpc":
+            return "AssociateVPCWithHostedZone"
+        return {"GET": "ListResourceRecordSets"}.get(method, "ChangeResourceRecordSets")
+    if "HTTP_X_AMZ_TARGET" in environ:
+        return environ["HTTP_X_AMZ_TARGET"].split(".")[-1]
     return parse_qs(body.decode("utf-8", "replace")).get("Action", [f"{method} {path}"])[0]
 
 
@@ -186,6 +197,8 @@ def failure(service, spec):
     error = f"<Code>{code}</Code><Message>{message}</Message>"
     if service == "s3":
         content = f"<Error>{error}<RequestId>sandbox</RequestId></Error>"
+    elif service == "ec2":
+        content = f"<Response><Errors><Error>{error}</Error></Errors><RequestID>sandbox</RequestID></Response>"
     else:
         error = f"<Type>Sender</Type>{error}"
         content = f"<ErrorResponse><Error>{error}</Error><RequestId>sandbox</RequestId></ErrorResponse>"
@@ -201,6 +214,7 @@ def main():
     args = parser.parse_args()
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    corrections.correct()
     aws = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", args.port, Sandbox(aws), threaded=True)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)

@@ -128,10 +128,13 @@ fn zone(cluster: &Cluster, subnet: &Subnet, path: &FieldPath, check: &mut Check)
 fn egress(subnet: &Subnet, path: &FieldPath, check: &mut Check) {
     let Some(egress) = filled(&subnet.egress) else { return };
     let path = path.key("egress");
-    if !egress.starts_with("nat-") && !egress.starts_with("i-") {
+    let is_known = egress == "External" || egress.starts_with("nat-") || egress.starts_with("i-");
+    if !is_known {
         check.add(
             &path,
-            format!("is {egress:?}; allowed are a NAT gateway (nat-…) or instance (i-…)"),
+            format!(
+                "is {egress:?}; allowed are a NAT gateway (nat-…), an instance (i-…) or External"
+            ),
         );
     } else if filled(&subnet.kind) != Some("Private") {
         check.add(&path, "is for subnets of type Private only");
