@@ -400,7 +400,9 @@ impl Manage for LaunchTemplate {
                 ),
             });
         }
-        self.prune(work.aws, &update.id).await
+        // Old versions do no harm, so that what keeps them does not fail the update.
+        let _ = self.prune(work.aws, &update.id).await;
+        Ok(())
     }
 }
 

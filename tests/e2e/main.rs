@@ -9,6 +9,7 @@ mod drift;
 mod editor;
 mod examples;
 mod existing_profiles;
+mod group_fields;
 mod harness;
 mod hostile_input;
 mod lifecycles;

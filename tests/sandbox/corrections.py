@@ -4,10 +4,13 @@ import copy
 from urllib.parse import parse_qs
 
 from moto.autoscaling.models import InstanceState
+from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
 from moto.ec2.models.instances import InstanceBackend
-from moto.ec2.models.launch_templates import LaunchTemplateVersion
+from moto.ec2.models.launch_templates import LaunchTemplateBackend, LaunchTemplateVersion
 from moto.ec2.responses.dhcp_options import DHCPOptions
+from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.elb.models import LoadBalancer
 from moto.iam.models import iam_backends
 
@@ -51,6 +54,8 @@ def correct():
     name_zone_of_balancers()
     tag_dhcp_options()
     remember_template_versions()
+    delete_template_versions()
+    update_capacity_rebalance()
 
 
 def keep_user_data():
@@ -124,3 +129,39 @@ def remember_template_versions():
 
     InstanceState.__init__ = remember
     InstanceState.launch_template = property(launch_template)
+
+
+def delete_template_versions():
+    """DeleteLaunchTemplateVersions, which moto lacks: a version that is deleted is not
+    described any more, and the numbers of others stay."""
+
+    def delete(response):
+        template = response.ec2_backend.get_launch_template(response._get_param("LaunchTemplateId"))
+        numbers = [int(number) for number in response._get_param("Versions", [])]
+        template.deleted = getattr(template, "deleted", set()) | set(numbers)
+        return ActionResult({"SuccessfullyDeletedLaunchTemplateVersions": [
+            {"LaunchTemplateId": template.id, "VersionNumber": number} for number in numbers]})
+
+    describe = LaunchTemplateBackend.describe_launch_template_versions
+
+    def without_deleted(backend, *args, **kwargs):
+        rows = describe(backend, *args, **kwargs)
+        return [row for row in rows if row[1].number not in getattr(row[0], "deleted", ())]
+
+    LaunchTemplates.delete_launch_template_versions = delete
+    LaunchTemplateBackend.describe_launch_template_versions = without_deleted
+
+
+def update_capacity_rebalance():
+    """UpdateAutoScalingGroup takes CapacityRebalance."""
+    update = AutoScalingResponse.update_auto_scaling_group
+
+    def with_rebalance(response):
+        answer = update(response)
+        wanted = response._get_bool_param("CapacityRebalance", None)
+        if wanted is not None:
+            name = response._get_param("AutoScalingGroupName")
+            response.autoscaling_backend.autoscaling_groups[name].capacity_rebalance = wanted
+        return answer
+
+    AutoScalingResponse.update_auto_scaling_group = with_rebalance

@@ -1,0 +1,272 @@
+//! Each field of an instance group that reaches AWS, changed on a converged cluster: exactly
+//! that change, in one new version of the launch template or in the group, and then nothing.
+
+use serde_json::{Value as Json, json};
+
+use crate::harness::{World, cluster, group, wait};
+
+const NAME: &str = "fields.example.com";
+const GROUP: &str = "nodes.fields.example.com";
+const KUBERNETES: &str = "  bootstrap: none\n  iam: {}\n";
+const IMAGE: &str = "  image: ami-10100000\n";
+
+/// What a field must change: of the launch template, or of the group itself.
+enum Changes<'a> {
+    Template(&'a [&'a str]),
+    Group(&'a [&'a str]),
+}
+use Changes::{Group, Template};
+
+fn specs(nodes: &str) -> String {
+    let subnets = cluster(NAME, KUBERNETES).replace(
+        "    type: Public\n",
+        "    type: Public\n  - {name: us-west-2b, zone: us-west-2b, type: Public}\n",
+    );
+    // Lines that are given take the place of the defaults.
+    let mut own = group(NAME, "nodes", "Node", IMAGE);
+    for line in nodes.lines().filter(|line| !line.starts_with("  -") && !line.starts_with("   ")) {
+        let field = line.split(':').next().unwrap();
+        own = own
+            .lines()
+            .filter(|old| !old.starts_with(&format!("{field}:")) || field == "  subnets")
+            .map(|line| format!("{line}\n"))
+            .collect();
+    }
+    own.push_str(nodes);
+    [subnets, group(NAME, "masters", "Master", IMAGE), own].join("---\n")
+}
+
+/// The fields that a plan changes, by resource.
+fn changed(plan: &Json) -> Vec<(String, Vec<String>)> {
+    let changes = plan["changes"].as_array().unwrap().iter();
+    let of = |change: &Json| {
+        let fields = change["fields"].as_array().unwrap().iter();
+        let fields = fields.map(|field| field["field"].as_str().unwrap().to_owned()).collect();
+        (change["id"].as_str().unwrap().to_owned(), fields)
+    };
+    changes.map(of).collect()
+}
+
+fn newest_version(world: &World) -> i64 {
+    let call = world.ec2().describe_launch_templates().launch_template_names(GROUP).send();
+    wait(call).unwrap().launch_templates()[0].latest_version_number().unwrap()
+}
+
+#[track_caller]
+fn check(test: &str, cases: &[(&str, Changes)]) {
+    let world = World::whole(test, NAME, &specs(""));
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+    for (lines, changes) in cases {
+        world.replace(&specs(lines));
+        let version = newest_version(&world);
+        let plan = world.plan(NAME, &[]);
+        let template = format!("LaunchTemplate/{GROUP}");
+        let scaling = format!("AutoscalingGroup/{GROUP}");
+        let own = |fields: &[&str]| fields.iter().map(|field| (*field).to_owned()).collect();
+        let expected: Vec<(String, Vec<String>)> = match changes {
+            Template(fields) => {
+                vec![(template, own(fields)), (scaling, own(&["launchTemplate"]))]
+            }
+            Group(fields) => vec![(scaling, own(fields))],
+        };
+        assert_eq!(changed(&plan), expected, "{lines}");
+        world.apply(NAME);
+        let made = i64::from(matches!(changes, Template(_)));
+        assert_eq!(newest_version(&world), version + made, "{lines}");
+        world.assert_settled(NAME, &[]);
+        // And back again.
+        world.replace(&specs(""));
+        let back = changed(&world.plan(NAME, &[]));
+        assert_eq!(back.len(), expected.len(), "without {lines}");
+        for ((id, fields), (expected_id, expected)) in back.iter().zip(&expected) {
+            assert_eq!(id, expected_id, "without {lines}");
+            // What the spec leaves to AWS again is not told.
+            assert!(fields.iter().all(|field| expected.contains(field)), "without {lines}");
+        }
+        world.apply(NAME);
+        world.assert_settled(NAME, &[]);
+    }
+}
+
+#[test]
+fn fields_of_the_machine() {
+    check(
+        "fields_machine",
+        &[
+            ("  machineType: t3.large\n", Template(&["machineType"])),
+            ("  image: ami-12345678\n", Template(&["image"])),
+            ("  image: kope.io/k8s-1.4-debian-jessie-amd64-hvm-ebs-2016-10-21\n", Template(&["image"])),
+            ("  image: ami-0ubuntu22\n", Template(&["image", "rootDevice"])),
+            ("  associatePublicIp: false\n", Template(&["publicIp"])),
+            ("  tenancy: dedicated\n", Template(&["tenancy"])),
+            ("  detailedInstanceMonitoring: true\n", Template(&["monitoring"])),
+            ("  cpuCredits: unlimited\n", Template(&["cpuCredits"])),
+            (
+                "  instanceMetadata: {httpTokens: required, httpPutResponseHopLimit: 1}\n",
+                Template(&["httpTokens", "httpPutResponseHopLimit"]),
+            ),
+            ("  machineType: m3.medium\n", Template(&["machineType", "ephemeral"])),
+        ],
+    );
+}
+
+#[test]
+fn fields_of_volumes() {
+    check(
+        "fields_volumes",
+        &[
+            ("  rootVolumeSize: 50\n", Template(&["rootVolumeSize"])),
+            (
+                "  rootVolumeType: gp3\n  rootVolumeIops: 4000\n  rootVolumeThroughput: 200\n",
+                Template(&["rootVolumeType", "rootVolumeIops", "rootVolumeThroughput"]),
+            ),
+            ("  rootVolumeType: io1\n", Template(&["rootVolumeType", "rootVolumeIops"])),
+            ("  rootVolumeOptimization: true\n", Template(&["ebsOptimized"])),
+            (
+                "  rootVolumeEncryption: true\n  rootVolumeEncryptionKey: key-1\n",
+                Template(&["rootVolumeEncryption", "rootVolumeEncryptionKey"]),
+            ),
+            (
+                "  rootVolumeDeleteOnTermination: false\n",
+                Template(&["rootVolumeDeleteOnTermination"]),
+            ),
+            (
+                "  volumes:\n  - {device: /dev/xvdd, size: 20, type: gp3, encrypted: true}\n",
+                Template(&["volumes[\"/dev/xvdd\"]"]),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn fields_of_price_and_user_data() {
+    let user_data = "  additionalUserData:
+  - {name: one.sh, type: text/x-shellscript, content: \"#!/bin/sh\\necho one\"}
+  - {name: two.txt, type: text/cloud-config, content: \"packages: [jq]\"}\n";
+    check(
+        "fields_price",
+        &[
+            ("  maxPrice: '0.05'\n", Template(&["market", "maxPrice"])),
+            (
+                "  maxPrice: '0.05'\n  instanceInterruptionBehavior: stop\n",
+                Template(&["market", "maxPrice", "instanceInterruptionBehavior"]),
+            ),
+            (user_data, Template(&["userData"])),
+        ],
+    );
+}
+
+#[test]
+fn fields_of_the_group() {
+    let mixed = "  mixedInstancesPolicy:
+    instances: [t3.medium, t3a.medium]
+    onDemandBase: 1
+    onDemandAboveBase: 50
+    spotAllocationStrategy: capacity-optimized\n";
+    let tag = |key: &str| format!("tags[{key:?}]");
+    let label = tag("k8s.io/cluster-autoscaler/node-template/label/disk");
+    let taint = tag("k8s.io/cluster-autoscaler/node-template/taint/gpu");
+    let team = tag("team");
+    check(
+        "fields_group",
+        &[
+            ("  minSize: 2\n  maxSize: 4\n", Group(&["minSize", "maxSize"])),
+            ("  suspendProcesses: [AZRebalance]\n", Group(&["suspendProcesses"])),
+            ("  cloudLabels: {team: blue}\n", Group(&[&team])),
+            ("  nodeLabels: {disk: ssd}\n", Group(&[&label])),
+            ("  taints: ['gpu=yes:NoSchedule']\n", Group(&[&taint])),
+            ("  instanceProtection: true\n", Group(&["instanceProtection"])),
+            ("  capacityRebalance: true\n", Group(&["capacityRebalance"])),
+            ("  warmPool: {minSize: 1, maxSize: 3}\n", Group(&["warmPool"])),
+            (
+                mixed,
+                Group(&[
+                    "mixedInstancesPolicy.instances",
+                    "mixedInstancesPolicy.spotAllocationStrategy",
+                    "mixedInstancesPolicy.onDemandBase",
+                    "mixedInstancesPolicy.onDemandAboveBase",
+                ]),
+            ),
+            ("  - us-west-2b\n", Group(&["subnets"])),
+        ],
+    );
+}
+
+#[test]
+fn security_groups_of_the_user_s_own() {
+    let world = World::whole("fields_security", NAME, &specs(""));
+    world.apply(NAME);
+    let laid_out = world.lay_out("");
+    let own = laid_out["sg-exampleid3"].as_str().unwrap();
+    for lines in
+        [format!("  additionalSecurityGroups: [{own}]\n"), format!("  securityGroupOverride: {own}\n")]
+    {
+        world.replace(&specs(&lines));
+        let plan = world.plan(NAME, &[]);
+        let (id, fields) = &changed(&plan)[0];
+        assert_eq!(id, &format!("LaunchTemplate/{GROUP}"));
+        assert_eq!(*fields, ["securityGroups"]);
+        world.apply(NAME);
+        world.assert_settled(NAME, &[]);
+        let found = world.observe(&laid_out);
+        let groups = &found[format!("LaunchTemplate/{GROUP}")]["securityGroups"];
+        let groups: Vec<&str> =
+            groups.as_array().unwrap().iter().map(|group| group.as_str().unwrap()).collect();
+        let own_first = if lines.contains("Override") { vec![] } else { vec![GROUP] };
+        assert_eq!(groups, [own_first, vec!["sg-exampleid3"]].concat());
+    }
+    assert!(world.observe(&laid_out)["SecurityGroup/sg-exampleid3"].is_object());
+}
+
+#[test]
+fn load_balancers_of_the_user_s_own() {
+    let world = World::whole("fields_external", NAME, &specs(""));
+    world.apply(NAME);
+    let laid_out = world.lay_out("");
+    let arn = laid_out["TARGET_GROUP_ARN"].as_str().unwrap();
+    let lines = format!(
+        "  externalLoadBalancers:\n  - loadBalancerName: my-elb\n  - targetGroupArn: {arn}\n"
+    );
+    world.replace(&specs(&lines));
+    let plan = world.plan(NAME, &[]);
+    let ids: Vec<&Json> = plan["changes"].as_array().unwrap().iter().map(|c| &c["id"]).collect();
+    let target = format!("ExternalTargetGroupAttachment/exttg-{arn}-nodes");
+    assert_eq!(ids, [&json!("ExternalLoadBalancerAttachment/extlb-my-elb-nodes"), &json!(target)]);
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+    let found = world.observe(&laid_out);
+    for to in ["my-elb", "TARGET_GROUP_ARN"] {
+        assert!(found[format!("LoadBalancerAttachment/{GROUP} {to}")].is_object(), "{found:#}");
+    }
+}
+
+#[test]
+fn an_instance_profile_of_the_user_s_own() {
+    let world = World::whole("fields_profile", NAME, &specs(""));
+    world.apply(NAME);
+    world.foreign_profile("org-nodes", "org-nodes");
+    world.replace(&specs("  iam: {profile: 'arn:aws:iam::123456789012:instance-profile/org-nodes'}\n"));
+    let plan = world.plan(NAME, &[]);
+    let template = changed(&plan).into_iter().find(|(id, _)| id.starts_with("LaunchTemplate/"));
+    assert_eq!(template.unwrap().1, ["instanceProfile"]);
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+}
+
+#[test]
+fn old_versions_are_pruned_but_not_those_in_use() {
+    let world = World::whole("fields_versions", NAME, &specs(""));
+    world.apply(NAME);
+    for size in 30..45 {
+        world.replace(&specs(&format!("  rootVolumeSize: {size}\n")));
+        world.apply(NAME);
+    }
+    let call = world.ec2().describe_launch_template_versions().launch_template_name(GROUP);
+    let answer = wait(call.min_version("1").max_version("100").max_results(200).send()).unwrap();
+    let mut kept: Vec<i64> =
+        answer.launch_template_versions().iter().filter_map(|v| v.version_number()).collect();
+    kept.sort();
+    // The instance still runs the first.
+    assert_eq!(kept, [1, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+}
