@@ -3,7 +3,9 @@
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 
+use super::Done;
 use super::checks::{self, UnknownFields};
+use super::create_cluster::{self, CreateClusterArgs};
 use super::input::Files;
 use super::secret::{self, SecretCommand};
 use super::settings::Global;
@@ -23,6 +25,7 @@ use crate::store::objects::Place;
     args_conflicts_with_subcommands = true,
     arg_required_else_help = true,
     after_help = "Examples:
+  kapstan create cluster dev.example.com --zones us-west-2a
   kapstan create -f cluster.yaml
   kapstan get all --name old.example.com -o yaml | kapstan create -f - --state s3://other
   kapstan create secret sshpublickey admin -i ~/.ssh/id_rsa.pub --name dev.example.com"
@@ -36,41 +39,74 @@ pub(crate) struct CreateArgs {
 
 #[derive(Debug, Subcommand)]
 enum CreateCommand {
+    Cluster(Box<CreateClusterArgs>),
     /// Keep a secret
     #[command(subcommand, arg_required_else_help = true)]
     Secret(SecretCommand),
 }
 
-pub(crate) async fn run(ui: &Ui, global: &Global, args: &CreateArgs) -> anyhow::Result<()> {
-    if let Some(CreateCommand::Secret(command)) = &args.what {
-        return secret::run(ui, global, command).await;
+pub(super) async fn run(ui: &Ui, global: &Global, args: &CreateArgs) -> anyhow::Result<Done> {
+    match &args.what {
+        Some(CreateCommand::Cluster(args)) => return create_cluster::run(ui, global, args).await,
+        Some(CreateCommand::Secret(command)) => secret::run(ui, global, command).await?,
+        None => {
+            let documents = args.files.documents()?;
+            let placed = place_all(global, &documents)?;
+            let (store, _) = global.store(ui).await?;
+            keep(ui, global, &store, &placed).await?;
+            if let Some((place, _)) = placed.first() {
+                ui.status(&format!(
+                    "To see what it needs of AWS: kapstan update cluster {}",
+                    place.cluster()
+                ));
+            }
+        }
     }
-    let documents = args.files.documents()?;
-    let placed = place_all(global, &documents)?;
-    let (store, url) = global.store(ui).await?;
-    check_all(ui, global, &store, &placed).await?;
+    Ok(Done::Yes)
+}
+
+/// Checks new documents and keeps them, all or none.
+pub(super) async fn keep(
+    ui: &Ui,
+    global: &Global,
+    store: &Store,
+    placed: &[(Place, &Document)],
+) -> anyhow::Result<()> {
+    check_all(ui, global, store, placed).await?;
     let mut existing = Vec::new();
-    for (place, document) in &placed {
+    for (place, document) in placed {
         if store.holds(place).await? {
             existing.push(document.to_string());
         }
     }
     ensure!(
         existing.is_empty(),
-        "already in {url}: {}; nothing was written. Change it with replace, edit or set",
+        "already in the state store: {}; nothing was written. Change it with replace, edit or set",
         existing.join(", ")
     );
-    for (place, document) in &placed {
+    for (place, document) in placed {
         store.create(place, document).await?;
         ui.out(&format!("{document} created\n"))?;
     }
-    if let Some((place, _)) = placed.first() {
-        ui.status(&format!(
-            "To see what it needs of AWS: kapstan update cluster {}",
-            place.cluster()
-        ));
-    }
     Ok(())
+}
+
+/// Checks documents of one cluster that are given together, without a store.
+pub(super) fn check_alone(
+    ui: &Ui,
+    global: &Global,
+    placed: &[(Place, &Document)],
+) -> anyhow::Result<()> {
+    let unknown = UnknownFields::from_strict(global.strict);
+    let cluster = placed.iter().find_map(|(_, document)| match &document.spec {
+        Spec::Cluster(cluster) => Some(cluster),
+        _ => None,
+    });
+    let check = |(place, document): &(Place, &Document)| match place {
+        Place::Cluster(_) => checks::document(ui, document, None, unknown),
+        _ => checks::document(ui, document, cluster.map(AsRef::as_ref), unknown),
+    };
+    checks::all(placed.iter().map(check).collect())
 }
 
 /// Each document with its place, clusters before what belongs to them.

@@ -5,6 +5,7 @@ mod carry_out;
 mod checks;
 mod completion;
 mod create;
+mod create_cluster;
 mod delete;
 mod delete_cluster;
 mod edit;
@@ -123,7 +124,7 @@ pub(crate) fn main() -> ExitCode {
 async fn run(ui: &Ui, cli: &Cli) -> anyhow::Result<Done> {
     let global = &cli.global;
     let done = match &cli.command {
-        Command::Create(args) => create::run(ui, global, args).await,
+        Command::Create(args) => return create::run(ui, global, args).await,
         Command::Replace(args) => replace::run(ui, global, args).await,
         Command::Delete(args) => return delete::run(ui, global, args).await,
         Command::Get(args) => get::run(ui, global, args).await,

@@ -152,6 +152,21 @@ pub(crate) async fn run(
     carry_out::finish(&outcome)
 }
 
+/// Brings AWS in line with a cluster, as `update cluster NAME --yes` does.
+pub(super) async fn apply(ui: &Ui, global: &Global, cluster: &str) -> anyhow::Result<Done> {
+    let args = UpdateClusterArgs {
+        cluster: Some(cluster.to_owned()),
+        yes: true,
+        phase: None,
+        lifecycle_overrides: Vec::new(),
+        prune: false,
+        target: Target::Direct,
+        output: ReportFormat::Text,
+        detailed_exitcode: false,
+    };
+    run(ui, global, &args).await
+}
+
 /// Tells every reason for which the plan cannot be carried out.
 fn refuse(ui: &Ui, plan: &Plan) -> anyhow::Result<()> {
     for refusal in &plan.refusals {

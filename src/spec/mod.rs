@@ -11,6 +11,7 @@ pub(crate) mod document;
 mod fields;
 pub(crate) mod instance_group;
 pub(crate) mod name;
+pub(crate) mod new_cluster;
 pub(crate) mod patch;
 pub(crate) mod path;
 pub(crate) mod problem;
