@@ -8,6 +8,9 @@ use serde_json::{Map, Value as Json, json};
 use super::cluster::Cluster;
 use super::instance_group::CLUSTER_LABEL;
 
+/// The version of etcd for new clusters.
+const ETCD: &str = "3.5.21";
+
 /// What a user chooses.
 #[derive(Clone, Debug)]
 pub(crate) struct Choices {
@@ -185,7 +188,7 @@ fn cluster(choices: &Choices, masters: &[(String, String)]) -> Json {
                 "volumeType": "gp3",
             })
         });
-        json!({"etcdMembers": members.collect::<Vec<_>>(), "name": etcd})
+        json!({"etcdMembers": members.collect::<Vec<_>>(), "name": etcd, "version": ETCD})
     });
     let mut spec = Map::new();
     let mut set = |field: &str, value: Json| {

@@ -2,9 +2,11 @@
 
 mod additional_policies;
 mod apply_failures;
+mod bad_input;
 mod calls;
 mod clusters;
 mod conflicts;
+mod create_cluster;
 mod drift;
 mod editor;
 mod examples;
@@ -15,7 +17,9 @@ mod hostile_input;
 mod lifecycles;
 mod modes;
 mod quotas;
+mod removals;
 mod reports;
 mod specs;
 mod stores;
 mod topologies;
+mod whole_drift;

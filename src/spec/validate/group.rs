@@ -50,10 +50,112 @@ pub(super) fn check(group: &InstanceGroup, check: &mut Check) {
         check.add(&spec.key("iam").key("profile"), message);
     }
     user_data(group, &spec.key("additionalUserData"), check);
+    machine(group, &spec, check);
+    volumes(group, &spec, check);
+    scaling(group, &spec, check);
     check.hooks(&spec.key("hooks"), group.spec.hooks.as_deref());
     check.file_assets(&spec.key("fileAssets"), group.spec.file_assets.as_deref());
     let groups = group.spec.additional_security_groups.as_deref().unwrap_or_default();
     check.security_groups(&spec.key("additionalSecurityGroups"), groups);
+}
+
+/// Fields of the launch template.
+fn machine(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
+    let own = &group.spec;
+    check.one_of(&spec.key("cpuCredits"), filled(&own.cpu_credits), &["standard", "unlimited"]);
+    check.one_of(
+        &spec.key("instanceInterruptionBehavior"),
+        filled(&own.instance_interruption_behavior),
+        &["hibernate", "stop", "terminate"],
+    );
+    if let Some(metadata) = &own.instance_metadata {
+        let path = spec.key("instanceMetadata");
+        let tokens = filled(&metadata.http_tokens);
+        check.one_of(&path.key("httpTokens"), tokens, &["optional", "required"]);
+        if metadata.http_put_response_hop_limit.is_some_and(|hops| !(1..=64).contains(&hops)) {
+            check.add(&path.key("httpPutResponseHopLimit"), "is a number from 1 to 64");
+        }
+    }
+    if let Some(price) = filled(&own.max_price)
+        && !price.parse::<f64>().is_ok_and(|price| price.is_finite() && price > 0.0)
+    {
+        let message = format!("{price:?} is no price in dollars an hour, such as 0.05");
+        check.add(&spec.key("maxPrice"), message);
+    }
+    if let Some(id) = filled(&own.security_group_override) {
+        check.security_groups(&spec.key("securityGroupOverride"), &[id.to_owned()]);
+    }
+}
+
+const VOLUME_TYPES: [&str; 7] = ["gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"];
+
+fn volumes(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
+    let root = filled(&group.spec.root_volume_type);
+    check.one_of(&spec.key("rootVolumeType"), root, &VOLUME_TYPES);
+    if group.spec.root_volume_throughput.is_some() && root != Some("gp3") {
+        check.add(&spec.key("rootVolumeThroughput"), "is for rootVolumeType gp3 only");
+    }
+    let volumes = group.spec.volumes.as_deref().unwrap_or_default();
+    for (index, volume) in volumes.iter().enumerate() {
+        let path = spec.key("volumes").index(index);
+        match filled(&volume.device) {
+            None => check.add(&path.key("device"), "is required, such as /dev/xvdd"),
+            Some(device) => {
+                if volumes[..index].iter().any(|other| filled(&other.device) == Some(device)) {
+                    check.add(&path.key("device"), format!("{device} is used twice"));
+                }
+            }
+        }
+        if volume.size.is_none_or(|size| size <= 0) {
+            check.add(&path.key("size"), "is required: a number of GiB");
+        }
+        check.one_of(&path.key("type"), filled(&volume.kind), &VOLUME_TYPES);
+    }
+}
+
+/// The processes that an Auto Scaling group can suspend (EC2 Auto Scaling user guide).
+const PROCESSES: [&str; 9] = [
+    "AZRebalance", "AddToLoadBalancer", "AlarmNotification", "HealthCheck", "InstanceRefresh",
+    "Launch", "ReplaceUnhealthy", "ScheduledActions", "Terminate",
+];
+
+/// Fields of the Auto Scaling group.
+fn scaling(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
+    let own = &group.spec;
+    for (index, process) in own.suspend_processes.iter().flatten().enumerate() {
+        check.one_of(&spec.key("suspendProcesses").index(index), Some(process), &PROCESSES);
+    }
+    for (index, balancer) in own.external_load_balancers.iter().flatten().enumerate() {
+        let name = filled(&balancer.load_balancer_name).is_some();
+        let group = filled(&balancer.target_group_arn).is_some();
+        if name == group {
+            let path = spec.key("externalLoadBalancers").index(index);
+            check.add(&path, "needs either a loadBalancerName or a targetGroupArn");
+        }
+    }
+    if let Some(policy) = &own.mixed_instances_policy {
+        let path = spec.key("mixedInstancesPolicy");
+        if policy.instances.as_ref().is_none_or(Vec::is_empty) {
+            check.add(&path.key("instances"), "is required: the machine types to choose from");
+        }
+        if policy.on_demand_above_base.is_some_and(|share| !(0..=100).contains(&share)) {
+            check.add(&path.key("onDemandAboveBase"), "is a percentage from 0 to 100");
+        }
+        if policy.on_demand_base.is_some_and(|base| base < 0) {
+            check.add(&path.key("onDemandBase"), "must not be negative");
+        }
+    }
+    if let Some(pool) = &own.warm_pool {
+        let path = spec.key("warmPool");
+        let smallest = pool.min_size.unwrap_or(0);
+        if smallest < 0 || pool.max_size.is_some_and(|largest| largest < smallest) {
+            check.add(&path, "needs 0 or more as minSize, and a maxSize not below it");
+        }
+        if pool.enable_lifecycle_hook == Some(true) {
+            let message = "is not provided; what ends the hook would have to run on the instance";
+            check.add(&path.key("enableLifecycleHook"), message);
+        }
+    }
 }
 
 fn sizes(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {

@@ -30,6 +30,7 @@ pub(crate) fn cluster(cluster: &Cluster) -> Vec<Problem> {
             .add(&spec.key("cloudProvider"), format!("is {other:?}; kapstan provisions aws only")),
         None => check.add(&spec.key("cloudProvider"), "is required; write aws"),
     }
+    check.one_of(&spec.key("bootstrap"), filled(&cluster.spec.bootstrap), &["none"]);
     network::check(cluster, &spec, &mut check);
     etcd::check(cluster, &spec, &mut check);
     components::check(cluster, &spec, &mut check);

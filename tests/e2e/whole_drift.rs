@@ -1,0 +1,249 @@
+//! What others did to a converged cluster: shown, mended, and nothing else touched; and what
+//! is no drift.
+
+use aws_sdk_autoscaling::types::Tag as GroupTag;
+use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, Tag, VolumeType};
+use serde_json::{Value as Json, json};
+
+use crate::harness::{World, cluster, group, wait};
+
+const NAME: &str = "drift.example.com";
+const OWN: &str = "  bootstrap: none\n  iam: {}\n  sshAccess: [198.51.100.0/24]\n";
+
+fn world(test: &str) -> World {
+    let image = "  image: ami-10100000\n";
+    let nodes = format!("{image}  cloudLabels: {{team: blue}}\n");
+    let specs = [
+        cluster(NAME, OWN),
+        group(NAME, "masters", "Master", image),
+        group(NAME, "nodes", "Node", &nodes),
+    ];
+    let world = World::whole(test, NAME, &specs.join("---\n"));
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+    world
+}
+
+/// The changes of a plan: action, id, and fields as `name: before → after`.
+fn changes(world: &World) -> Vec<String> {
+    let plan = world.plan(NAME, &[]);
+    let tell = |change: &Json| {
+        let text = |value: &Json| value.as_str().unwrap_or("–").to_owned();
+        let fields: Vec<String> = change["fields"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|f| format!("{}: {} → {}", text(&f["field"]), text(&f["before"]), text(&f["after"])))
+            .collect();
+        format!("{} {} {}", text(&change["action"]), text(&change["id"]), fields.join(", "))
+    };
+    plan["changes"].as_array().unwrap().iter().map(tell).collect()
+}
+
+/// Asserts that the drift is told so, mended by one run, and that AWS then is as before.
+#[track_caller]
+fn assert_mended(world: &World, before: &Json, told: &[&str]) {
+    assert_eq!(changes(world), told);
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+    assert_eq!(world.observe(&json!({})), *before);
+}
+
+fn named(name: &str) -> Filter {
+    Filter::builder().name("tag:Name").values(name).build()
+}
+
+fn group_id(world: &World, name: &str) -> String {
+    let by_name = Filter::builder().name("group-name").values(name).build();
+    let answer = wait(world.ec2().describe_security_groups().filters(by_name).send()).unwrap();
+    answer.security_groups()[0].group_id().unwrap().to_owned()
+}
+
+fn ssh_from(cidr: &str) -> IpPermission {
+    let range = IpRange::builder().cidr_ip(cidr).build();
+    IpPermission::builder().ip_protocol("tcp").from_port(22).to_port(22).ip_ranges(range).build()
+}
+
+#[test]
+fn rules_that_lack_and_rules_too_many() {
+    let world = world("drift_rules");
+    let before = world.observe(&json!({}));
+    let nodes = group_id(&world, "nodes.drift.example.com");
+    let revoke = world.ec2().revoke_security_group_ingress().group_id(&nodes);
+    wait(revoke.ip_permissions(ssh_from("198.51.100.0/24")).send()).unwrap();
+    let authorize = world.ec2().authorize_security_group_ingress().group_id(&nodes);
+    wait(authorize.ip_permissions(ssh_from("203.0.113.0/24")).send()).unwrap();
+    assert_mended(
+        &world,
+        &before,
+        &[
+            "create SecurityGroupRule/ssh-external-to-node-198.51.100.0/24 \
+             group: – → nodes.drift.example.com, from: – → 198.51.100.0/24, protocol: – → tcp, \
+             ports: – → 22",
+            "delete SecurityGroupRule/nodes.drift.example.com: ingress tcp 22 from 203.0.113.0/24 \
+             rule: ingress tcp 22 from 203.0.113.0/24 → –",
+        ]
+        .map(|line| line.replace("             ", ""))
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .collect::<Vec<_>>(),
+    );
+}
+
+#[test]
+fn a_rule_that_kubernetes_added_is_shown_and_left() {
+    let world = world("drift_foreign");
+    let nodes = group_id(&world, "nodes.drift.example.com");
+    let range = IpRange::builder().cidr_ip("0.0.0.0/0").build();
+    let rule = IpPermission::builder().ip_protocol("tcp").from_port(31000).to_port(31000);
+    let authorize = world.ec2().authorize_security_group_ingress().group_id(&nodes);
+    wait(authorize.ip_permissions(rule.ip_ranges(range).build()).send()).unwrap();
+    let told = "leave SecurityGroupRule/nodes.drift.example.com: ingress tcp 31000 from 0.0.0.0/0 ";
+    assert_eq!(changes(&world), [told]);
+    let found = world.observe(&json!({}));
+    world.apply(NAME);
+    assert_eq!(world.observe(&json!({})), found);
+    world.assert_settled(NAME, &[]);
+}
+
+#[test]
+fn tags_that_were_changed() {
+    let world = world("drift_tags");
+    let before = world.observe(&json!({}));
+    let subnets = world.ec2().describe_subnets().filters(named("us-west-2a.drift.example.com"));
+    let subnet = wait(subnets.send()).unwrap().subnets()[0].subnet_id().unwrap().to_owned();
+    let tag = Tag::builder().key("kubernetes.io/role/elb").value("0").build();
+    wait(world.ec2().create_tags().resources(subnet).tags(tag).send()).unwrap();
+    let tag = |key: &str, value: &str| {
+        GroupTag::builder()
+            .key(key)
+            .value(value)
+            .resource_id("nodes.drift.example.com")
+            .resource_type("auto-scaling-group")
+            .propagate_at_launch(true)
+            .build()
+    };
+    let call = world.autoscaling().create_or_update_tags();
+    wait(call.tags(tag("team", "red")).tags(tag("extra", "1")).send()).unwrap();
+    assert_mended(
+        &world,
+        &before,
+        &[
+            "update Subnet/us-west-2a.drift.example.com tags[\"kubernetes.io/role/elb\"]: 0 → 1",
+            "update AutoscalingGroup/nodes.drift.example.com tags[\"team\"]: red → blue, \
+             tags[\"extra\"]: 1 → –",
+        ],
+    );
+}
+
+#[test]
+fn a_route_that_was_deleted() {
+    let world = world("drift_route");
+    let before = world.observe(&json!({}));
+    let tables = world.ec2().describe_route_tables().filters(named(NAME));
+    let table = wait(tables.send()).unwrap().route_tables()[0].route_table_id().unwrap().to_owned();
+    let delete = world.ec2().delete_route().route_table_id(table);
+    wait(delete.destination_cidr_block("0.0.0.0/0").send()).unwrap();
+    assert_mended(&world, &before, &["create Route/0.0.0.0/0 via: – → drift.example.com"]);
+}
+
+#[test]
+fn a_subnet_that_was_moved_to_another_table() {
+    let world = world("drift_association");
+    let before = world.observe(&json!({}));
+    let vpcs = world.ec2().describe_vpcs().filters(named(NAME));
+    let vpc = wait(vpcs.send()).unwrap().vpcs()[0].vpc_id().unwrap().to_owned();
+    let table = wait(world.ec2().create_route_table().vpc_id(vpc).send()).unwrap();
+    let table = table.route_table().unwrap().route_table_id().unwrap().to_owned();
+    let tables = wait(world.ec2().describe_route_tables().filters(named(NAME)).send()).unwrap();
+    let ours = tables.route_tables()[0].associations();
+    let id = ours.iter().find(|one| one.subnet_id().is_some()).unwrap();
+    let id = id.route_table_association_id().unwrap();
+    let replace = world.ec2().replace_route_table_association().association_id(id);
+    wait(replace.route_table_id(&table).send()).unwrap();
+    let told = format!(
+        "update RouteTableAssociation/us-west-2a.drift.example.com routeTable: {table} → {NAME}"
+    );
+    assert_eq!(changes(&world), [told]);
+    world.apply(NAME);
+    wait(world.ec2().delete_route_table().route_table_id(table).send()).unwrap();
+    assert_eq!(world.observe(&json!({})), before);
+}
+
+#[test]
+fn volumes_that_were_changed() {
+    let world = world("drift_volume");
+    let volume = |etcd: &str| {
+        let call = world.ec2().describe_volumes();
+        let call = call.filters(named(&format!("a.etcd-{etcd}.drift.example.com")));
+        wait(call.send()).unwrap().volumes()[0].volume_id().unwrap().to_owned()
+    };
+    let before = world.observe(&json!({}));
+    let modify = world.ec2().modify_volume().volume_id(volume("events"));
+    wait(modify.volume_type(VolumeType::Gp3).send()).unwrap();
+    let told = "update EBSVolume/a.etcd-events.drift.example.com type: gp3 → gp2";
+    assert_mended(&world, &before, &[told]);
+    // Grown by hand: EBS never shrinks a volume.
+    wait(world.ec2().modify_volume().volume_id(volume("main")).size(50).send()).unwrap();
+    let told = "leave EBSVolume/a.etcd-main.drift.example.com size: 50 → 20";
+    assert_eq!(changes(&world), [told]);
+    let run = world.ok(&["update", "cluster", NAME]);
+    assert!(run.stdout.contains("EBS cannot shrink a volume"), "{run:#?}");
+    world.assert_settled(NAME, &[]);
+}
+
+#[test]
+fn what_the_autoscaler_does_is_no_drift() {
+    let world = world("drift_size");
+    let call = world.autoscaling().update_auto_scaling_group();
+    let call = call.auto_scaling_group_name("nodes.drift.example.com").max_size(5);
+    wait(call.send()).unwrap();
+    let told = "update AutoscalingGroup/nodes.drift.example.com maxSize: 5 → 1";
+    assert_eq!(changes(&world), [told]);
+    let specs = wait(async { world.ok(&["get", "ig", "nodes", "--name", NAME, "-o", "yaml"]) });
+    world.replace(&specs.stdout.replace("maxSize: 1", "maxSize: 5"));
+    world.assert_settled(NAME, &[]);
+    let call = world.autoscaling().set_desired_capacity();
+    let call = call.auto_scaling_group_name("nodes.drift.example.com").desired_capacity(4);
+    wait(call.send()).unwrap();
+    assert_eq!(changes(&world), [""; 0]);
+    world.assert_settled(NAME, &[]);
+}
+
+#[test]
+fn a_group_without_its_load_balancer_gets_it_back() {
+    let image = "  image: ami-10100000\n";
+    let own = format!("{OWN}  api: {{loadBalancer: {{type: Public, idleTimeoutSeconds: 600}}}}\n");
+    let specs = [
+        cluster(NAME, &own),
+        group(NAME, "masters", "Master", image),
+        group(NAME, "nodes", "Node", image),
+    ];
+    let world = World::whole("drift_balancer", NAME, &specs.join("---\n"));
+    world.apply(NAME);
+    let before = world.observe(&json!({}));
+    let client = aws_sdk_elasticloadbalancing::Client::new(&world.sdk());
+    let all = wait(client.describe_load_balancers().send()).unwrap();
+    let name = all.load_balancer_descriptions()[0].load_balancer_name().unwrap().to_owned();
+    let call = world.autoscaling().detach_load_balancers();
+    let call = call.auto_scaling_group_name("masters.masters.drift.example.com");
+    wait(call.load_balancer_names(&name).send()).unwrap();
+    wait(client.delete_load_balancer().load_balancer_name(&name).send()).unwrap();
+    let told = changes(&world);
+    let ids: Vec<&str> = told.iter().filter_map(|line| line.split(' ').nth(1)).collect();
+    // The record leads nowhere without it.
+    assert_eq!(
+        ids,
+        [
+            "LoadBalancer/api.drift.example.com", "DNSName/api.drift.example.com",
+            "LoadBalancerAttachment/api-masters",
+        ]
+    );
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+    let after = world.observe(&json!({}));
+    assert_eq!(after[format!("LoadBalancer/{name}")], before[format!("LoadBalancer/{name}")]);
+}
