@@ -78,7 +78,8 @@ impl Plan {
     }
 
     pub(crate) fn count(&self, action: Action) -> usize {
-        self.changes.iter().filter(|change| change.action == action).count()
+        let removals = self.removals.iter().filter(|_| self.prune);
+        self.changes.iter().chain(removals).filter(|change| change.action == action).count()
     }
 }
 

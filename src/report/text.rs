@@ -20,7 +20,7 @@ pub(crate) enum Detail {
 /// What the plan would do. `place` is the cluster's place in the state store.
 pub(crate) fn plan(plan: &Plan, place: &str, detail: Detail) -> String {
     let mut out = String::new();
-    if plan.changes.is_empty() {
+    if plan.changes.is_empty() && plan.removals.is_empty() {
         return out;
     }
     let head = format!(
@@ -37,6 +37,13 @@ pub(crate) fn plan(plan: &Plan, place: &str, detail: Detail) -> String {
     for layer in layers {
         let _ = writeln!(out, "\n{layer}");
         for change in plan.changes.iter().filter(|change| change.id.kind.layer() == layer) {
+            add_change(&mut out, change, detail);
+        }
+    }
+    if !plan.removals.is_empty() {
+        let when = if plan.prune { "" } else { ", and deleted only with --yes --prune" };
+        let _ = writeln!(out, "\nno longer in the spec{when}");
+        for change in &plan.removals {
             add_change(&mut out, change, detail);
         }
     }
@@ -150,7 +157,7 @@ pub(crate) fn apply_end(plan: &Plan, outcome: &Outcome, again: &str) -> String {
     let of = |action: Action| {
         let done = outcome.done.iter();
         let is = |id: &&crate::resource::ResourceId| {
-            plan.changes.iter().any(|change| change.id == **id && change.action == action)
+            plan.writes().any(|change| change.id == **id && change.action == action)
         };
         done.filter(is).count()
     };

@@ -3,7 +3,7 @@
 use crate::harness::World;
 
 const NAME: &str = "dev.example.com";
-const IMAGE: &str = "ami-0ubuntu24";
+const IMAGE: &str = "ami-10100000";
 
 #[test]
 fn the_specs_of_a_private_cluster() {

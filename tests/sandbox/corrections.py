@@ -55,7 +55,7 @@ def correct():
     tag_dhcp_options()
     remember_template_versions()
     delete_template_versions()
-    update_capacity_rebalance()
+    update_groups_whole()
 
 
 def keep_user_data():
@@ -152,16 +152,20 @@ def delete_template_versions():
     LaunchTemplateBackend.describe_launch_template_versions = without_deleted
 
 
-def update_capacity_rebalance():
-    """UpdateAutoScalingGroup takes CapacityRebalance."""
+def update_groups_whole():
+    """UpdateAutoScalingGroup takes CapacityRebalance, and a group that is given a launch
+    template has no launch configuration any more."""
     update = AutoScalingResponse.update_auto_scaling_group
 
-    def with_rebalance(response):
+    def wholly(response):
         answer = update(response)
+        name = response._get_param("AutoScalingGroupName")
+        group = response.autoscaling_backend.autoscaling_groups[name]
         wanted = response._get_bool_param("CapacityRebalance", None)
         if wanted is not None:
-            name = response._get_param("AutoScalingGroupName")
-            response.autoscaling_backend.autoscaling_groups[name].capacity_rebalance = wanted
+            group.capacity_rebalance = wanted
+        if response._get_param("LaunchTemplate") or response._get_param("MixedInstancesPolicy"):
+            group.launch_config = group.launch_configuration_name = None
         return answer
 
-    AutoScalingResponse.update_auto_scaling_group = with_rebalance
+    AutoScalingResponse.update_auto_scaling_group = wholly
