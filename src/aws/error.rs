@@ -69,9 +69,16 @@ impl AwsError {
 
 fn fault_of(code: &str, words: &str) -> Fault {
     match code {
-        "NoSuchEntity" | "NoSuchKey" | "NoSuchBucket" | "NotFound" | "NoSuchHostedZone"
-        | "LoadBalancerNotFound" | "TargetGroupNotFound" | "ListenerNotFound"
-        | "Gateway.NotAttached" | "InvalidLaunchTemplateName.NotFoundException" => Fault::Missing,
+        "NoSuchEntity"
+        | "NoSuchKey"
+        | "NoSuchBucket"
+        | "NotFound"
+        | "NoSuchHostedZone"
+        | "LoadBalancerNotFound"
+        | "TargetGroupNotFound"
+        | "ListenerNotFound"
+        | "Gateway.NotAttached"
+        | "InvalidLaunchTemplateName.NotFoundException" => Fault::Missing,
         code if code.ends_with(".NotFound") || code.ends_with("NotFoundException") => {
             Fault::Missing
         }
@@ -94,9 +101,10 @@ fn fault_of(code: &str, words: &str) -> Fault {
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "Forbidden" => {
             Fault::Denied
         }
-        "InvalidPermission.Duplicate" | "EntityAlreadyExists" | "PreconditionFailed" | "ConditionalRequestConflict" => {
-            Fault::Conflict
-        }
+        "InvalidPermission.Duplicate"
+        | "EntityAlreadyExists"
+        | "PreconditionFailed"
+        | "ConditionalRequestConflict" => Fault::Conflict,
         "ExpiredToken"
         | "ExpiredTokenException"
         | "InvalidClientTokenId"

@@ -194,7 +194,8 @@ pub(super) async fn run(
         Some(url @ StoreUrl::S3 { .. }) => Some(url.of_cluster(name.as_str())),
         _ => None,
     };
-    let values = new_cluster::documents(&choices(args, &name, base)?).map_err(anyhow::Error::msg)?;
+    let values =
+        new_cluster::documents(&choices(args, &name, base)?).map_err(anyhow::Error::msg)?;
     let text = match args.output {
         ReportFormat::Json => serde_json::to_string_pretty(&values)? + "\n",
         _ => yaml(&values)?,
@@ -248,8 +249,7 @@ fn choices(
         None if needs_balancer => Some(BalancerType::Public),
         chosen => chosen,
     };
-    let ssh_access =
-        if args.ssh_access.is_empty() { &args.admin_access } else { &args.ssh_access };
+    let ssh_access = if args.ssh_access.is_empty() { &args.admin_access } else { &args.ssh_access };
     Ok(Choices {
         name: name.to_string(),
         config_base,

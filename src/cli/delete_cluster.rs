@@ -81,11 +81,9 @@ pub(super) async fn run(
         None => HostedZone::Above { cluster: name.to_string(), private: false },
     };
     let aws = Aws::connect(&region).await;
-    let (account, owned) = futures::future::try_join(
-        aws.account(),
-        owned::observe(&aws, name.as_str(), &zone),
-    )
-    .await?;
+    let (account, owned) =
+        futures::future::try_join(aws.account(), owned::observe(&aws, name.as_str(), &zone))
+            .await?;
     let plan = teardown::make(name.as_str(), &account, &region, owned);
     let place = url.of_cluster(name.as_str());
     if args.output == ReportFormat::Text {
@@ -121,12 +119,7 @@ pub(super) async fn run(
     Ok(done)
 }
 
-async fn unregister(
-    ui: &Ui,
-    store: &Store,
-    name: &ClusterName,
-    yes: bool,
-) -> anyhow::Result<Done> {
+async fn unregister(ui: &Ui, store: &Store, name: &ClusterName, yes: bool) -> anyhow::Result<Done> {
     if !yes {
         ui.out(&format!("the specs of {name} would be removed\n"))?;
         ui.status("Nothing was changed. To remove them, give --yes");

@@ -88,24 +88,24 @@ impl<'a> Firewall<'a> {
         let is_blocked =
             |port: &i32| ETCD_PORTS.contains(port) && !(stores_in_etcd && *port == 4001);
         let mut resources =
-            vec![self.from_nodes("udp", (1, 65535), "node-to-master-udp-1-65535".to_owned())];
+            vec![self.rule_for_nodes("udp", (1, 65535), "node-to-master-udp-1-65535".to_owned())];
         let mut from = 1;
         for port in (1..=65536).filter(|port| *port == 65536 || is_blocked(port)) {
             if from < port {
                 let name = format!("node-to-master-tcp-{from}-{}", port - 1);
-                resources.push(self.from_nodes("tcp", (from, port - 1), name));
+                resources.push(self.rule_for_nodes("tcp", (from, port - 1), name));
             }
             from = port + 1;
         }
         if stores_in_etcd || self.cluster.has_networking("kuberouter") {
             // IP in IP. The ports mean nothing, but EC2 wants some.
             let name = "node-to-master-protocol-ipip".to_owned();
-            resources.push(self.from_nodes("4", (0, 65535), name));
+            resources.push(self.rule_for_nodes("4", (0, 65535), name));
         }
         resources
     }
 
-    fn from_nodes(&self, protocol: &str, ports: (i32, i32), name: String) -> Resource {
+    fn rule_for_nodes(&self, protocol: &str, ports: (i32, i32), name: String) -> Resource {
         rule(&name, &self.masters, protocol, ports, WantedPeer::Group(self.nodes.clone()))
     }
 

@@ -20,7 +20,8 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
             Err(problem) => problems.push(problem),
             Ok(subnets) => {
                 let template = template(input, group, role, &subnets, desired);
-                let scaling = scaling_group(input, group, &subnets, &template.resource_id(), desired);
+                let scaling =
+                    scaling_group(input, group, &subnets, &template.resource_id(), desired);
                 desired.resources.extend([template.into(), scaling.into()]);
             }
         }
@@ -31,9 +32,8 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
 /// The subnets of a group, which are all public or all private.
 fn subnets<'a>(cluster: &'a Cluster, group: &InstanceGroup) -> Result<Vec<&'a Subnet>, Problem> {
     let path = FieldPath::root().key("spec").key("subnets");
-    let refuse = |message: &str| {
-        Problem::new(&path, format!("InstanceGroup/{}: {message}", group.name()))
-    };
+    let refuse =
+        |message: &str| Problem::new(&path, format!("InstanceGroup/{}: {message}", group.name()));
     let subnets = cluster.subnets_of(group);
     let mut kinds = subnets.iter().map(|subnet| cluster.subnet_kind(subnet));
     match kinds.next() {

@@ -137,9 +137,8 @@ fn api_subnets(input: Input<'_>, internal: bool) -> Vec<ResourceId> {
             best.insert(zone, subnet);
         }
     }
-    let name = |subnet: &&Subnet| {
-        names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default())
-    };
+    let name =
+        |subnet: &&Subnet| names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default());
     best.values().map(name).collect()
 }
 
@@ -211,7 +210,11 @@ fn external(
         });
         balancer.into_iter().chain(targets)
     })
-    .map(move |(name, to)| LoadBalancerAttachment { name, group: group_id(cluster, group), to })
+    .map(move |(name, to)| LoadBalancerAttachment {
+        name,
+        group: group_id(cluster, group),
+        to,
+    })
 }
 
 fn group_id(cluster: &Cluster, group: &InstanceGroup) -> ResourceId {

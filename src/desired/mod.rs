@@ -21,8 +21,8 @@ use serde::Serialize;
 use crate::iam::additional;
 use crate::iam::document::Document;
 use crate::iam::role_policy::RolePolicy;
-use crate::resource::{Kind, Resource};
 use crate::resource::hosted_zone::HostedZone;
+use crate::resource::{Kind, Resource};
 use crate::spec::cluster::{Cluster, filled};
 use crate::spec::instance_group::{InstanceGroup, Role};
 use crate::spec::problem::Problem;
@@ -99,7 +99,8 @@ pub(crate) fn cluster(input: Input<'_>) -> Result<DesiredCluster, Vec<Problem>> 
         bootstrap: Bootstrap::of(input.cluster),
     };
     let mut problems = Vec::new();
-    let mut collect = |result: Result<(), Vec<Problem>>| problems.extend(result.err().unwrap_or_default());
+    let mut collect =
+        |result: Result<(), Vec<Problem>>| problems.extend(result.err().unwrap_or_default());
     collect(network::add(input, &mut desired));
     collect(iam::add(input, &mut desired));
     firewall::add(input, &mut desired);

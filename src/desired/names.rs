@@ -91,10 +91,7 @@ mod tests {
 
     #[test]
     fn balancers_are_named_as_kops_names_them() {
-        assert_eq!(
-            balancer_name("api", "complex.example.com"),
-            "api-complex-example-com-vd3t5n"
-        );
+        assert_eq!(balancer_name("api", "complex.example.com"), "api-complex-example-com-vd3t5n");
         assert_eq!(
             balancer_name("bastion", "privatecalico.example.com"),
             "bastion-privatecalico-exa-hocohm"

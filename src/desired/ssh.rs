@@ -12,8 +12,10 @@ pub(super) fn key(input: Input<'_>) -> Option<ResourceId> {
         Some(name) => name.to_owned(),
         None => {
             let fingerprint = ssh_credential::fingerprint(input.ssh_keys.first()?).ok()?;
-            let pairs: Vec<&str> =
-                (0..fingerprint.len()).step_by(2).filter_map(|at| fingerprint.get(at..at + 2)).collect();
+            let pairs: Vec<&str> = (0..fingerprint.len())
+                .step_by(2)
+                .filter_map(|at| fingerprint.get(at..at + 2))
+                .collect();
             format!("kubernetes.{}-{}", input.cluster.name(), pairs.join(":"))
         }
     };

@@ -161,8 +161,7 @@ fn versions(planner: &Planner<'_>, resources: &mut [Resource], lifecycle: Lifecy
         let newest = newest.map_or(0, |live| live.version);
         let group = live.groups.rows().iter().find(|group| group.name == template.name);
         template.resolved.next_version = newest + 1;
-        template.resolved.used =
-            group.map_or_else(BTreeSet::new, |group| group.used_versions());
+        template.resolved.used = group.map_or_else(BTreeSet::new, |group| group.used_versions());
         let name = template.name.clone();
         let is_made = lifecycle == Lifecycle::Sync
             && matches!(

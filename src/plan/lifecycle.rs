@@ -221,7 +221,10 @@ mod tests {
     fn unknown_words_are_refused_with_the_known_ones() {
         let error = |text: &str| text.parse::<Override>().unwrap_err();
         let unknown = error("IAMRol=Sync");
-        assert!(unknown.starts_with("\"IAMRol\" is no kind that kapstan knows: VPC, "), "{unknown}");
+        assert!(
+            unknown.starts_with("\"IAMRol\" is no kind that kapstan knows: VPC, "),
+            "{unknown}"
+        );
         assert!(unknown.ends_with("; did you mean IAMRole?"), "{unknown}");
         assert!("LaunchConfiguration=Ignore".parse::<Override>().is_ok());
         assert_eq!(

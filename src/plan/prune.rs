@@ -84,12 +84,7 @@ fn role_removals(planner: &Planner<'_>, name: &str, groups: &[ResourceId]) -> Ve
     removals
 }
 
-fn removal(
-    id: ResourceId,
-    reason: String,
-    needs: Vec<ResourceId>,
-    deletion: Deletion,
-) -> Change {
+fn removal(id: ResourceId, reason: String, needs: Vec<ResourceId>, deletion: Deletion) -> Change {
     let write = Some(Write::Delete(deletion));
     Change { id, action: Action::Delete, drift: Drift::default(), reason, needs, write }
 }

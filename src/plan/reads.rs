@@ -63,14 +63,16 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
     }
     if reads.kinds.contains(&Kind::AutoscalingGroup) && looks(Kind::IamRole, Origin::Managed) {
         let has = |name: &String| {
-            desired.resources.iter().any(|r| matches!(r, Resource::Role(role) if role.name == *name))
+            desired
+                .resources
+                .iter()
+                .any(|r| matches!(r, Resource::Role(role) if role.name == *name))
         };
         let idle = Role::ALL.map(|role| (format!("k8s.io/role/{}", role.key()), role));
         let idle = idle.map(|(tag, role)| (tag, role.iam_name(&desired.name)));
         reads.idle_roles = idle.into_iter().filter(|(_, name)| !has(name)).collect();
     }
-    reads.zones = needs_zone && desired.zone.is_looked_up()
-        || reads.kinds.contains(&Kind::DnsZone);
+    reads.zones = needs_zone && desired.zone.is_looked_up() || reads.kinds.contains(&Kind::DnsZone);
     reads
 }
 

@@ -120,8 +120,8 @@ pub(super) async fn user_data_of_configurations(
     let call = aws.autoscaling.describe_launch_configurations();
     let call = call.set_launch_configuration_names(Some(names.to_vec()));
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows
-        .map_err(|error| AwsError::new("autoscaling:DescribeLaunchConfigurations", "", error))?;
+    let rows =
+        rows.map_err(|error| AwsError::new("autoscaling:DescribeLaunchConfigurations", "", error))?;
     let data = rows.iter().filter_map(|row| {
         let text = row.user_data().filter(|text| !text.is_empty())?;
         Some((row.launch_configuration_name()?.to_owned(), launch_template::decode(text)))
@@ -374,7 +374,8 @@ impl Manage for AutoscalingGroup {
             }
             if !less.is_empty() {
                 let call = work.aws.autoscaling.resume_processes();
-                let call = call.auto_scaling_group_name(&self.name).set_scaling_processes(Some(less));
+                let call =
+                    call.auto_scaling_group_name(&self.name).set_scaling_processes(Some(less));
                 call.send().await.map_err(|error| {
                     AwsError::new("autoscaling:ResumeProcesses", &self.name, error)
                 })?;
@@ -406,9 +407,10 @@ impl AutoscalingGroup {
             .version(self.version.to_string())
             .build();
         let Some(mixed) = &self.mixed else { return Ok((Some(specification), None)) };
-        let overrides = mixed.types.iter().map(|name| {
-            LaunchTemplateOverrides::builder().instance_type(name).build()
-        });
+        let overrides = mixed
+            .types
+            .iter()
+            .map(|name| LaunchTemplateOverrides::builder().instance_type(name).build());
         let template = SdkLaunchTemplate::builder()
             .launch_template_specification(specification)
             .set_overrides(Some(overrides.collect()));
@@ -439,9 +441,8 @@ impl AutoscalingGroup {
         let mut call = work.aws.autoscaling.update_auto_scaling_group();
         call = call.auto_scaling_group_name(&self.name);
         let runs = ["launchTemplate", "launchConfiguration", "maxPrice"];
-        let is_run = |field: &str| {
-            runs.contains(&field) || field.starts_with("mixedInstancesPolicy.")
-        };
+        let is_run =
+            |field: &str| runs.contains(&field) || field.starts_with("mixedInstancesPolicy.");
         let mut is_needed = false;
         if update.fields.iter().any(|change| is_run(&change.field)) {
             let (template, policy) = self.template(work)?;
@@ -519,9 +520,10 @@ impl AutoscalingGroup {
 
     async fn suspend(&self, work: &Work<'_>, processes: Vec<String>) -> Result<(), AwsError> {
         let call = work.aws.autoscaling.suspend_processes().auto_scaling_group_name(&self.name);
-        call.set_scaling_processes(Some(processes)).send().await.map_err(|error| {
-            AwsError::new("autoscaling:SuspendProcesses", &self.name, error)
-        })?;
+        call.set_scaling_processes(Some(processes))
+            .send()
+            .await
+            .map_err(|error| AwsError::new("autoscaling:SuspendProcesses", &self.name, error))?;
         Ok(())
     }
 

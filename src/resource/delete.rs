@@ -216,11 +216,7 @@ async fn terminate(aws: &Aws, ids: &[String]) -> Result<(), AwsError> {
     Ok(())
 }
 
-async fn delete_record(
-    aws: &Aws,
-    zone: &str,
-    record: &ResourceRecordSet,
-) -> Result<(), AwsError> {
+async fn delete_record(aws: &Aws, zone: &str, record: &ResourceRecordSet) -> Result<(), AwsError> {
     let change = Change::builder().action(ChangeAction::Delete);
     let change = change.resource_record_set(record.clone()).build().ok();
     let batch = ChangeBatch::builder().set_changes(change.map(|change| vec![change])).build().ok();

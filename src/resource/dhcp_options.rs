@@ -24,10 +24,7 @@ pub(crate) struct LiveDhcpOptions {
     pub(crate) tags: Tags,
 }
 
-pub(super) async fn observe(
-    aws: &Aws,
-    cluster: &str,
-) -> Result<Looked<LiveDhcpOptions>, AwsError> {
+pub(super) async fn observe(aws: &Aws, cluster: &str) -> Result<Looked<LiveDhcpOptions>, AwsError> {
     let call = aws.ec2.describe_dhcp_options().filters(ec2::of_cluster(cluster));
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     let rows = rows.map_err(|error| AwsError::new("ec2:DescribeDhcpOptions", "", error));
@@ -93,9 +90,8 @@ impl Manage for DhcpOptions {
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
-        let configuration = |key: &str, value: &str| {
-            NewDhcpConfiguration::builder().key(key).values(value).build()
-        };
+        let configuration =
+            |key: &str, value: &str| NewDhcpConfiguration::builder().key(key).values(value).build();
         let call = work.aws.ec2.create_dhcp_options();
         let answer = call
             .dhcp_configurations(configuration("domain-name", &self.domain_name))

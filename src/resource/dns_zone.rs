@@ -58,9 +58,8 @@ impl Manage for DnsZone {
 
     fn found(&self, found: &LiveZone, view: View<'_>) -> Fields {
         let vpcs = view.live.zone_vpcs.get(&found.id);
-        let sees = |vpc: &&ResourceId| {
-            vpcs.is_some_and(|vpcs| vpcs.iter().any(|id| view.is(vpc, id)))
-        };
+        let sees =
+            |vpc: &&ResourceId| vpcs.is_some_and(|vpcs| vpcs.iter().any(|id| view.is(vpc, id)));
         let vpc = self.private_to.as_ref().filter(sees);
         Fields::default().maybe("vpc", vpc.map(|vpc| &vpc.name))
     }

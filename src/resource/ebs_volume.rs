@@ -105,9 +105,8 @@ impl Manage for EbsVolume {
 
     fn found(&self, found: &LiveVolume, _: View<'_>) -> Fields {
         // AWS tells the key by its ARN, however it was given.
-        let is_same = |live: &String| {
-            self.kms_key.as_ref().is_some_and(|key| live.ends_with(key.as_str()))
-        };
+        let is_same =
+            |live: &String| self.kms_key.as_ref().is_some_and(|key| live.ends_with(key.as_str()));
         let key = match &found.kms_key {
             Some(live) if is_same(live) => self.kms_key.clone(),
             other => other.clone(),

@@ -10,10 +10,7 @@ use crate::aws::{Aws, AwsError};
 /// (`upup/pkg/fi/cloudup/awsup/aws_cloud.go`).
 pub(super) const CLUSTER_TAG: &str = "KubernetesCluster";
 
-pub(super) fn filter<S: Into<String>>(
-    name: &str,
-    values: impl IntoIterator<Item = S>,
-) -> Filter {
+pub(super) fn filter<S: Into<String>>(name: &str, values: impl IntoIterator<Item = S>) -> Filter {
     let values = values.into_iter().map(Into::into).collect();
     Filter::builder().name(name).set_values(Some(values)).build()
 }

@@ -71,7 +71,8 @@ impl Manage for ElasticIp {
             Some(used) => found.id == used,
             None => {
                 let cluster = |tags: &Tags| tags.get(ec2::CLUSTER_TAG).cloned();
-                ec2::is_named(&found.tags, &self.name) && cluster(&found.tags) == cluster(&self.tags)
+                ec2::is_named(&found.tags, &self.name)
+                    && cluster(&found.tags) == cluster(&self.tags)
             }
         }
     }

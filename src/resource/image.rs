@@ -38,10 +38,8 @@ fn owner_account(owner: &str) -> &str {
 /// for their values and one for what those name.
 pub(super) async fn observe(aws: &Aws, specs: &BTreeSet<String>) -> Result<Images, AwsError> {
     let ids = specs.iter().filter(|spec| spec.starts_with("ami-")).cloned().collect::<Vec<_>>();
-    let parameters: Vec<String> = specs
-        .iter()
-        .filter_map(|spec| spec.strip_prefix("ssm:").map(str::to_owned))
-        .collect();
+    let parameters: Vec<String> =
+        specs.iter().filter_map(|spec| spec.strip_prefix("ssm:").map(str::to_owned)).collect();
     let named: Vec<(&str, &str)> = specs.iter().filter_map(|spec| owner_and_name(spec)).collect();
     let by_id = describe(aws, "image-id", ids, Vec::new());
     let by_name = async {
@@ -54,8 +52,7 @@ pub(super) async fn observe(aws: &Aws, specs: &BTreeSet<String>) -> Result<Image
         let ids = values.values().cloned().collect();
         Ok((describe(aws, "image-id", ids, Vec::new()).await?, values))
     };
-    let (mut images, more, (others, parameters)) =
-        try_join3(by_id, by_name, by_parameter).await?;
+    let (mut images, more, (others, parameters)) = try_join3(by_id, by_name, by_parameter).await?;
     images.extend(more);
     images.extend(others);
     Ok(Images { images, parameters })
@@ -131,9 +128,10 @@ impl Images {
             }
             None => {
                 let id = match spec.strip_prefix("ssm:") {
-                    Some(parameter) => self.parameters.get(parameter).ok_or_else(|| {
-                        format!("Systems Manager has no parameter {parameter}")
-                    })?,
+                    Some(parameter) => self
+                        .parameters
+                        .get(parameter)
+                        .ok_or_else(|| format!("Systems Manager has no parameter {parameter}"))?,
                     None => spec,
                 };
                 self.images.iter().filter(|image| image.id == *id).take(1).collect()
@@ -206,9 +204,7 @@ mod tests {
     #[test]
     fn images_are_found_by_id_owner_and_name_and_parameter() {
         let images = images();
-        let find = |spec: &str| {
-            images.find(spec, "111122223333").map(|image| image.id.as_str())
-        };
+        let find = |spec: &str| images.find(spec, "111122223333").map(|image| image.id.as_str());
         assert_eq!(find("ami-2"), Ok("ami-2"));
         assert_eq!(find("kope.io/k8s-1.10-debian"), Ok("ami-1"));
         assert_eq!(find("383156758163/k8s-1.10-debian"), Ok("ami-1"));

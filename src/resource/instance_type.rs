@@ -41,9 +41,8 @@ pub(super) async fn observe(
     for row in types {
         let Some(name) = row.instance_type() else { continue };
         let store = row.instance_storage_info();
-        let must_map = store.is_some_and(|store| {
-            store.nvme_support() != Some(&EphemeralNvmeSupport::Required)
-        });
+        let must_map = store
+            .is_some_and(|store| store.nvme_support() != Some(&EphemeralNvmeSupport::Required));
         let disks = store.map(|store| store.disks()).unwrap_or_default();
         let count = disks.iter().filter_map(|disk| disk.count()).sum();
         let mapped_disks = if must_map { count } else { 0 };

@@ -83,9 +83,7 @@ impl Manage for InternetGateway {
     }
 
     fn found(&self, found: &LiveInternetGateway, view: View<'_>) -> Fields {
-        Fields::default()
-            .set("vpc", found.vpcs.iter().map(|vpc| view.name(vpc)))
-            .tags(&found.tags)
+        Fields::default().set("vpc", found.vpcs.iter().map(|vpc| view.name(vpc))).tags(&found.tags)
     }
 
     fn ownership(&self) -> Ownership {

@@ -381,11 +381,10 @@ impl Manage for LaunchTemplate {
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
         let call = work.aws.ec2.create_launch_template_version().launch_template_id(&update.id);
-        let answer = call
-            .launch_template_data(self.data(work)?)
-            .send()
-            .await
-            .map_err(|error| AwsError::new("ec2:CreateLaunchTemplateVersion", &self.name, error))?;
+        let answer =
+            call.launch_template_data(self.data(work)?).send().await.map_err(|error| {
+                AwsError::new("ec2:CreateLaunchTemplateVersion", &self.name, error)
+            })?;
         let made = answer.launch_template_version().and_then(|version| version.version_number());
         if made != Some(self.resolved.next_version) {
             return Err(AwsError {

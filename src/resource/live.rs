@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{self, try_join, try_join3, try_join4, try_join5, try_join_all};
+use futures::future::{self, try_join, try_join_all, try_join3, try_join4, try_join5};
 
 use super::autoscaling_group::{self, LiveGroup};
 use super::dhcp_options::{self, LiveDhcpOptions};
@@ -142,11 +142,9 @@ pub(crate) async fn observe(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> 
     let idle = cluster(&mut live);
     // A group of a role that no spec has any more: its role may have to go with it.
     let profiles = try_join_all(idle.iter().map(async |name| {
-        let (profile, policies) = try_join(
-            iam_instance_profile::observe(aws, name),
-            iam_role_policy::observe(aws, name),
-        )
-        .await?;
+        let (profile, policies) =
+            try_join(iam_instance_profile::observe(aws, name), iam_role_policy::observe(aws, name))
+                .await?;
         Ok::<_, AwsError>((name.clone(), profile, policies))
     }))
     .await?;
@@ -163,8 +161,7 @@ pub(crate) async fn observe(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> 
     live.rules = live.security_groups.flat_map(|group| group.rules.clone());
     live.attachments = live.groups.flat_map(|group| {
         let targets = group.load_balancers.iter().chain(&group.target_groups);
-        let attachment =
-            |to: &String| LiveAttachment { group: group.name.clone(), to: to.clone() };
+        let attachment = |to: &String| LiveAttachment { group: group.name.clone(), to: to.clone() };
         targets.map(attachment).collect()
     });
     Ok(live)
@@ -230,10 +227,8 @@ async fn observe_zones(aws: &Aws, reads: &Reads) -> Result<Zones, AwsError> {
         };
         return Ok((zones, BTreeMap::new(), records));
     };
-    let vpcs = when(
-        zone.private && reads.kinds.contains(&Kind::DnsZone),
-        dns_zone::vpcs(aws, &zone.id),
-    );
+    let vpcs =
+        when(zone.private && reads.kinds.contains(&Kind::DnsZone), dns_zone::vpcs(aws, &zone.id));
     let records = when(
         reads.kinds.contains(&Kind::DnsName),
         dns_name::observe(aws, &zone.id, &reads.records),
@@ -243,10 +238,7 @@ async fn observe_zones(aws: &Aws, reads: &Reads) -> Result<Zones, AwsError> {
     Ok((zones, BTreeMap::from([(id, vpcs)]), records))
 }
 
-async fn observe_network(
-    aws: &Aws,
-    reads: &Reads,
-) -> Result<impl FnOnce(&mut Live), AwsError> {
+async fn observe_network(aws: &Aws, reads: &Reads) -> Result<impl FnOnce(&mut Live), AwsError> {
     let wants = |kinds: &[Kind]| kinds.iter().any(|kind| reads.kinds.contains(kind));
     let cluster = reads.cluster.as_str();
     let of_vpc = async {
@@ -254,10 +246,8 @@ async fn observe_network(
             when(wants(&[Kind::Vpc]), vpc::observe(aws, cluster, reads.vpc.as_deref())).await?;
         let ids: Vec<String> = vpcs.rows().iter().map(|vpc| vpc.id.clone()).collect();
         let tables = when(wants(&[Kind::RouteTable]), route_table::observe(aws, &ids));
-        let gateways = when(
-            wants(&[Kind::NatGateway, Kind::ElasticIp]),
-            nat_gateway::observe(aws, &ids),
-        );
+        let gateways =
+            when(wants(&[Kind::NatGateway, Kind::ElasticIp]), nat_gateway::observe(aws, &ids));
         let (tables, gateways) = try_join(tables, gateways).await?;
         Ok((vpcs, tables, gateways))
     };
@@ -283,10 +273,7 @@ async fn observe_network(
     })
 }
 
-async fn observe_security(
-    aws: &Aws,
-    reads: &Reads,
-) -> Result<impl FnOnce(&mut Live), AwsError> {
+async fn observe_security(aws: &Aws, reads: &Reads) -> Result<impl FnOnce(&mut Live), AwsError> {
     let groups = when(
         reads.kinds.contains(&Kind::SecurityGroup),
         security_group::observe(aws, &reads.cluster, &reads.security_groups),
@@ -348,9 +335,10 @@ async fn observe_cluster(
         future::try_join(volumes, instances),
     )
     .await?;
-    let idle = reads.idle_roles.iter().filter(|(tag, _)| {
-        groups.rows().iter().any(|group| group.tags.contains_key(*tag))
-    });
+    let idle = reads
+        .idle_roles
+        .iter()
+        .filter(|(tag, _)| groups.rows().iter().any(|group| group.tags.contains_key(*tag)));
     let idle: Vec<String> = idle.map(|(_, role)| role.clone()).collect();
     Ok(move |live: &mut Live| {
         live.groups = groups;

@@ -66,15 +66,19 @@ pub(super) async fn observe(
 ) -> Result<Classic, AwsError> {
     let pages = aws.elb.describe_load_balancers().into_paginator().items().send();
     let all = pages.collect::<Result<Vec<_>, _>>().await;
-    let all = match Looked::sort(
-        all.map_err(|error| AwsError::new("elasticloadbalancing:DescribeLoadBalancers", "", error)),
-    )? {
-        Looked::Found(all) => all,
-        Looked::Denied(error) => {
-            return Ok(Classic { ours: Looked::Denied(error.clone()), names: Looked::Denied(error) });
-        }
-        Looked::Not => return Ok(Classic::default()),
-    };
+    let all =
+        match Looked::sort(all.map_err(|error| {
+            AwsError::new("elasticloadbalancing:DescribeLoadBalancers", "", error)
+        }))? {
+            Looked::Found(all) => all,
+            Looked::Denied(error) => {
+                return Ok(Classic {
+                    ours: Looked::Denied(error.clone()),
+                    names: Looked::Denied(error),
+                });
+            }
+            Looked::Not => return Ok(Classic::default()),
+        };
     let name = |lb: &LoadBalancerDescription| lb.load_balancer_name().unwrap_or("").to_owned();
     // Old versions of kops named them otherwise, but never without these beginnings.
     let may_be_ours = |lb: &&LoadBalancerDescription| {
@@ -99,17 +103,14 @@ pub(super) async fn observe(
         Ok::<_, AwsError>(from_sdk(lb, answer.load_balancer_attributes(), tags))
     }))
     .await?;
-    Ok(Classic {
-        ours: Looked::Found(ours),
-        names: Looked::Found(all.iter().map(name).collect()),
-    })
+    Ok(Classic { ours: Looked::Found(ours), names: Looked::Found(all.iter().map(name).collect()) })
 }
 
 async fn tags_of(aws: &Aws, names: Vec<String>) -> Result<Vec<(String, Tags)>, AwsError> {
     let call = aws.elb.describe_tags().set_load_balancer_names(Some(names));
     let answer = call.send().await;
-    let answer = answer
-        .map_err(|error| AwsError::new("elasticloadbalancing:DescribeTags", "", error))?;
+    let answer =
+        answer.map_err(|error| AwsError::new("elasticloadbalancing:DescribeTags", "", error))?;
     let tags = answer.tag_descriptions().iter().map(|described| {
         let pair = |tag: &Tag| (tag.key().to_owned(), tag.value().unwrap_or("").to_owned());
         let name = described.load_balancer_name().unwrap_or_default().to_owned();
@@ -381,9 +382,11 @@ impl LoadBalancer {
         }
         if text.is_none_or(|text| !before.contains(&text)) {
             let call = work.aws.elb.create_load_balancer_listeners().load_balancer_name(object);
-            call.set_listeners(Some(wanted.into_iter().collect())).send().await.map_err(|error| {
-                AwsError::new("elasticloadbalancing:CreateLoadBalancerListeners", object, error)
-            })?;
+            call.set_listeners(Some(wanted.into_iter().collect())).send().await.map_err(
+                |error| {
+                    AwsError::new("elasticloadbalancing:CreateLoadBalancerListeners", object, error)
+                },
+            )?;
         }
         Ok(())
     }
@@ -392,9 +395,10 @@ impl LoadBalancer {
 /// The names of load balancers that carry a cluster's tag, those of its services included.
 pub(super) async fn observe_owned(aws: &Aws, cluster: &str) -> Result<Vec<String>, AwsError> {
     let pages = aws.elb.describe_load_balancers().into_paginator().items().send();
-    let all = pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| {
-        AwsError::new("elasticloadbalancing:DescribeLoadBalancers", "", error)
-    })?;
+    let all = pages
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .map_err(|error| AwsError::new("elasticloadbalancing:DescribeLoadBalancers", "", error))?;
     let names: Vec<String> =
         all.iter().filter_map(|lb| lb.load_balancer_name().map(str::to_owned)).collect();
     let batches = names.chunks(20).map(|batch| tags_of(aws, batch.to_vec()));

@@ -248,10 +248,8 @@ pub(super) fn state<M: Manage>(
     let kind = resource.id().kind;
     match matches[..] {
         [] => {
-            let drift = Drift {
-                fields: wanted.differences(&Fields::default()),
-                ..Drift::default()
-            };
+            let drift =
+                Drift { fields: wanted.differences(&Fields::default()), ..Drift::default() };
             match (resource.obstacle(view), resource.ownership()) {
                 (Some((what, next)), _) => State::Impossible(drift, what, next),
                 (None, Ownership::Shared) => State::Impossible(

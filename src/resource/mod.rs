@@ -203,6 +203,7 @@ macro_rules! managed {
     ($($variant:ident),* $(,)?) => {
         /// A resource that is compared field by field.
         #[derive(Clone, Debug, PartialEq)]
+        #[expect(clippy::large_enum_variant, reason = "a cluster has some hundreds, once")]
         pub(crate) enum Managed {
             $($variant($variant),)*
         }
@@ -265,6 +266,7 @@ managed! {
 /// What a cluster needs of AWS: one resource. The IAM kinds compare documents by what they
 /// grant, and have ways of their own.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a cluster has some hundreds, once")]
 pub(crate) enum Resource {
     Role(IamRole),
     RolePolicy(IamRolePolicy),

@@ -5,7 +5,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, Certificate, Listener, LoadBalancerAttribute, LoadBalancerSchemeEnum,
     LoadBalancerTypeEnum, ProtocolEnum, Tag, TargetTypeEnum,
 };
-use futures::future::{try_join, try_join3, try_join_all};
+use futures::future::{try_join, try_join_all, try_join3};
 
 use super::ids::Work;
 use super::live::Live;
@@ -67,18 +67,18 @@ pub(super) async fn observe(
     let groups = async {
         let pages = aws.elbv2.describe_target_groups().into_paginator().items().send();
         let groups = pages.collect::<Result<Vec<_>, _>>().await;
-        groups.map_err(|error| {
-            AwsError::new("elasticloadbalancing:DescribeTargetGroups", "", error)
-        })
+        groups
+            .map_err(|error| AwsError::new("elasticloadbalancing:DescribeTargetGroups", "", error))
     };
     let balancers = async {
         if wanted.is_none() {
             return Ok(Vec::new());
         }
         let pages = aws.elbv2.describe_load_balancers().into_paginator().items().send();
-        pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| {
-            AwsError::new("elasticloadbalancing:DescribeLoadBalancers", "", error)
-        })
+        pages
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .map_err(|error| AwsError::new("elasticloadbalancing:DescribeLoadBalancers", "", error))
     };
     let (groups, balancers) = match try_join(groups, balancers).await {
         Ok(found) => found,

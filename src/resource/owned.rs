@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{Filter, InstanceStateName, NatGatewayState, VolumeState};
-use futures::future::{try_join3, try_join4, try_join5, try_join_all};
+use futures::future::{try_join_all, try_join3, try_join4, try_join5};
 
 use super::delete::Deletion;
 use super::hosted_zone::{HostedZone, find};
@@ -129,15 +129,15 @@ async fn balancers(aws: &Aws, cluster: &str) -> Result<Vec<Owned>, AwsError> {
         network_load_balancer::observe_owned(aws, cluster),
     )
     .await?;
-    let classic = classic.into_iter().map(|name| {
-        Owned::new(Kind::LoadBalancer, &name, Deletion::LoadBalancer(name.clone()))
-    });
+    let classic = classic
+        .into_iter()
+        .map(|name| Owned::new(Kind::LoadBalancer, &name, Deletion::LoadBalancer(name.clone())));
     let network = network.into_iter().map(|(arn, name)| {
         Owned::new(Kind::LoadBalancer, name, Deletion::NetworkLoadBalancer(arn))
     });
-    let targets = targets.into_iter().map(|(arn, name)| {
-        Owned::new(Kind::TargetGroup, name, Deletion::TargetGroup(arn))
-    });
+    let targets = targets
+        .into_iter()
+        .map(|(arn, name)| Owned::new(Kind::TargetGroup, name, Deletion::TargetGroup(arn)));
     Ok(classic.chain(network).chain(targets).collect())
 }
 
@@ -279,9 +279,11 @@ async fn records(aws: &Aws, cluster: &str, zone: &HostedZone) -> Result<Vec<Owne
     let mut next = (None, None, None);
     loop {
         let call = pages.clone().set_start_record_name(next.0).set_start_record_type(next.1);
-        let answer = call.set_start_record_identifier(next.2).send().await.map_err(|error| {
-            AwsError::new("route53:ListResourceRecordSets", &id, error)
-        })?;
+        let answer = call
+            .set_start_record_identifier(next.2)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("route53:ListResourceRecordSets", &id, error))?;
         for record in answer.resource_record_sets() {
             let name = dns_name::unescaped(record.name());
             let is_a = *record.r#type() == aws_sdk_route53::types::RrType::A;

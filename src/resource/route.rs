@@ -64,10 +64,13 @@ impl Manage for Route {
 
     fn found(&self, found: &LiveRoute, view: View<'_>) -> Fields {
         let via = view.name(&found.via);
-        Fields::default().with("via", match found.blackhole {
-            true => format!("{via}, which is gone"),
-            false => via.to_owned(),
-        })
+        Fields::default().with(
+            "via",
+            match found.blackhole {
+                true => format!("{via}, which is gone"),
+                false => via.to_owned(),
+            },
+        )
     }
 
     fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
@@ -85,9 +88,7 @@ impl Manage for Route {
             }
             Via::Resource(via) => call.gateway_id(work.id(via)?),
         };
-        call.send()
-            .await
-            .map_err(|error| AwsError::new("ec2:CreateRoute", &self.name, error))?;
+        call.send().await.map_err(|error| AwsError::new("ec2:CreateRoute", &self.name, error))?;
         Ok(None)
     }
 
@@ -101,9 +102,7 @@ impl Manage for Route {
             }
             Via::Resource(via) => call.gateway_id(work.id(via)?),
         };
-        call.send()
-            .await
-            .map_err(|error| AwsError::new("ec2:ReplaceRoute", &self.name, error))?;
+        call.send().await.map_err(|error| AwsError::new("ec2:ReplaceRoute", &self.name, error))?;
         Ok(())
     }
 }

@@ -107,7 +107,8 @@ impl Manage for RouteTable {
     }
 
     fn is(&self, found: &LiveRouteTable, _: View<'_>) -> bool {
-        let same = |tag: &str| found.tags.get(tag).is_some() && found.tags.get(tag) == self.tags.get(tag);
+        let same =
+            |tag: &str| found.tags.contains_key(tag) && found.tags.get(tag) == self.tags.get(tag);
         let ours = self
             .tags
             .keys()

@@ -82,8 +82,7 @@ fn expand(group: &str, permission: &IpPermission, egress: bool) -> Vec<LiveRule>
     let ranges = permission.ip_ranges().iter();
     let peers = peers.chain(ranges.filter_map(|range| Some(Peer::Cidr(range.cidr_ip()?.into()))));
     let ranges = permission.ipv6_ranges().iter();
-    let peers =
-        peers.chain(ranges.filter_map(|range| Some(Peer::Cidr(range.cidr_ipv6()?.into()))));
+    let peers = peers.chain(ranges.filter_map(|range| Some(Peer::Cidr(range.cidr_ipv6()?.into()))));
     let lists = permission.prefix_list_ids().iter();
     let peers =
         peers.chain(lists.filter_map(|list| Some(Peer::PrefixList(list.prefix_list_id()?.into()))));

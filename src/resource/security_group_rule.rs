@@ -116,12 +116,11 @@ impl Manage for SecurityGroupRule {
         let (WantedPeer::Group(ResourceId { name: peer, .. }) | WantedPeer::Cidr(peer)) =
             &self.peer;
         let protocol = if self.protocol == "-1" { "all" } else { &self.protocol };
-        let ports = self.ports.filter(|_| matches!(protocol, "tcp" | "udp")).map(|ports| {
-            match ports {
+        let ports =
+            self.ports.filter(|_| matches!(protocol, "tcp" | "udp")).map(|ports| match ports {
                 (from, to) if from == to => from.to_string(),
                 (from, to) => format!("{from}-{to}"),
-            }
-        });
+            });
         let fields = Fields::default()
             .with("group", &self.group.name)
             .with(if self.egress { "to" } else { "from" }, peer)
@@ -204,9 +203,11 @@ pub(super) async fn revoke(aws: &Aws, rule: &LiveRule) -> Result<(), AwsError> {
     match rule.egress {
         true => {
             let call = aws.ec2.revoke_security_group_egress().group_id(&rule.group);
-            call.ip_permissions(permission).send().await.map(|_| ()).map_err(|error| {
-                AwsError::new("ec2:RevokeSecurityGroupEgress", &rule.group, error)
-            })
+            call.ip_permissions(permission)
+                .send()
+                .await
+                .map(|_| ())
+                .map_err(|error| AwsError::new("ec2:RevokeSecurityGroupEgress", &rule.group, error))
         }
         false => {
             let call = aws.ec2.revoke_security_group_ingress().group_id(&rule.group);

@@ -162,9 +162,10 @@ impl Manage for Vpc {
         if update.touches("dnsSupport") {
             let value = AttributeBooleanValue::builder().value(true).build();
             let call = work.aws.ec2.modify_vpc_attribute().vpc_id(&update.id);
-            call.enable_dns_support(value).send().await.map_err(|error| {
-                AwsError::new("ec2:ModifyVpcAttribute", &update.id, error)
-            })?;
+            call.enable_dns_support(value)
+                .send()
+                .await
+                .map_err(|error| AwsError::new("ec2:ModifyVpcAttribute", &update.id, error))?;
         }
         if update.touches("dnsHostnames") {
             self.set_hostnames(work, &update.id).await?;

@@ -60,9 +60,7 @@ impl VpcDhcpOptionsAssociation {
     async fn associate(&self, work: &Work<'_>, vpc: &str) -> Result<(), AwsError> {
         let options = work.id(&self.options)?;
         let call = work.aws.ec2.associate_dhcp_options().vpc_id(vpc).dhcp_options_id(options);
-        call.send()
-            .await
-            .map_err(|error| AwsError::new("ec2:AssociateDhcpOptions", vpc, error))?;
+        call.send().await.map_err(|error| AwsError::new("ec2:AssociateDhcpOptions", vpc, error))?;
         Ok(())
     }
 }

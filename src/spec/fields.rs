@@ -29,8 +29,7 @@ pub(super) static CLUSTER_SPEC: Object = Object {
         "channel", "configBase", "cloudProvider", "kubernetesVersion", "project",
         "masterPublicName", "masterInternalName", "networkCIDR", "networkID", "secretStore",
         "keyStore", "configStore", "dnsZone", "clusterDNSDomain", "serviceClusterIPRange",
-        "nonMasqueradeCIDR", "sshKeyName", "updatePolicy",
-        // kapstan's own.
+        "nonMasqueradeCIDR", "sshKeyName", "updatePolicy", // kapstan's own.
         "bootstrap",
     ],
     flags: &["isolateMasters", "encryptionConfig"],
@@ -134,8 +133,12 @@ pub(super) static INSTANCE_METADATA_OPTIONS: Object =
     Object { text: &["httpTokens"], flags: &[], whole: &["httpPutResponseHopLimit"], other: &[] };
 
 /// Newer than v1.10, as kops documents it (`docs/instance_groups.md`).
-pub(super) static WARM_POOL_SPEC: Object =
-    Object { text: &[], flags: &["enableLifecycleHook"], whole: &["minSize", "maxSize"], other: &[] };
+pub(super) static WARM_POOL_SPEC: Object = Object {
+    text: &[],
+    flags: &["enableLifecycleHook"],
+    whole: &["minSize", "maxSize"],
+    other: &[],
+};
 
 pub(super) static SSH_CREDENTIAL_SPEC: Object =
     Object { text: &["publicKey"], flags: &[], whole: &[], other: &[] };
@@ -537,13 +540,11 @@ pub(super) static DNS_ACCESS_SPEC: Object =
 
 pub(super) static LOAD_BALANCER_ACCESS_SPEC: Object = Object {
     text: &[
-        "sslCertificate",
-        // Newer than v1.10.
+        "sslCertificate", // Newer than v1.10.
         "securityGroupOverride",
     ],
     flags: &[
-        "useForInternalApi",
-        // Newer than v1.10.
+        "useForInternalApi", // Newer than v1.10.
         "crossZoneLoadBalancing",
     ],
     whole: &["idleTimeoutSeconds"],

@@ -75,8 +75,7 @@ impl Networking {
             "kube-router" => ("kuberouter", json!({})),
             "weave" => ("weave", json!({"mtu": 8912})),
             other => {
-                let simple =
-                    ["calico", "canal", "cilium", "cni", "external", "kubenet", "romana"];
+                let simple = ["calico", "canal", "cilium", "cni", "external", "kubenet", "romana"];
                 (*simple.iter().find(|plugin| **plugin == other)?, json!({}))
             }
         };
@@ -119,8 +118,9 @@ fn check(choices: &Choices) -> Result<(), String> {
         ));
     }
     if choices.bastion && !choices.private {
-        return Err("--bastion is for --topology private; else instances are reached directly"
-            .to_owned());
+        return Err(
+            "--bastion is for --topology private; else instances are reached directly".to_owned()
+        );
     }
     if !choices.subnets.is_empty() {
         if choices.vpc.is_none() {
@@ -196,17 +196,23 @@ fn cluster(choices: &Choices, masters: &[(String, String)]) -> Json {
             spec.insert(field.to_owned(), value);
         }
     };
-    set("api", match choices.load_balancer {
-        None => json!({"dns": {}}),
-        Some(balancer) => json!({"loadBalancer": {
-            "class": if balancer.network { "Network" } else { "Classic" },
-            "type": if balancer.internal { "Internal" } else { "Public" },
-        }}),
-    });
-    set("authorization", match choices.rbac {
-        true => json!({"rbac": {}}),
-        false => json!({"alwaysAllow": {}}),
-    });
+    set(
+        "api",
+        match choices.load_balancer {
+            None => json!({"dns": {}}),
+            Some(balancer) => json!({"loadBalancer": {
+                "class": if balancer.network { "Network" } else { "Classic" },
+                "type": if balancer.internal { "Internal" } else { "Public" },
+            }}),
+        },
+    );
+    set(
+        "authorization",
+        match choices.rbac {
+            true => json!({"rbac": {}}),
+            false => json!({"alwaysAllow": {}}),
+        },
+    );
     set("channel", json!("stable"));
     if !choices.cloud_labels.is_empty() {
         set("cloudLabels", json!(choices.cloud_labels));
@@ -226,11 +232,14 @@ fn cluster(choices: &Choices, masters: &[(String, String)]) -> Json {
     }
     set("networkID", json!(choices.vpc));
     set("networking", json!({choices.networking.plugin: choices.networking.settings}));
-    set("nonMasqueradeCIDR", match choices.networking.plugin {
-        // Pods have addresses of the VPC.
-        "amazonvpc" => json!(choices.network_cidr.as_deref().unwrap_or("172.20.0.0/16")),
-        _ => json!("100.64.0.0/10"),
-    });
+    set(
+        "nonMasqueradeCIDR",
+        match choices.networking.plugin {
+            // Pods have addresses of the VPC.
+            "amazonvpc" => json!(choices.network_cidr.as_deref().unwrap_or("172.20.0.0/16")),
+            _ => json!("100.64.0.0/10"),
+        },
+    );
     set("sshAccess", json!(choices.ssh_access));
     set("subnets", json!(subnets(choices)));
     let topology = if choices.private { "private" } else { "public" };

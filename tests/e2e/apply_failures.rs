@@ -60,7 +60,9 @@ fn a_failure_tells_what_was_done_and_a_second_run_finishes() {
     assert_eq!(run.code, 1);
     assert!(run.stdout.contains("  failed     IAMRolePolicy/masters.dev.example.com"), "{run:#?}");
     assert!(
-        world.neutral(&run.stdout).contains("To finish, run again: kapstan update cluster dev.example.com --yes")
+        world
+            .neutral(&run.stdout)
+            .contains("To finish, run again: kapstan update cluster dev.example.com --yes")
     );
     assert!(
         run.stderr.ends_with(

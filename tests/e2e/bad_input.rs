@@ -80,7 +80,8 @@ fn everything_wrong_with_instances_is_told_at_once() {
 
 #[test]
 fn a_machine_type_that_a_zone_lacks() {
-    let subnets = "    type: Public\n  - {name: d, zone: us-west-2d, type: Public, cidr: 172.20.96.0/19}\n";
+    let subnets =
+        "    type: Public\n  - {name: d, zone: us-west-2d, type: Public, cidr: 172.20.96.0/19}\n";
     let all = specs("", "").replacen("    type: Public\n", subnets, 1);
     let all = all.replace(
         "  role: Node\n  machineType: m5.large\n",
@@ -106,9 +107,8 @@ fn keys_and_zones_that_are_not_there() {
     assert!(said.contains("SSHKey/no-such-key: spec.sshKeyName names a key pair"), "{said}");
     world.write("key.pub", "not a key");
     let path = world.path("key.pub").display().to_string();
-    let said = world.fails(&[
-        "create", "secret", "sshpublickey", "admin", "-i", &path, "--name", NAME,
-    ]);
+    let said =
+        world.fails(&["create", "secret", "sshpublickey", "admin", "-i", &path, "--name", NAME]);
     assert!(said.contains("no OpenSSH public key"), "{said}");
 }
 
@@ -117,17 +117,24 @@ fn shared_things_that_do_not_exist_or_are_otherwise() {
     let world = World::whole(
         "bad_shared",
         NAME,
-        &specs("  networkID: vpc-00000000\n", "").replace("    cidr: 172.20.32.0/19\n", "    cidr: 172.20.32.0/19\n    id: subnet-00000000\n"),
+        &specs("  networkID: vpc-00000000\n", "").replace(
+            "    cidr: 172.20.32.0/19\n",
+            "    cidr: 172.20.32.0/19\n    id: subnet-00000000\n",
+        ),
     );
     let said = refused(&world);
     assert!(said.contains("VPC/bad.example.com: does not exist"), "{said}");
     assert!(said.contains("Subnet/us-west-2a.bad.example.com: does not exist"), "{said}");
     let ids = world.lay_out("id: subnet-");
-    let (vpc, subnet) = (ids["vpc-12345678"].as_str().unwrap(), ids["subnet-12345678"].as_str().unwrap());
+    let (vpc, subnet) =
+        (ids["vpc-12345678"].as_str().unwrap(), ids["subnet-12345678"].as_str().unwrap());
     world.replace(
         &specs(&format!("  networkID: {vpc}\n"), "")
             .replace("networkCIDR: 172.20.0.0/16", "networkCIDR: 172.16.0.0/12")
-            .replace("    cidr: 172.20.32.0/19\n", &format!("    cidr: 172.20.36.0/22\n    id: {subnet}\n")),
+            .replace(
+                "    cidr: 172.20.32.0/19\n",
+                &format!("    cidr: 172.20.36.0/22\n    id: {subnet}\n"),
+            ),
     );
     let said = refused(&world);
     assert!(said.contains("VPC/bad.example.com: cidr of"), "{said}");
@@ -137,25 +144,43 @@ fn shared_things_that_do_not_exist_or_are_otherwise() {
 #[test]
 fn what_a_spec_alone_tells_is_told_with_its_path() {
     let world = World::bare("bad_spec");
-    let subnet = "    type: Public\n  - {name: b, zone: us-west-2b, type: Private, cidr: 172.20.64.0/19}\n";
+    let subnet =
+        "    type: Public\n  - {name: b, zone: us-west-2b, type: Private, cidr: 172.20.64.0/19}\n";
     let world_spec = specs("", "").replacen("    type: Public\n", subnet, 1);
     world.create(&world_spec);
     let said = world.fails(&["update", "cluster", NAME]);
-    assert!(said.contains("spec.subnets[1]: is private, but us-west-2b has no subnet of type Utility"), "{said}");
-    let file = world.write("bad.yaml", &specs("  bootstrap: magic\n", "  volumes: [{size: 0}]
+    assert!(
+        said.contains("spec.subnets[1]: is private, but us-west-2b has no subnet of type Utility"),
+        "{said}"
+    );
+    let file = world.write(
+        "bad.yaml",
+        &specs(
+            "  bootstrap: magic\n",
+            "  volumes: [{size: 0}]
   warmPool: {minSize: 3, maxSize: 1}
   cpuCredits: all
   maxPrice: cheap
   suspendProcesses: [Everything]
   instanceMetadata: {httpTokens: maybe, httpPutResponseHopLimit: 100}
   mixedInstancesPolicy: {onDemandAboveBase: 200}
-").replacen("  bootstrap: none\n", "", 1));
+",
+        )
+        .replacen("  bootstrap: none\n", "", 1),
+    );
     let said = world.fails(&["replace", "-f", &file]);
     for path in [
-        "spec.bootstrap", "spec.volumes[0].device", "spec.volumes[0].size", "spec.warmPool",
-        "spec.cpuCredits", "spec.maxPrice", "spec.suspendProcesses[0]",
-        "spec.instanceMetadata.httpTokens", "spec.instanceMetadata.httpPutResponseHopLimit",
-        "spec.mixedInstancesPolicy.instances", "spec.mixedInstancesPolicy.onDemandAboveBase",
+        "spec.bootstrap",
+        "spec.volumes[0].device",
+        "spec.volumes[0].size",
+        "spec.warmPool",
+        "spec.cpuCredits",
+        "spec.maxPrice",
+        "spec.suspendProcesses[0]",
+        "spec.instanceMetadata.httpTokens",
+        "spec.instanceMetadata.httpPutResponseHopLimit",
+        "spec.mixedInstancesPolicy.instances",
+        "spec.mixedInstancesPolicy.onDemandAboveBase",
     ] {
         assert!(said.contains(&format!("{path} (line")), "{path}: {said}");
     }

@@ -24,13 +24,13 @@ fn specs(nodes: &str) -> String {
     );
     // Lines that are given take the place of the defaults.
     let mut own = group(NAME, "nodes", "Node", IMAGE);
+    if nodes.starts_with("  subnets:") {
+        own = own.replace("  subnets:\n  - us-west-2a\n", "");
+    }
     for line in nodes.lines().filter(|line| !line.starts_with("  -") && !line.starts_with("   ")) {
-        let field = line.split(':').next().unwrap();
-        own = own
-            .lines()
-            .filter(|old| !old.starts_with(&format!("{field}:")) || field == "  subnets")
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let field = format!("{}:", line.split(':').next().unwrap());
+        let kept = own.lines().filter(|old| !old.starts_with(&field));
+        own = kept.map(|line| format!("{line}\n")).collect();
     }
     own.push_str(nodes);
     [subnets, group(NAME, "masters", "Master", IMAGE), own].join("---\n")
@@ -96,7 +96,10 @@ fn fields_of_the_machine() {
         &[
             ("  machineType: t3.large\n", Template(&["machineType"])),
             ("  image: ami-12345678\n", Template(&["image"])),
-            ("  image: kope.io/k8s-1.4-debian-jessie-amd64-hvm-ebs-2016-10-21\n", Template(&["image"])),
+            (
+                "  image: kope.io/k8s-1.4-debian-jessie-amd64-hvm-ebs-2016-10-21\n",
+                Template(&["image"]),
+            ),
             ("  image: ami-0ubuntu22\n", Template(&["image", "rootDevice"])),
             ("  associatePublicIp: false\n", Template(&["publicIp"])),
             ("  tenancy: dedicated\n", Template(&["tenancy"])),
@@ -188,7 +191,7 @@ fn fields_of_the_group() {
                     "mixedInstancesPolicy.onDemandAboveBase",
                 ]),
             ),
-            ("  - us-west-2b\n", Group(&["subnets"])),
+            ("  subnets: [us-west-2a, us-west-2b]\n", Group(&["subnets"])),
         ],
     );
 }
@@ -199,9 +202,10 @@ fn security_groups_of_the_user_s_own() {
     world.apply(NAME);
     let laid_out = world.lay_out("");
     let own = laid_out["sg-exampleid3"].as_str().unwrap();
-    for lines in
-        [format!("  additionalSecurityGroups: [{own}]\n"), format!("  securityGroupOverride: {own}\n")]
-    {
+    for lines in [
+        format!("  additionalSecurityGroups: [{own}]\n"),
+        format!("  securityGroupOverride: {own}\n"),
+    ] {
         world.replace(&specs(&lines));
         let plan = world.plan(NAME, &[]);
         let (id, fields) = &changed(&plan)[0];
@@ -246,7 +250,9 @@ fn an_instance_profile_of_the_user_s_own() {
     let world = World::whole("fields_profile", NAME, &specs(""));
     world.apply(NAME);
     world.foreign_profile("org-nodes", "org-nodes");
-    world.replace(&specs("  iam: {profile: 'arn:aws:iam::123456789012:instance-profile/org-nodes'}\n"));
+    world.replace(&specs(
+        "  iam: {profile: 'arn:aws:iam::123456789012:instance-profile/org-nodes'}\n",
+    ));
     let plan = world.plan(NAME, &[]);
     let template = changed(&plan).into_iter().find(|(id, _)| id.starts_with("LaunchTemplate/"));
     assert_eq!(template.unwrap().1, ["instanceProfile"]);

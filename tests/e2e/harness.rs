@@ -41,10 +41,10 @@ pub struct World {
 
 /// The kinds that a plan leaves out where a test is about IAM alone.
 const BESIDE_IAM: [&str; 23] = [
-    "VPC", "VPCCIDRBlock", "DHCPOptions", "VPCDHCPOptionsAssociation", "Subnet",
-    "InternetGateway", "ElasticIP", "NatGateway", "RouteTable", "Route", "RouteTableAssociation",
-    "SecurityGroup", "SecurityGroupRule", "SSHKey", "EBSVolume", "LoadBalancer", "DNSZone",
-    "DNSName", "LaunchTemplate", "AutoscalingGroup", "LoadBalancerAttachment",
+    "VPC", "VPCCIDRBlock", "DHCPOptions", "VPCDHCPOptionsAssociation", "Subnet", "InternetGateway",
+    "ElasticIP", "NatGateway", "RouteTable", "Route", "RouteTableAssociation", "SecurityGroup",
+    "SecurityGroupRule", "SSHKey", "EBSVolume", "LoadBalancer", "DNSZone", "DNSName",
+    "LaunchTemplate", "AutoscalingGroup", "LoadBalancerAttachment",
     "ExternalLoadBalancerAttachment", "ExternalTargetGroupAttachment",
 ];
 
@@ -219,6 +219,13 @@ impl World {
     pub fn replace(&self, specs: &str) {
         let file = self.write("specs.yaml", specs);
         self.ok(&["replace", "-f", &file]);
+    }
+
+    /// Keeps specs, those that are new too.
+    #[track_caller]
+    pub fn replace_or_create(&self, specs: &str) {
+        let file = self.write("specs.yaml", specs);
+        self.ok(&["replace", "-f", &file, "--force"]);
     }
 
     /// The plan as JSON.

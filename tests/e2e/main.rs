@@ -22,4 +22,5 @@ mod reports;
 mod specs;
 mod stores;
 mod topologies;
+mod whole_calls;
 mod whole_drift;

@@ -39,8 +39,10 @@ fn groups_that_are_gone_are_listed_and_deleted_only_with_prune() {
     let removals = [
         "AutoscalingGroup/bastions.prune.example.com",
         "AutoscalingGroup/more-nodes.prune.example.com",
-        "IAMInstanceProfile/bastions.prune.example.com", "IAMRole/bastions.prune.example.com",
-        "LaunchTemplate/bastions.prune.example.com", "LaunchTemplate/more-nodes.prune.example.com",
+        "IAMInstanceProfile/bastions.prune.example.com",
+        "IAMRole/bastions.prune.example.com",
+        "LaunchTemplate/bastions.prune.example.com",
+        "LaunchTemplate/more-nodes.prune.example.com",
     ];
     let mut listed = ids(&plan["removals"]);
     listed.sort();

@@ -11,9 +11,7 @@ const NAME: &str = "shape.example.com";
 /// are in the subnets `a`.
 fn spec(name: &str, subnets: &str, more: &str) -> String {
     let etcd = ["main", "events"].map(|etcd| {
-        format!(
-            "  - name: {etcd}\n    etcdMembers:\n    - name: a\n      instanceGroup: masters\n"
-        )
+        format!("  - name: {etcd}\n    etcdMembers:\n    - name: a\n      instanceGroup: masters\n")
     });
     let mut spec = format!(
         "\
@@ -194,7 +192,8 @@ const SHARED: &str = "  networkID: vpc-12345678\n";
 
 #[test]
 fn an_existing_nat_gateway_is_used() {
-    let subnets = "  - {name: a, zone: us-west-2a, type: Private, cidr: 172.20.32.0/19, egress: nat-a2345678}
+    let subnets =
+        "  - {name: a, zone: us-west-2a, type: Private, cidr: 172.20.32.0/19, egress: nat-a2345678}
   - {name: utility-a, zone: us-west-2a, type: Utility, cidr: 172.20.4.0/22}\n";
     let more = format!("{SHARED}{PRIVATE_TOPOLOGY}");
     let found = round_trip("nat", NAME, &spec(NAME, subnets, &more));
@@ -207,7 +206,8 @@ fn an_existing_nat_gateway_is_used() {
 
 #[test]
 fn an_existing_nat_instance_is_used() {
-    let subnets = "  - {name: a, zone: us-west-2a, type: Private, cidr: 172.20.32.0/19, egress: i-12345678}
+    let subnets =
+        "  - {name: a, zone: us-west-2a, type: Private, cidr: 172.20.32.0/19, egress: i-12345678}
   - {name: utility-a, zone: us-west-2a, type: Utility, cidr: 172.20.4.0/22}\n";
     let more = format!("{SHARED}{PRIVATE_TOPOLOGY}");
     let found = round_trip("instance", NAME, &spec(NAME, subnets, &more));
@@ -282,7 +282,8 @@ fn a_gossip_cluster_has_no_dns() {
 
 #[test]
 fn a_vpc_has_its_additional_ranges() {
-    let subnets = format!("{PUBLIC}  - {{name: b, zone: us-west-2b, type: Public, cidr: 10.9.1.0/24}}\n");
+    let subnets =
+        format!("{PUBLIC}  - {{name: b, zone: us-west-2b, type: Public, cidr: 10.9.1.0/24}}\n");
     let more = "  additionalNetworkCIDRs: [10.9.0.0/16, 10.10.0.0/16]\n";
     let found = round_trip("cidrs", NAME, &spec(NAME, &subnets, more));
     let ranges = json!(["10.10.0.0/16", "10.9.0.0/16", "172.20.0.0/16"]);

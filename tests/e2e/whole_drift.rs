@@ -18,7 +18,7 @@ fn world(test: &str) -> World {
         group(NAME, "masters", "Master", image),
         group(NAME, "nodes", "Node", &nodes),
     ];
-    let world = World::whole(test, NAME, &specs.join("---\n"));
+    let world = World::whole(&format!("whole_{test}"), NAME, &specs.join("---\n"));
     world.apply(NAME);
     world.assert_settled(NAME, &[]);
     world
@@ -33,7 +33,9 @@ fn changes(world: &World) -> Vec<String> {
             .as_array()
             .unwrap()
             .iter()
-            .map(|f| format!("{}: {} → {}", text(&f["field"]), text(&f["before"]), text(&f["after"])))
+            .map(|f| {
+                format!("{}: {} → {}", text(&f["field"]), text(&f["before"]), text(&f["after"]))
+            })
             .collect();
         format!("{} {} {}", text(&change["action"]), text(&change["id"]), fields.join(", "))
     };
@@ -222,7 +224,7 @@ fn a_group_without_its_load_balancer_gets_it_back() {
         group(NAME, "masters", "Master", image),
         group(NAME, "nodes", "Node", image),
     ];
-    let world = World::whole("drift_balancer", NAME, &specs.join("---\n"));
+    let world = World::whole("whole_drift_balancer", NAME, &specs.join("---\n"));
     world.apply(NAME);
     let before = world.observe(&json!({}));
     let client = aws_sdk_elasticloadbalancing::Client::new(&world.sdk());

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Check;
-use crate::spec::cluster::{Version, Cluster, Kubelet, filled};
+use crate::spec::cluster::{Cluster, Kubelet, Version, filled};
 use crate::spec::path::FieldPath;
 
 pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {

@@ -1,7 +1,7 @@
 //! The etcd clusters, their members, and the groups that run them.
 
 use super::Check;
-use crate::spec::cluster::{Version, Cluster, EtcdCluster, filled};
+use crate::spec::cluster::{Cluster, EtcdCluster, Version, filled};
 use crate::spec::instance_group::{InstanceGroup, Role};
 use crate::spec::path::FieldPath;
 

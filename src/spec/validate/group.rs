@@ -1,7 +1,7 @@
 //! Instance groups, by themselves and as members of their cluster.
 
 use super::Check;
-use crate::spec::cluster::{Version, Cluster, filled};
+use crate::spec::cluster::{Cluster, Version, filled};
 use crate::spec::instance_group::{CLUSTER_LABEL, InstanceGroup, Role};
 use crate::spec::name::not_an_object_name;
 use crate::spec::path::FieldPath;

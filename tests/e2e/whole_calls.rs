@@ -1,0 +1,131 @@
+//! What a plan of a whole cluster costs, and what becomes of an update that is broken off.
+
+use serde_json::json;
+
+use crate::harness::{Call, World, cluster, group};
+
+const NAME: &str = "calls.example.com";
+const OWN: &str = "  bootstrap: none\n  iam: {}\n";
+const IMAGE: &str = "  image: ami-10100000\n";
+
+fn specs(nodes: usize) -> String {
+    let mut specs = vec![cluster(NAME, OWN), group(NAME, "masters", "Master", IMAGE)];
+    specs.extend((0..nodes).map(|n| group(NAME, &format!("nodes-{n}"), "Node", IMAGE)));
+    specs.join("---\n")
+}
+
+/// How many calls follow one upon the other: each waits for the answers of those before.
+fn rounds(calls: &[Call]) -> usize {
+    let mut depths: Vec<usize> = Vec::new();
+    for call in calls {
+        let before = calls.iter().zip(&depths).filter(|(other, _)| other.ended <= call.started);
+        depths.push(1 + before.map(|(_, depth)| *depth).max().unwrap_or(0));
+    }
+    depths.into_iter().max().unwrap_or(0)
+}
+
+/// The operations of a plan, and its rounds; the state store's are left out.
+fn plan_calls(world: &World) -> (Vec<String>, usize) {
+    // Each answer takes so long that calls sent together overlap for certain.
+    world.rules(json!([{"operation": "^(?!s3:)", "delay": 1.5}]));
+    world.forget_calls();
+    world.ok(&["update", "cluster", NAME]);
+    world.rules(json!([]));
+    let calls: Vec<Call> = world.calls().into_iter().filter(|call| call.service != "s3").collect();
+    assert!(calls.iter().all(|call| !call.write), "a plan only reads");
+    let mut operations: Vec<String> =
+        calls.iter().map(|call| format!("{}:{}", call.service, call.operation)).collect();
+    operations.sort();
+    (operations, rounds(&calls))
+}
+
+#[test]
+fn calls_do_not_grow_with_groups() {
+    let world = World::whole("whole_calls", NAME, &specs(1));
+    world.apply(NAME);
+    let (one, depth) = plan_calls(&world);
+    assert_eq!(depth, 3);
+    // One Describe call a kind: attributes are told one by one only.
+    let describes: Vec<&String> = one.iter().filter(|call| call.contains(":Describe")).collect();
+    let mut kinds = describes.clone();
+    kinds.dedup();
+    let attributes = 1;
+    assert_eq!(describes.len(), kinds.len() + attributes, "{describes:#?}");
+    for nodes in [9, 99] {
+        world.replace_or_create(&specs(nodes));
+        world.apply(NAME);
+        let (more, depth) = plan_calls(&world);
+        // All groups fit on a page.
+        assert_eq!(more, one, "{nodes} groups");
+        assert_eq!(depth, 3, "{nodes} groups");
+    }
+}
+
+fn names(world: &World) -> Vec<String> {
+    let found = world.observe(&json!({}));
+    found.as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn an_update_that_fails_half_way_is_finished_by_the_next_without_duplicates() {
+    let smooth = World::whole("whole_smooth", NAME, &specs(1));
+    smooth.apply(NAME);
+    let (expected, count) = (names(&smooth), smooth.everything().len());
+    for (test, operation, error) in [
+        ("quota", "ec2:CreateSecurityGroup", "SecurityGroupLimitExceeded"),
+        ("capacity", "autoscaling:CreateAutoScalingGroup", "InsufficientInstanceCapacity"),
+        ("volume", "ec2:CreateVolume", "VolumeLimitExceeded"),
+        ("denied", "ec2:CreateRoute$", "UnauthorizedOperation"),
+    ] {
+        let world = World::whole(&format!("whole_fails_{test}"), NAME, &specs(1));
+        world.rules(json!([{"operation": operation, "error": error, "nth": 1}]));
+        let said = world.fails(&["update", "cluster", NAME, "--yes"]);
+        assert!(said.contains(error), "{said}");
+        world.rules(json!([]));
+        world.apply(NAME);
+        world.assert_settled(NAME, &[]);
+        assert_eq!(names(&world), expected, "{test}");
+        assert_eq!(world.everything().len(), count, "{test}");
+    }
+}
+
+#[test]
+fn throttling_is_waited_out() {
+    let world = World::whole("whole_throttled", NAME, &specs(1));
+    let throttled = |nth: usize| json!({"operation": "ec2:", "write": true, "nth": nth, "error": "RequestLimitExceeded"});
+    world.rules(json!([throttled(2), throttled(3), throttled(7)]));
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+}
+
+#[test]
+fn killed_at_every_tenth_call_the_next_run_converges() {
+    let smooth = World::whole("whole_unkilled", NAME, &specs(1));
+    smooth.forget_calls();
+    smooth.apply(NAME);
+    let writes = smooth.calls().iter().filter(|call| call.write && call.service != "s3").count();
+    let (expected, count) = (names(&smooth), smooth.everything().len());
+    for (number, nth) in (1..=writes).step_by(10).enumerate() {
+        let world = World::whole(&format!("whole_killed_{nth}"), NAME, &specs(1));
+        let when = if number % 2 == 0 { "after" } else { "before" };
+        world.rules(json!([
+            {"operation": "^(?!s3:)", "write": true, "nth": nth, "hold": when},
+        ]));
+        let mut child = world
+            .command(&["update", "cluster", NAME, "--yes"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        while world.held() == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        world.rules(json!([]));
+        world.apply(NAME);
+        world.assert_settled(NAME, &[]);
+        assert_eq!(names(&world), expected, "killed {when} write {nth}");
+        assert_eq!(world.everything().len(), count, "killed {when} write {nth}");
+    }
+}
