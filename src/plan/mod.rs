@@ -174,22 +174,40 @@ impl Planner<'_> {
         };
         match found {
             Ok(zone) => self.zone = zone,
-            // What plans the zone itself refuses.
-            Err(_) if self.lifecycles.of(Kind::DnsZone, Origin::Managed) != Lifecycle::Ignore => {}
             Err(reason) if self.has_zone_in_policies(desired) => self.plan.refusals.push(Notice {
                 object,
                 message: format!("{reason}, but the policies in AWS name one"),
                 next: "set spec.dnsZone to the id of the zone that they name, or of its successor"
                     .to_owned(),
             }),
-            Err(reason) => self.plan.warnings.push(Notice {
-                object,
-                message: format!(
-                    "{reason}, so the policies have no statements for its DNS records"
-                ),
-                next: "create the zone, or set spec.dnsZone to the id of another".to_owned(),
-            }),
+            Err(reason) if self.lifecycle_of_zone() == Lifecycle::Ignore => {
+                self.plan.warnings.push(Notice {
+                    object,
+                    message: format!(
+                        "{reason}, so the policies have no statements for its DNS records"
+                    ),
+                    next: "create the zone, or set spec.dnsZone to the id of another".to_owned(),
+                });
+            }
+            Err(reason) => {
+                let zone = desired.resources.iter().map(Resource::id);
+                let zone = zone.into_iter().find(|id| id.kind == Kind::DnsZone);
+                let notice = Notice {
+                    object: zone.map_or(object, |id| id.to_string()),
+                    message: reason,
+                    next: "create the zone, or set spec.dnsZone to the id or name of another"
+                        .to_owned(),
+                };
+                match self.lifecycle_of_zone() {
+                    Lifecycle::ExistsAndWarnIfChanges => self.plan.warnings.push(notice),
+                    _ => self.plan.refusals.push(notice),
+                }
+            }
         }
+    }
+
+    fn lifecycle_of_zone(&self) -> Lifecycle {
+        self.lifecycles.of(Kind::DnsZone, Origin::Managed)
     }
 
     fn view(&self) -> View<'_> {
@@ -228,7 +246,9 @@ impl Planner<'_> {
     fn decide(&mut self, resource: &Resource, origin: Origin, reason: &str) {
         let id = resource.id();
         let lifecycle = self.lifecycles.of(id.kind, origin);
-        if lifecycle == Lifecycle::Ignore {
+        // Why no zone was found is told by whoever looked for it.
+        let is_told = id.kind == Kind::DnsZone && self.zone.is_none();
+        if lifecycle == Lifecycle::Ignore || is_told {
             return;
         }
         let state = self.state(resource);

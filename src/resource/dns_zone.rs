@@ -70,10 +70,7 @@ impl Manage for DnsZone {
 
     fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
         Some((
-            match view.zone {
-                Some(id) => format!("the account has no hosted zone {id}"),
-                None => "the account has no hosted zone for the cluster's names".to_owned(),
-            },
+            format!("the account has no hosted zone {}", view.zone.unwrap_or_default()),
             "create the zone, or set spec.dnsZone to the id or name of another".to_owned(),
         ))
     }

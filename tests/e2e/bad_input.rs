@@ -101,7 +101,10 @@ fn keys_and_zones_that_are_not_there() {
     world.create(&specs("", ""));
     let said = refused(&world);
     assert!(said.contains("no SSH public key is kept for the cluster"), "{said}");
-    assert!(said.contains("DNSZone/bad.example.com: the account has no hosted zone"), "{said}");
+    assert!(
+        said.contains("DNSZone/bad.example.com: the account has no public hosted zone above"),
+        "{said}"
+    );
     world.replace(&specs("  sshKeyName: no-such-key\n", ""));
     let said = refused(&world);
     assert!(said.contains("SSHKey/no-such-key: spec.sshKeyName names a key pair"), "{said}");
