@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
+
 use super::{DesiredCluster, Input, names};
 use crate::resource::dhcp_options::DhcpOptions;
 use crate::resource::elastic_ip::ElasticIp;
@@ -121,6 +123,7 @@ fn subnets(cluster: &Cluster, resources: &mut Vec<Resource>) -> Vec<Problem> {
                 existing: existing.map(str::to_owned),
                 vpc: vpc.clone(),
                 zone: zone.to_owned(),
+                range: additional_range(cluster, cidr.as_deref()),
                 cidr,
                 tags,
             }
@@ -145,6 +148,17 @@ fn subnets(cluster: &Cluster, resources: &mut Vec<Resource>) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// The additional range of the VPC that holds a subnet; a shared VPC has its own already.
+fn additional_range(cluster: &Cluster, cidr: Option<&str>) -> Option<ResourceId> {
+    if filled(&cluster.spec.network_id).is_some() {
+        return None;
+    }
+    let subnet: IpNet = cidr?.parse().ok()?;
+    let mut ranges = cluster.spec.additional_network_cidrs.iter().flatten();
+    let holds = |range: &&String| range.parse().is_ok_and(|range: IpNet| range.contains(&subnet));
+    ranges.find(holds).map(|range| ResourceId::new(Kind::VpcCidrBlock, range))
 }
 
 /// How the private subnets of a zone reach the internet.

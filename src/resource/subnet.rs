@@ -17,6 +17,8 @@ pub(crate) struct Subnet {
     pub(crate) zone: String,
     /// `None` for a shared subnet whose range the spec does not tell.
     pub(crate) cidr: Option<String>,
+    /// The range of the VPC beside its first in which the subnet lies, if it does.
+    pub(crate) range: Option<ResourceId>,
     pub(crate) tags: Tags,
 }
 
@@ -62,7 +64,7 @@ impl Manage for Subnet {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        vec![self.vpc.clone()]
+        std::iter::once(&self.vpc).chain(&self.range).cloned().collect()
     }
 
     fn looked(live: &Live) -> &Looked<LiveSubnet> {
