@@ -166,18 +166,16 @@ fn credentials_may_come_from_a_process() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let world = World::with("pipe", &specs(NAME, STRICT));
-    let binary = env!("CARGO_BIN_EXE_kapstan");
+    let update = world.command(&["update", "cluster", NAME]);
     let mut command = std::process::Command::new("sh");
-    let shell = world.command(&[]);
-    for (name, value) in shell.get_envs() {
+    command.args(["-c", "\"$0\" \"$@\" | head -n 1"]).arg(update.get_program());
+    command.args(update.get_args());
+    for (name, value) in update.get_envs() {
         if let Some(value) = value {
             command.env(name, value);
         }
     }
-    let output = command
-        .args(["-c", &format!("{binary} update cluster {NAME} | head -n 1")])
-        .output()
-        .unwrap();
+    let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(!said.contains("pipe") && !said.contains("error"), "{said}");
 }
