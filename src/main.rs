@@ -9,9 +9,11 @@ mod aws;
 mod cli;
 mod desired;
 mod iam;
+mod kubernetes;
 mod plan;
 mod report;
 mod resource;
+mod rolling;
 mod spec;
 mod store;
 

@@ -26,7 +26,7 @@ pub(super) async fn carry_out(ui: &Ui, aws: &Aws, plan: &Plan, on_failure: OnFai
 }
 
 /// The first signal asks to stop after what is under way, the second stops at once.
-async fn watch_signals(stop: watch::Sender<bool>) {
+pub(super) async fn watch_signals(stop: watch::Sender<bool>) {
     // Without a way to hear signals, they end the program as ever.
     let Ok(mut signals) = Signals::listen() else { return };
     signals.next().await;

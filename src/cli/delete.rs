@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use super::Done;
 use super::create::place_all;
 use super::delete_cluster::{self, DeleteClusterArgs};
+use super::delete_instance::{self, DeleteInstanceArgs};
 use super::input::Files;
 use super::settings::Global;
 use super::ui::Ui;
@@ -38,6 +39,7 @@ pub(crate) struct DeleteArgs {
 #[derive(Debug, Subcommand)]
 enum DeleteCommand {
     Cluster(DeleteClusterArgs),
+    Instance(DeleteInstanceArgs),
     /// Remove an instance group's spec
     #[command(visible_aliases = ["instancegroup", "instancegroups"], after_help = "Examples:
   kapstan delete ig nodes --name dev.example.com --yes")]
@@ -54,6 +56,7 @@ enum DeleteCommand {
 pub(super) async fn run(ui: &Ui, global: &Global, args: &DeleteArgs) -> anyhow::Result<Done> {
     match &args.what {
         Some(DeleteCommand::Cluster(args)) => return delete_cluster::run(ui, global, args).await,
+        Some(DeleteCommand::Instance(args)) => return delete_instance::run(ui, global, args).await,
         Some(DeleteCommand::Ig { group, yes }) => delete_group(ui, global, group, *yes).await?,
         None => delete_files(ui, global, args).await?,
     }

@@ -6,6 +6,7 @@ use super::checks::{self, UnknownFields, warn_of_unknown};
 use super::output::{self, ReadFormat};
 use super::settings::Global;
 use super::ui::Ui;
+use crate::report::text;
 use crate::spec::cluster::filled;
 use crate::spec::document::{Document, Spec};
 use crate::spec::name::ClusterName;
@@ -195,11 +196,11 @@ fn tables(documents: &[Document]) -> String {
     }
     let mut tables = Vec::new();
     if !clusters.is_empty() {
-        tables.push(output::table(["NAME", "CLOUD", "ZONES"], &clusters));
+        tables.push(text::table(["NAME", "CLOUD", "ZONES"], &clusters));
     }
     if !groups.is_empty() {
         let head = ["NAME", "ROLE", "MACHINETYPE", "MIN", "MAX", "SUBNETS"];
-        tables.push(output::table(head, &groups));
+        tables.push(text::table(head, &groups));
     }
     tables.join("\n")
 }

@@ -8,20 +8,25 @@ mod create;
 mod create_cluster;
 mod delete;
 mod delete_cluster;
+mod delete_instance;
 mod edit;
 mod get;
 mod iam_diff;
 mod iam_show;
 mod input;
+mod kubernetes;
 mod observe;
 mod output;
 mod replace;
+mod replacing;
+mod rolling_update;
 mod secret;
 mod set;
 mod settings;
 mod ui;
 mod unset;
 mod update_cluster;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -36,6 +41,8 @@ enum Done {
     Yes,
     /// A dry run found changes, and the caller wants to know (`--detailed-exitcode`).
     ChangesFound,
+    /// The cluster is not valid.
+    Invalid,
 }
 
 /// A cluster provisioner that reads kops' specs, shows how AWS differs, and applies it.
@@ -43,7 +50,7 @@ enum Done {
 /// Specs are kept in a state store (--state). Nothing in AWS changes without --yes.
 ///
 /// Exit codes: 0 done, or nothing to do; 1 an error; 2 with --detailed-exitcode, a dry run
-/// that found changes.
+/// that found changes, and of validate, a cluster that is not valid.
 #[derive(Debug, Parser)]
 #[command(
     name = "kapstan",
@@ -52,7 +59,8 @@ enum Done {
     after_help = "Examples:
   kapstan create -f cluster.yaml
   kapstan update cluster dev.example.com
-  kapstan update cluster dev.example.com --yes"
+  kapstan update cluster dev.example.com --yes
+  kapstan rolling-update cluster dev.example.com --yes"
 )]
 struct Cli {
     #[command(flatten)]
@@ -73,6 +81,12 @@ enum Command {
     /// Bring AWS in line with a cluster's spec
     #[command(subcommand, arg_required_else_help = true)]
     Update(UpdateCommand),
+    /// Replace the instances that do not run what the cluster now says
+    #[command(subcommand, arg_required_else_help = true)]
+    RollingUpdate(RollingUpdateCommand),
+    /// Tell whether a cluster is whole
+    #[command(subcommand, arg_required_else_help = true)]
+    Validate(ValidateCommand),
     /// Show policy documents, by themselves or against AWS
     #[command(subcommand, arg_required_else_help = true)]
     Iam(IamCommand),
@@ -84,6 +98,16 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum UpdateCommand {
     Cluster(update_cluster::UpdateClusterArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum RollingUpdateCommand {
+    Cluster(rolling_update::RollingUpdateArgs),
+}
+
+#[derive(Debug, Subcommand)]
+enum ValidateCommand {
+    Cluster(validate::ValidateArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -113,7 +137,7 @@ pub(crate) fn main() -> ExitCode {
     };
     match runtime.block_on(run(&ui, &cli)) {
         Ok(Done::Yes) => ExitCode::SUCCESS,
-        Ok(Done::ChangesFound) => ExitCode::from(2),
+        Ok(Done::ChangesFound | Done::Invalid) => ExitCode::from(2),
         Err(error) => {
             ui.error(&error);
             ExitCode::FAILURE
@@ -133,6 +157,12 @@ async fn run(ui: &Ui, cli: &Cli) -> anyhow::Result<Done> {
         Command::Unset(args) => unset::run(ui, global, args).await,
         Command::Update(UpdateCommand::Cluster(args)) => {
             return update_cluster::run(ui, global, args).await;
+        }
+        Command::RollingUpdate(RollingUpdateCommand::Cluster(args)) => {
+            return rolling_update::run(ui, global, args).await;
+        }
+        Command::Validate(ValidateCommand::Cluster(args)) => {
+            return validate::run(ui, global, args).await;
         }
         Command::Iam(IamCommand::Show(args)) => iam_show::run(ui, global, args).await,
         Command::Iam(IamCommand::Diff(args)) => iam_diff::run(ui, global, args).await,

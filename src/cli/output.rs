@@ -33,6 +33,18 @@ pub(crate) fn yaml(ui: &Ui, value: &impl Serialize) -> anyhow::Result<()> {
     ui.out(&serde_yaml::to_string(value)?)
 }
 
+/// A document for machines, in the form asked for.
+pub(crate) fn machine(
+    ui: &Ui,
+    document: &impl Serialize,
+    format: ReportFormat,
+) -> anyhow::Result<()> {
+    match format {
+        ReportFormat::Yaml => yaml(ui, document),
+        ReportFormat::Json | ReportFormat::Text => json(ui, document),
+    }
+}
+
 /// A plan, and what came of it if it was carried out, for machines.
 pub(crate) fn report(
     ui: &Ui,
@@ -41,26 +53,5 @@ pub(crate) fn report(
     outcome: Option<&Outcome>,
     format: ReportFormat,
 ) -> anyhow::Result<()> {
-    let report = machine::report(plan, place, outcome);
-    match format {
-        ReportFormat::Yaml => yaml(ui, &report),
-        _ => json(ui, &report),
-    }
-}
-
-/// Columns with two blanks between them, headed.
-pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
-    let mut widths = head.map(str::len);
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let line = |cells: [&str; N]| {
-        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        let line = padded.collect::<Vec<_>>().join("  ");
-        format!("{}\n", line.trim_end())
-    };
-    let rows = rows.iter().map(|row| line(row.each_ref().map(String::as_str)));
-    std::iter::once(line(head)).chain(rows).collect()
+    self::machine(ui, &machine::report(plan, place, outcome), format)
 }

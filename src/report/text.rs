@@ -187,3 +187,20 @@ pub(crate) fn apply_end(plan: &Plan, outcome: &Outcome, again: &str) -> String {
 pub(crate) fn notice(label: &str, style: anstyle::Style, notice: &Notice) -> String {
     format!("{} {notice}", paint(style, label))
 }
+
+/// Columns with two blanks between them, headed.
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+    let mut widths = head.map(str::len);
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: [&str; N]| {
+        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        let line = padded.collect::<Vec<_>>().join("  ");
+        format!("{}\n", line.trim_end())
+    };
+    let rows = rows.iter().map(|row| line(row.each_ref().map(String::as_str)));
+    std::iter::once(line(head)).chain(rows).collect()
+}

@@ -1,7 +1,7 @@
 //! `LaunchTemplate`: what the instances of a group are made of. A change makes a new version;
 //! the group points at one by number.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{
     CreditSpecificationRequest, HttpTokensState, InstanceInterruptionBehavior, InstanceType,
@@ -14,13 +14,13 @@ use aws_sdk_ec2::types::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures::future::try_join;
+use futures::future::{try_join, try_join_all};
 use md5::{Digest as _, Md5};
 
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
-use super::{Kind, ResourceId, Tags, ec2};
+use super::{FieldChange, Kind, ResourceId, Tags, ec2};
 use crate::aws::{Aws, AwsError, Fault};
 
 /// How many versions are kept, beside those that instances use.
@@ -153,6 +153,56 @@ pub(super) async fn observe(
     }))
 }
 
+/// Reads versions of templates, by the template's id and as they are named: by number, or
+/// `$Latest` or `$Default`. One call a template, all at once; what is gone is left out.
+pub(crate) async fn observe_versions(
+    aws: &Aws,
+    asked: &BTreeMap<String, BTreeSet<String>>,
+) -> Result<BTreeMap<(String, String), LiveTemplate>, AwsError> {
+    let calls = asked.iter().map(|(id, names)| async move {
+        let all = ["$Latest", "$Default"].into_iter().any(|name| names.contains(name));
+        let numbers = names.iter().filter(|name| !name.starts_with('$')).cloned();
+        let call = aws.ec2.describe_launch_template_versions().launch_template_id(id);
+        // A range of versions is answered with those that there are; a list must be there whole.
+        let call = match all {
+            true => call,
+            false => {
+                let mut numbers: Vec<i64> = numbers.filter_map(|name| name.parse().ok()).collect();
+                numbers.sort_unstable();
+                let bound = |number: Option<&i64>| number.map(ToString::to_string);
+                call.set_min_version(bound(numbers.first())).set_max_version(bound(numbers.last()))
+            }
+        };
+        let rows = call.max_results(200).into_paginator().items().send();
+        match rows.collect::<Result<Vec<_>, _>>().await {
+            Ok(rows) => Ok((id, names, rows)),
+            Err(error) => {
+                let error = AwsError::new("ec2:DescribeLaunchTemplateVersions", id, error);
+                if error.fault == Fault::Missing { Ok((id, names, Vec::new())) } else { Err(error) }
+            }
+        }
+    });
+    let mut found = BTreeMap::new();
+    for (id, names, rows) in try_join_all(calls).await? {
+        let latest = rows.iter().filter_map(|row| row.version_number()).max();
+        for name in names {
+            let row = rows.iter().find(|row| match name.as_str() {
+                "$Latest" => row.version_number() == latest,
+                "$Default" => row.default_version() == Some(true),
+                number => row.version_number() == number.parse().ok(),
+            });
+            let version = row.and_then(|row| {
+                let name = row.launch_template_name().unwrap_or_default();
+                Some(from_sdk(id, name, row.version_number()?, row.launch_template_data()?))
+            });
+            if let Some(version) = version {
+                found.insert((id.clone(), name.clone()), version);
+            }
+        }
+    }
+    Ok(found)
+}
+
 fn from_sdk(id: &str, name: &str, version: i64, data: &ResponseLaunchTemplateData) -> LiveTemplate {
     let nic = data.network_interfaces().first();
     let groups = nic.map(|nic| nic.groups()).filter(|groups| !groups.is_empty());
@@ -269,6 +319,46 @@ fn more_volumes(mut fields: Fields, volumes: &[(String, Volume)]) -> Fields {
     fields
 }
 
+impl LiveTemplate {
+    /// In what a later version of the same template is otherwise.
+    pub(crate) fn differences(&self, later: &Self) -> Vec<FieldChange> {
+        let told = |version: &Self| {
+            let fields = version.machine(|id| id);
+            version.behaviour(more_volumes(fields, &version.volumes))
+        };
+        let before = told(self);
+        told(later).with_absent(&before).differences(&before)
+    }
+
+    /// What the instances are; `name` tells how a security group is called.
+    fn machine<'a>(&'a self, name: impl Fn(&'a str) -> &'a str) -> Fields {
+        Fields::default()
+            .maybe("image", self.image.as_ref())
+            .maybe("machineType", self.machine_type.as_ref())
+            .maybe("sshKey", self.ssh_key.as_ref())
+            .maybe("instanceProfile", self.profile.as_ref())
+            .set("securityGroups", self.security_groups.iter().map(|id| name(id)))
+            .maybe("publicIp", self.public_ip)
+    }
+
+    /// What comes after the volumes.
+    fn behaviour(&self, fields: Fields) -> Fields {
+        let interruption = self.spot.as_ref().and_then(|spot| spot.interruption.as_ref());
+        fields
+            .set("ephemeral", self.ephemeral.clone())
+            .with("monitoring", self.monitoring)
+            .maybe("tenancy", self.tenancy.as_ref())
+            .maybe("market", self.spot.as_ref().map(|_| "spot"))
+            .maybe("maxPrice", self.spot.as_ref().and_then(|spot| spot.price.as_ref()))
+            .maybe("instanceInterruptionBehavior", interruption)
+            .maybe("httpTokens", self.http_tokens.as_ref())
+            .maybe("httpPutResponseHopLimit", self.http_hop_limit)
+            .maybe("cpuCredits", self.cpu_credits.as_ref())
+            .maybe("ebsOptimized", self.ebs_optimized)
+            .maybe("userData", self.user_data.as_deref().map(digest))
+    }
+}
+
 impl Manage for LaunchTemplate {
     type Live = LiveTemplate;
 
@@ -342,30 +432,10 @@ impl Manage for LaunchTemplate {
             .filter(|(device, _)| root.is_none_or(|(root, _)| root != device))
             .cloned()
             .collect();
-        let mut fields = Fields::default()
-            .maybe("image", found.image.as_ref())
-            .maybe("machineType", found.machine_type.as_ref())
-            .maybe("sshKey", found.ssh_key.as_ref())
-            .maybe("instanceProfile", found.profile.as_ref())
-            .set("securityGroups", found.security_groups.iter().map(|id| view.name(id)))
-            .maybe("publicIp", found.public_ip)
-            .maybe("rootDevice", root.map(|(device, _)| device));
+        let mut fields = found.machine(|id| view.name(id));
+        fields = fields.maybe("rootDevice", root.map(|(device, _)| device));
         fields = volume_fields(fields, "rootVolume", root.map(|(_, volume)| volume));
-        more_volumes(fields, &more)
-            .set("ephemeral", found.ephemeral.clone())
-            .with("monitoring", found.monitoring)
-            .maybe("tenancy", found.tenancy.as_ref())
-            .maybe("market", found.spot.as_ref().map(|_| "spot"))
-            .maybe("maxPrice", found.spot.as_ref().and_then(|spot| spot.price.as_ref()))
-            .maybe(
-                "instanceInterruptionBehavior",
-                found.spot.as_ref().and_then(|spot| spot.interruption.as_ref()),
-            )
-            .maybe("httpTokens", found.http_tokens.as_ref())
-            .maybe("httpPutResponseHopLimit", found.http_hop_limit)
-            .maybe("cpuCredits", found.cpu_credits.as_ref())
-            .maybe("ebsOptimized", found.ebs_optimized)
-            .maybe("userData", found.user_data.as_deref().map(digest))
+        found.behaviour(more_volumes(fields, &more))
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {

@@ -115,6 +115,16 @@ impl Fields {
         self
     }
 
+    /// These, and those that only `other` has as absent.
+    pub(crate) fn with_absent(mut self, other: &Self) -> Self {
+        for (field, _) in &other.0 {
+            if !self.0.iter().any(|(own, _)| own == field) {
+                self.0.push((field.clone(), None));
+            }
+        }
+        self
+    }
+
     fn get(&self, field: &str) -> Option<&String> {
         self.0.iter().find(|(name, _)| name == field)?.1.as_ref()
     }

@@ -12,6 +12,7 @@ pub(crate) mod dns_zone;
 pub(crate) mod ebs_volume;
 mod ec2;
 pub(crate) mod elastic_ip;
+pub(crate) mod fleet;
 pub(crate) mod hosted_zone;
 pub(crate) mod iam_instance_profile;
 pub(crate) mod iam_instance_profile_role;

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::instance_group::Role;
+use super::rolling_update::RollingUpdate;
 use super::zone::region_of_zone;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -67,6 +68,7 @@ pub(crate) struct ClusterSpec {
     pub(crate) node_port_access: Option<Vec<String>>,
     #[serde(rename = "nonMasqueradeCIDR")]
     pub(crate) non_masquerade_cidr: Option<String>,
+    pub(crate) rolling_update: Option<RollingUpdate>,
     pub(crate) secret_store: Option<String>,
     #[serde(rename = "serviceClusterIPRange")]
     pub(crate) service_cluster_ip_range: Option<String>,

@@ -39,6 +39,7 @@ pub(super) static CLUSTER_SPEC: Object = Object {
         ("subnets", List(&Object(&CLUSTER_SUBNET_SPEC))),
         ("additionalNetworkCIDRs", List(&Text)),
         ("topology", Object(&TOPOLOGY_SPEC)),
+        ("rollingUpdate", Object(&ROLLING_UPDATE_SPEC)),
         ("additionalSans", List(&Text)),
         ("sshAccess", List(&Text)),
         ("nodePortAccess", List(&Text)),
@@ -109,6 +110,7 @@ pub(super) static INSTANCE_GROUP_SPEC: Object = Object {
         ("mixedInstancesPolicy", Object(&MIXED_INSTANCES_POLICY_SPEC)),
         ("instanceMetadata", Object(&INSTANCE_METADATA_OPTIONS)),
         ("warmPool", Object(&WARM_POOL_SPEC)),
+        ("rollingUpdate", Object(&ROLLING_UPDATE_SPEC)),
     ],
 };
 
@@ -133,6 +135,14 @@ pub(super) static INSTANCE_METADATA_OPTIONS: Object =
     Object { text: &["httpTokens"], flags: &[], whole: &["httpPutResponseHopLimit"], other: &[] };
 
 /// Newer than v1.10, as kops documents it (`docs/instance_groups.md`).
+/// Newer than v1.10, as kops documents it (`docs/operations/rolling-update.md`).
+pub(super) static ROLLING_UPDATE_SPEC: Object = Object {
+    text: &[],
+    flags: &["drainAndTerminate"],
+    whole: &[],
+    other: &[("maxSurge", Open), ("maxUnavailable", Open)],
+};
+
 pub(super) static WARM_POOL_SPEC: Object = Object {
     text: &[],
     flags: &["enableLifecycleHook"],

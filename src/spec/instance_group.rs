@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{FileAsset, Hook, Metadata, filled};
+use super::rolling_update::RollingUpdate;
 use super::spelling::nearest;
 
 /// The label by which an object names its cluster.
@@ -91,6 +92,7 @@ pub(crate) struct InstanceGroupSpec {
     pub(crate) mixed_instances_policy: Option<MixedInstancesPolicy>,
     pub(crate) node_labels: Option<BTreeMap<String, Option<String>>>,
     pub(crate) role: Option<Role>,
+    pub(crate) rolling_update: Option<RollingUpdate>,
     pub(crate) root_volume_delete_on_termination: Option<bool>,
     pub(crate) root_volume_encryption: Option<bool>,
     pub(crate) root_volume_encryption_key: Option<String>,

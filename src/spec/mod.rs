@@ -16,6 +16,7 @@ pub(crate) mod patch;
 pub(crate) mod path;
 pub(crate) mod problem;
 pub(crate) mod profile_arn;
+pub(crate) mod rolling_update;
 mod schema;
 pub(crate) mod spelling;
 pub(crate) mod ssh_credential;

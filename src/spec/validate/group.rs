@@ -49,6 +49,7 @@ pub(super) fn check(group: &InstanceGroup, check: &mut Check) {
         let message = format!("{arn:?} is no ARN of an instance profile; {form}");
         check.add(&spec.key("iam").key("profile"), message);
     }
+    rolling_update(group, &spec.key("rollingUpdate"), check);
     user_data(group, &spec.key("additionalUserData"), check);
     machine(group, &spec, check);
     volumes(group, &spec, check);
@@ -155,6 +156,15 @@ fn scaling(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
             let message = "is not provided; what ends the hook would have to run on the instance";
             check.add(&path.key("enableLifecycleHook"), message);
         }
+    }
+}
+
+fn rolling_update(group: &InstanceGroup, path: &FieldPath, check: &mut Check) {
+    let Some(settings) = &group.spec.rolling_update else { return };
+    check.problems.extend(settings.problems(path));
+    // As in kops: a master joins etcd under the name of the one before.
+    if group.spec.role == Some(Role::Master) && settings.max_surge.is_some() {
+        check.add(&path.key("maxSurge"), "cannot be set for masters, which are never surged");
     }
 }
 

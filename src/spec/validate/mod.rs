@@ -31,6 +31,9 @@ pub(crate) fn cluster(cluster: &Cluster) -> Vec<Problem> {
         None => check.add(&spec.key("cloudProvider"), "is required; write aws"),
     }
     check.one_of(&spec.key("bootstrap"), filled(&cluster.spec.bootstrap), &["none"]);
+    if let Some(settings) = &cluster.spec.rolling_update {
+        check.problems.extend(settings.problems(&spec.key("rollingUpdate")));
+    }
     network::check(cluster, &spec, &mut check);
     etcd::check(cluster, &spec, &mut check);
     components::check(cluster, &spec, &mut check);

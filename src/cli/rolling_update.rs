@@ -1,0 +1,193 @@
+//! `rolling-update cluster`: tells which instances do not run what the cluster now says, and
+//! with `--yes` replaces them.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use clap::{ArgAction, Args};
+
+use super::Done;
+use super::kubernetes::{self, KubernetesArgs};
+use super::output::{self, ReportFormat};
+use super::replacing::{self, Intervals, ReplacingArgs, duration};
+use super::settings::Global;
+use super::ui::Ui;
+use crate::report::rolling;
+use crate::rolling::Choice;
+use crate::rolling::engine::Observer;
+use crate::rolling::world::World;
+use crate::spec::instance_group::Role;
+use crate::spec::spelling::nearest;
+
+/// Replace the instances that do not run what the cluster now says
+///
+/// First bastions, then masters one by one, then nodes. Each node is emptied through the
+/// Eviction API, which honours disruption budgets; a new instance serves before the old one
+/// goes (rollingUpdate.maxSurge); and the cluster must be valid before the next. Without
+/// --yes it tells which instances it would replace, and why. It may be interrupted at any
+/// time: run again, it goes on where it stood.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kapstan rolling-update cluster dev.example.com
+  kapstan rolling-update cluster dev.example.com --yes
+  kapstan rolling-update cluster dev.example.com --yes --instance-group nodes-a --interactive
+  kapstan rolling-update cluster dev.example.com --yes --max-parallel-groups 3
+  kapstan rolling-update cluster dev.example.com --yes --cloudonly --force")]
+pub(crate) struct RollingUpdateArgs {
+    /// The cluster
+    #[arg(value_name = "CLUSTER")]
+    cluster: Option<String>,
+
+    /// Replace them, instead of telling which would be
+    #[arg(short, long)]
+    yes: bool,
+
+    /// Replace all instances, those too that run what the cluster says
+    #[arg(long)]
+    force: bool,
+
+    /// Only these instance groups, several with commas
+    #[arg(long, visible_alias = "ig", value_delimiter = ',', value_name = "NAME")]
+    instance_group: Vec<String>,
+
+    /// Only groups of these roles: master, node, bastion
+    #[arg(long, visible_alias = "roles", value_delimiter = ',', value_name = "ROLE")]
+    instance_group_roles: Vec<RoleName>,
+
+    /// The least time from one master to the next
+    #[arg(long, alias = "master-interval", value_parser = duration, default_value = "15s",
+          value_name = "TIME")]
+    control_plane_interval: Duration,
+
+    /// The least time from one node to the next
+    #[arg(long, value_parser = duration, default_value = "15s", value_name = "TIME")]
+    node_interval: Duration,
+
+    /// The least time from one bastion to the next
+    #[arg(long, value_parser = duration, default_value = "15s", value_name = "TIME")]
+    bastion_interval: Duration,
+
+    /// How many groups of nodes are updated side by side
+    #[arg(long, default_value_t = 1, value_name = "COUNT")]
+    max_parallel_groups: usize,
+
+    /// Ask after each instance whether to go on
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    interactive: bool,
+
+    #[command(flatten)]
+    replacing: ReplacingArgs,
+
+    #[command(flatten)]
+    kubernetes: KubernetesArgs,
+
+    /// The form of the report
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
+    output: ReportFormat,
+
+    /// Exit with 2 when, without --yes, instances need to be replaced
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+/// A role, as kops names it now or did in v1.10.
+#[derive(Clone, Copy, Debug)]
+struct RoleName(Role);
+
+impl std::str::FromStr for RoleName {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word.to_lowercase().as_str() {
+            "control-plane" | "controlplane" => Ok(Self(Role::Master)),
+            _ => word.parse().map(Self),
+        }
+    }
+}
+
+pub(crate) async fn run(
+    ui: &Ui,
+    global: &Global,
+    args: &RollingUpdateArgs,
+) -> anyhow::Result<Done> {
+    let asked = (!args.replacing.cloudonly).then_some(&args.kubernetes);
+    let mut observer = kubernetes::observer(ui, global, args.cluster.as_deref(), asked).await?;
+    check_names(args, &observer)?;
+    let world = observer.first_look().await?;
+    warn_of_orphans(ui, &world);
+    let is_meant = |name: &str, role: Role| {
+        let names = &args.instance_group;
+        let roles = &args.instance_group_roles;
+        (names.is_empty() || names.iter().any(|n| n == name))
+            && (roles.is_empty() || roles.iter().any(|r| r.0 == role))
+    };
+    let shown = {
+        let mut shown = world.clone();
+        shown.groups.retain(|group| is_meant(&group.name, group.role));
+        shown
+    };
+    let cluster = observer.cluster.name().to_owned();
+    let is_text = args.output == ReportFormat::Text;
+    if is_text {
+        ui.out(&rolling::table(&shown))?;
+    }
+    let needed = match args.force {
+        true => shown.groups.iter().any(|group| !group.members.is_empty()),
+        false => {
+            shown.groups.iter().flat_map(|group| &group.members).any(|m| !m.reasons.is_empty())
+        }
+    };
+    if !args.yes || !needed {
+        match args.output {
+            ReportFormat::Text if !needed => ui.out("\nNo instance needs to be replaced.\n")?,
+            ReportFormat::Text => ui.out(&format!(
+                "\nNothing was changed. To replace them: kapstan rolling-update cluster {cluster} \
+                 --yes\n"
+            ))?,
+            format => output::machine(ui, &rolling::report(&cluster, &shown, None), format)?,
+        }
+        return Ok(match needed && !args.yes && args.detailed_exitcode {
+            true => Done::ChangesFound,
+            false => Done::Yes,
+        });
+    }
+    let intervals = Intervals {
+        bastion: args.bastion_interval,
+        master: args.control_plane_interval,
+        node: args.node_interval,
+    };
+    let choice = if args.force { Choice::All } else { Choice::Needing };
+    let mut options = args.replacing.options(intervals, choice);
+    options.interactive = args.interactive;
+    options.max_parallel_groups = args.max_parallel_groups;
+    options.groups = shown.groups.iter().map(|group| group.name.clone()).collect();
+    let run = replacing::replace(ui, &mut observer, world, options).await?;
+    match args.output {
+        ReportFormat::Text => ui.out(&rolling::end(&run))?,
+        format => output::machine(ui, &rolling::report(&cluster, &shown, Some(&run)), format)?,
+    }
+    replacing::finish(&run)
+}
+
+fn check_names(args: &RollingUpdateArgs, observer: &Observer) -> anyhow::Result<()> {
+    let known: Vec<&str> = observer.groups.iter().map(|group| group.name()).collect();
+    for name in &args.instance_group {
+        if !known.contains(&name.as_str()) {
+            let hint = nearest(name, known.iter().copied());
+            let hint = hint.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+            bail!("{} has no instance group {name}{hint}", observer.cluster.name());
+        }
+    }
+    Ok(())
+}
+
+fn warn_of_orphans(ui: &Ui, world: &World) {
+    for orphan in &world.orphans {
+        let group = orphan.detached_from.as_deref().unwrap_or_default();
+        ui.warn(&format!(
+            "{} was detached from {group}, which no instance group stands for any more, and still \
+             runs; end it: aws ec2 terminate-instances --instance-ids {}",
+            orphan.id, orphan.id
+        ));
+    }
+}

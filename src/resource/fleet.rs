@@ -1,0 +1,271 @@
+//! A cluster's instances as the Auto Scaling groups and EC2 have them, and what a rolling
+//! update does to them: detach, terminate.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_autoscaling::types::{
+    Filter as GroupFilter, Instance as SdkMember, ScalingActivityStatusCode,
+};
+use aws_sdk_ec2::types::{Instance as SdkInstance, InstanceStateName};
+use futures::future::{try_join, try_join_all};
+
+use super::{Tags, ec2};
+use crate::aws::{Aws, AwsError, Fault};
+
+/// The tag of instances that were detached to be replaced; its value is their group. kops
+/// gives it too (`upup/pkg/fi/cloudup/awsup/aws_cloud.go`), so either finishes what the other
+/// began.
+pub(crate) const DETACHED_TAG: &str = "kops.k8s.io/detached-from-asg";
+
+/// Seconds since 1970.
+pub(crate) type Time = i64;
+
+/// What a look at a cluster's instances found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fleet {
+    pub(crate) groups: Vec<FleetGroup>,
+    pub(crate) instances: BTreeMap<String, FleetInstance>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FleetGroup {
+    pub(crate) name: String,
+    pub(crate) min: usize,
+    pub(crate) desired: usize,
+    pub(crate) max: usize,
+    pub(crate) source: Source,
+    pub(crate) suspended: Vec<String>,
+    pub(crate) members: Vec<FleetMember>,
+    /// The newest first; read only where instances are missing.
+    pub(crate) activities: Vec<Activity>,
+}
+
+/// What instances are made from.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Source {
+    Template {
+        id: String,
+        version: String,
+    },
+    Configuration(String),
+    /// Neither is told any more.
+    #[default]
+    Unknown,
+}
+
+/// An instance as its group has it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FleetMember {
+    pub(crate) id: String,
+    /// `Pending`, `InService`, `Terminating`, `Warmed:Stopped` and more.
+    pub(crate) lifecycle: String,
+    pub(crate) source: Source,
+}
+
+/// An instance as EC2 has it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FleetInstance {
+    pub(crate) id: String,
+    pub(crate) state: MachineState,
+    pub(crate) launched: Time,
+    pub(crate) zone: String,
+    pub(crate) private_dns: String,
+    /// The group that it was detached from by a rolling update.
+    pub(crate) detached_from: Option<String>,
+    /// Why EC2 stopped or terminated it.
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum MachineState {
+    #[default]
+    Pending,
+    Running,
+    /// Shutting down, terminated or stopped: it does no work and will do none.
+    Gone,
+}
+
+/// What Auto Scaling tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Activity {
+    pub(crate) started: Time,
+    pub(crate) is_launch: bool,
+    pub(crate) outcome: ActivityOutcome,
+    pub(crate) message: String,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ActivityOutcome {
+    Open,
+    Done,
+    Failed,
+}
+
+/// Reads the groups and instances of a cluster: two calls at once and their pages, and of each
+/// group that lacks instances, or keeps some warm, one more.
+pub(crate) async fn observe(aws: &Aws, cluster: &str) -> Result<Fleet, AwsError> {
+    let (mut groups, instances) = try_join(groups(aws, cluster), instances(aws, cluster)).await?;
+    let short = groups.iter_mut().map(|(group, has_warm_pool)| async {
+        let standing = group.members.iter().filter(|member| member.lifecycle == "InService");
+        if standing.count() < group.desired {
+            group.activities = activities(aws, &group.name).await?;
+        }
+        if *has_warm_pool {
+            group.members.extend(warm_pool(aws, &group.name).await?);
+        }
+        Ok::<(), AwsError>(())
+    });
+    try_join_all(short).await?;
+    Ok(Fleet { groups: groups.into_iter().map(|(group, _)| group).collect(), instances })
+}
+
+async fn groups(aws: &Aws, cluster: &str) -> Result<Vec<(FleetGroup, bool)>, AwsError> {
+    let filter = GroupFilter::builder().name(format!("tag:{}", ec2::CLUSTER_TAG)).values(cluster);
+    let call = aws.autoscaling.describe_auto_scaling_groups().filters(filter.build());
+    let rows = call.max_records(100).into_paginator().items().send();
+    let rows = rows.collect::<Result<Vec<_>, _>>().await;
+    let rows =
+        rows.map_err(|error| AwsError::new("autoscaling:DescribeAutoScalingGroups", "", error))?;
+    let rows = rows.iter().filter(|row| row.status().is_none());
+    Ok(rows.map(|row| (group_from_sdk(row), row.warm_pool_configuration().is_some())).collect())
+}
+
+fn group_from_sdk(row: &aws_sdk_autoscaling::types::AutoScalingGroup) -> FleetGroup {
+    let size = |number: Option<i32>| usize::try_from(number.unwrap_or_default()).unwrap_or(0);
+    let policy = row.mixed_instances_policy().and_then(|policy| policy.launch_template());
+    let of_policy = policy.and_then(|template| template.launch_template_specification());
+    FleetGroup {
+        name: row.auto_scaling_group_name().unwrap_or_default().to_owned(),
+        min: size(row.min_size()),
+        desired: size(row.desired_capacity()),
+        max: size(row.max_size()),
+        source: source(row.launch_template().or(of_policy), row.launch_configuration_name()),
+        suspended: row
+            .suspended_processes()
+            .iter()
+            .filter_map(|process| process.process_name().map(str::to_owned))
+            .collect(),
+        members: row.instances().iter().map(member_from_sdk).collect(),
+        activities: Vec::new(),
+    }
+}
+
+fn member_from_sdk(row: &SdkMember) -> FleetMember {
+    FleetMember {
+        id: row.instance_id().unwrap_or_default().to_owned(),
+        lifecycle: row.lifecycle_state().map_or("", |state| state.as_str()).to_owned(),
+        source: source(row.launch_template(), row.launch_configuration_name()),
+    }
+}
+
+fn source(
+    template: Option<&aws_sdk_autoscaling::types::LaunchTemplateSpecification>,
+    configuration: Option<&str>,
+) -> Source {
+    if let Some(template) = template {
+        return Source::Template {
+            id: template.launch_template_id().unwrap_or_default().to_owned(),
+            version: template.version().unwrap_or("$Default").to_owned(),
+        };
+    }
+    match configuration.filter(|name| !name.is_empty()) {
+        Some(name) => Source::Configuration(name.to_owned()),
+        None => Source::Unknown,
+    }
+}
+
+async fn instances(aws: &Aws, cluster: &str) -> Result<BTreeMap<String, FleetInstance>, AwsError> {
+    let states = ["pending", "running", "shutting-down", "stopping", "stopped"];
+    let call = aws.ec2.describe_instances().filters(ec2::of_cluster(cluster));
+    let call = call.filters(ec2::filter("instance-state-name", states)).max_results(1000);
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeInstances", "", error))?;
+    let all = rows.iter().flat_map(|reservation| reservation.instances());
+    Ok(all.map(instance_from_sdk).map(|instance| (instance.id.clone(), instance)).collect())
+}
+
+fn instance_from_sdk(row: &SdkInstance) -> FleetInstance {
+    let tags = ec2::tags_from_sdk(row.tags());
+    let state = row.state().and_then(|state| state.name());
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    FleetInstance {
+        id: text(row.instance_id()),
+        state: match state {
+            Some(InstanceStateName::Pending) => MachineState::Pending,
+            Some(InstanceStateName::Running) => MachineState::Running,
+            _ => MachineState::Gone,
+        },
+        launched: row.launch_time().map(|time| time.secs()).unwrap_or_default(),
+        zone: text(row.placement().and_then(|placement| placement.availability_zone())),
+        private_dns: text(row.private_dns_name()),
+        detached_from: tags.get(DETACHED_TAG).cloned(),
+        reason: row
+            .state_reason()
+            .and_then(|reason| reason.message())
+            .filter(|message| !message.is_empty())
+            .map(str::to_owned),
+    }
+}
+
+async fn activities(aws: &Aws, group: &str) -> Result<Vec<Activity>, AwsError> {
+    let call = aws.autoscaling.describe_scaling_activities().auto_scaling_group_name(group);
+    let answer =
+        call.max_records(20).send().await.map_err(|error| {
+            AwsError::new("autoscaling:DescribeScalingActivities", group, error)
+        })?;
+    let rows = answer.activities().iter().map(|row| Activity {
+        started: row.start_time().map(|time| time.secs()).unwrap_or_default(),
+        is_launch: row.description().is_some_and(|text| text.starts_with("Launching")),
+        outcome: match row.status_code() {
+            Some(ScalingActivityStatusCode::Failed | ScalingActivityStatusCode::Cancelled) => {
+                ActivityOutcome::Failed
+            }
+            Some(ScalingActivityStatusCode::Successful) => ActivityOutcome::Done,
+            _ => ActivityOutcome::Open,
+        },
+        message: row.status_message().or(row.description()).unwrap_or_default().to_owned(),
+    });
+    Ok(rows.collect())
+}
+
+async fn warm_pool(aws: &Aws, group: &str) -> Result<Vec<FleetMember>, AwsError> {
+    let call = aws.autoscaling.describe_warm_pool().auto_scaling_group_name(group);
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new("autoscaling:DescribeWarmPool", group, error))?;
+    Ok(rows.iter().map(member_from_sdk).collect())
+}
+
+/// Takes an instance out of its group, which starts another in its place. It is tagged before,
+/// so that one which is detached is always known as such.
+pub(crate) async fn detach(aws: &Aws, group: &str, id: &str) -> Result<(), AwsError> {
+    let tags = Tags::from([(DETACHED_TAG.to_owned(), group.to_owned())]);
+    ec2::tag(aws, id, &tags).await?;
+    let call = aws.autoscaling.detach_instances().auto_scaling_group_name(group).instance_ids(id);
+    let answer = call.should_decrement_desired_capacity(false).send().await;
+    answer.map_err(|error| AwsError::new("autoscaling:DetachInstances", id, error))?;
+    Ok(())
+}
+
+/// Terminates an instance of a group, which starts another in its place.
+pub(crate) async fn terminate_member(aws: &Aws, id: &str) -> Result<(), AwsError> {
+    let call = aws.autoscaling.terminate_instance_in_auto_scaling_group().instance_id(id);
+    let answer = call.should_decrement_desired_capacity(false).send().await;
+    unless_missing(answer.map(drop).map_err(|error| {
+        AwsError::new("autoscaling:TerminateInstanceInAutoScalingGroup", id, error)
+    }))
+}
+
+/// Terminates an instance that is in no group.
+pub(crate) async fn terminate(aws: &Aws, id: &str) -> Result<(), AwsError> {
+    let answer = aws.ec2.terminate_instances().instance_ids(id).send().await;
+    let answer = answer.map(drop);
+    unless_missing(answer.map_err(|error| AwsError::new("ec2:TerminateInstances", id, error)))
+}
+
+/// What is gone need not be terminated.
+fn unless_missing(answer: Result<(), AwsError>) -> Result<(), AwsError> {
+    match answer {
+        Err(error) if error.fault == Fault::Missing => Ok(()),
+        answer => answer,
+    }
+}

@@ -1,0 +1,304 @@
+//! What an update remembers from one look to the next: since when things wait, and what was
+//! there when it began. All of it may be lost; the next run starts from what it finds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::world::{Group, Life, Member, Place, World};
+use super::{Choice, Options};
+use crate::kubernetes::validation::Failure;
+use crate::resource::fleet::Time;
+
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) options: Options,
+    pub(crate) lanes: Vec<Lane>,
+    /// The instances being replaced, by id.
+    pub(crate) hands: BTreeMap<String, Hand>,
+    /// What failed already when the update began, how often each.
+    pub(crate) baseline: BTreeMap<String, usize>,
+    /// The instances that were there when it began.
+    pub(crate) known: BTreeSet<String>,
+    /// Those of them that did not serve, though they had had the time to.
+    pub(crate) broken: BTreeSet<String>,
+    /// Those that served at some look, so that they are known to be able to.
+    pub(crate) proven: BTreeSet<String>,
+    /// For how many looks in a row each instance has served.
+    pub(crate) streaks: BTreeMap<String, u32>,
+    /// For how many looks in a row nothing new has failed.
+    pub(crate) passes: u32,
+    /// What newly fails, as of the last look.
+    pub(crate) failing: Vec<Failure>,
+    /// Since when Kubernetes does not answer.
+    pub(crate) lost_since: Option<Time>,
+    /// The user asked to stop.
+    pub(crate) is_stopping: bool,
+}
+
+/// The update of one group.
+#[derive(Clone, Debug)]
+pub(crate) struct Lane {
+    pub(crate) group: String,
+    pub(crate) state: LaneState,
+    pub(crate) began: Time,
+    pub(crate) ended: Time,
+    /// The instances to replace when it began; more may come to need it.
+    pub(crate) chosen: BTreeSet<String>,
+    /// How many of the group did not serve when the update began, though nothing replaces
+    /// them: the update cannot be asked to keep more serving than did before.
+    pub(crate) allowance: usize,
+    pub(crate) total: usize,
+    pub(crate) replaced: usize,
+    /// When something last moved on.
+    pub(crate) moved: Time,
+    /// How often in a row something could not be done to its instances, and why.
+    pub(crate) failures: (u32, String),
+    /// What it waits for.
+    pub(crate) waits_for: Option<String>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum LaneState {
+    Waiting,
+    Running,
+    Done,
+    /// Only marked, as `drainAndTerminate: false` asks.
+    Marked,
+    Stopped(String),
+    /// Not begun, since what must come before it stopped.
+    Skipped,
+}
+
+/// An instance being replaced.
+#[derive(Clone, Debug)]
+pub(crate) struct Hand {
+    pub(crate) group: String,
+    /// The instance with its node, as people are told of it.
+    pub(crate) told: String,
+    pub(crate) stage: Stage,
+    pub(crate) since: Time,
+    /// When it was last told what its drain waits for.
+    pub(crate) warned: Option<Time>,
+}
+
+impl Hand {
+    pub(crate) fn new(group: &Group, member: &Member, stage: Stage, since: Time) -> Self {
+        Self { group: group.name.clone(), told: member.told(), stage, since, warned: None }
+    }
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Stage {
+    /// Out of its group; another starts in its place.
+    Detached,
+    /// Its pods are asked to leave; how many are left.
+    Draining { left: usize },
+    /// Empty; connections may still close.
+    Drained,
+    /// Told to terminate.
+    Terminating,
+    /// Gone; its place is kept free for the interval.
+    Gone,
+}
+
+impl Stage {
+    /// Whether the instance still does its work.
+    pub(crate) fn serves(&self) -> bool {
+        *self == Self::Detached
+    }
+}
+
+impl Run {
+    pub(crate) fn new(options: Options, world: &World) -> Self {
+        let mut run = Self {
+            options,
+            lanes: Vec::new(),
+            hands: BTreeMap::new(),
+            baseline: count(world.kubernetes.failures()),
+            known: BTreeSet::new(),
+            broken: BTreeSet::new(),
+            proven: BTreeSet::new(),
+            streaks: BTreeMap::new(),
+            passes: 0,
+            failing: Vec::new(),
+            lost_since: None,
+            is_stopping: false,
+        };
+        for group in &world.groups {
+            run.known.extend(group.members.iter().map(|member| member.id.clone()));
+            let working = group.live().filter(|member| run.works(world, group, member));
+            let working: Vec<String> = working.map(|member| member.id.clone()).collect();
+            run.streaks.extend(working.into_iter().map(|id| (id, run.options.validate_count)));
+        }
+        for group in &world.groups {
+            let limit = super::launches::limit(group, &run.options);
+            let is_old = |member: &Member| world.now - member.machine.launched > limit;
+            let (mut serving, mut young, mut broken, mut attached) = (0, 0, 0, 0);
+            for member in group.live() {
+                attached += usize::from(member.place == Place::Attached);
+                if run.serves(member) {
+                    serving += 1;
+                    run.proven.insert(member.id.clone());
+                } else if is_old(member) {
+                    broken += 1;
+                    run.broken.insert(member.id.clone());
+                } else {
+                    young += 1;
+                }
+            }
+            let coming = young + group.target.saturating_sub(attached);
+            let allowance = broken.min(group.target.saturating_sub(serving + coming));
+            let chosen: BTreeSet<String> = match &run.options.choice {
+                Choice::Needing => BTreeSet::new(),
+                Choice::All => group.members.iter().map(|member| member.id.clone()).collect(),
+                Choice::One(id) => {
+                    group.member(id).map(|member| member.id.clone()).into_iter().collect()
+                }
+            };
+            if !run.options.groups.contains(&group.name) {
+                continue;
+            }
+            let total = group.members.iter().filter(|member| run.wants(&chosen, member)).count();
+            run.lanes.push(Lane {
+                group: group.name.clone(),
+                state: if total == 0 { LaneState::Done } else { LaneState::Waiting },
+                began: world.now,
+                ended: world.now,
+                chosen,
+                allowance,
+                total,
+                replaced: 0,
+                moved: world.now,
+                failures: (0, String::new()),
+                waits_for: None,
+            });
+        }
+        run
+    }
+
+    fn wants(&self, chosen: &BTreeSet<String>, member: &Member) -> bool {
+        let needs = self.options.choice == Choice::Needing && !member.reasons.is_empty();
+        member.life != Life::Leaving && (needs || chosen.contains(&member.id))
+    }
+
+    /// Whether an instance is to be replaced.
+    pub(crate) fn must_go(&self, lane: &Lane, member: &Member) -> bool {
+        self.wants(&lane.chosen, member)
+    }
+
+    /// Whether an instance does its work at this look.
+    fn works(&self, world: &World, group: &Group, member: &Member) -> bool {
+        if member.life != Life::InService {
+            return false;
+        }
+        if self.options.cloud_only || !group.is_in_kubernetes() {
+            return true;
+        }
+        let fails = |failure: &Failure| failure.instance.as_ref() == Some(&member.id);
+        let ready = member.node.as_ref().is_some_and(|node| node.is_ready() && !node.is_cordoned);
+        ready && !world.kubernetes.failures().iter().any(fails)
+    }
+
+    /// Whether an instance has done its work for long enough to be counted on.
+    pub(crate) fn serves(&self, member: &Member) -> bool {
+        let streak = self.streaks.get(&member.id).copied().unwrap_or(0);
+        let in_hand = self.hands.get(&member.id).is_none_or(|hand| hand.stage.serves());
+        streak >= self.options.validate_count.max(1) && in_hand
+    }
+
+    /// Takes in what a look found: who serves, and what newly fails.
+    pub(crate) fn take_in(&mut self, world: &World) {
+        let mut streaks = BTreeMap::new();
+        for group in &world.groups {
+            for member in group.live() {
+                if self.works(world, group, member) {
+                    let before = self.streaks.get(&member.id).copied().unwrap_or(0);
+                    streaks.insert(member.id.clone(), before.saturating_add(1));
+                }
+            }
+        }
+        self.streaks = streaks;
+        let serving = world.groups.iter().flat_map(Group::live).filter(|m| self.serves(m));
+        let serving: Vec<String> = serving.map(|member| member.id.clone()).collect();
+        self.proven.extend(serving);
+        let mut known = self.baseline.clone();
+        let mut failing = Vec::new();
+        for failure in world.kubernetes.failures() {
+            if let Some(left) = known.get_mut(&key(failure)).filter(|left| **left > 0) {
+                *left -= 1;
+            } else if !self.is_of_the_update(world, failure) {
+                failing.push(failure.clone());
+            }
+        }
+        self.passes = if failing.is_empty() { self.passes.saturating_add(1) } else { 0 };
+        self.failing = failing;
+    }
+
+    /// Whether a failure is what an update looks like: instances in hand, and those that have
+    /// just been started.
+    fn is_of_the_update(&self, world: &World, failure: &Failure) -> bool {
+        let Some(id) = &failure.instance else {
+            let name = failure.group.as_deref();
+            let lane = self.lanes.iter().find(|lane| Some(lane.group.as_str()) == name);
+            return lane.is_some_and(|lane| lane.state == LaneState::Running);
+        };
+        if self.hands.contains_key(id) {
+            return true;
+        }
+        let group = world.groups.iter().find(|group| group.member(id).is_some());
+        group.is_some_and(|group| {
+            let limit = super::launches::limit(group, &self.options);
+            let is_young =
+                group.member(id).is_some_and(|m| world.now - m.machine.launched <= limit);
+            is_young && !self.known.contains(id)
+        })
+    }
+
+    /// Lets what fails now count as having failed before.
+    pub(crate) fn tolerate_failing(&mut self) {
+        for failure in std::mem::take(&mut self.failing) {
+            *self.baseline.entry(key(&failure)).or_default() += 1;
+        }
+        self.passes = self.options.validate_count;
+    }
+
+    /// Takes in that something could not be done to an instance.
+    pub(crate) fn note_failure(&mut self, instance: &str, was_detach: bool, error: &str) {
+        let Some(hand) = self.hands.get(instance) else { return };
+        let group = hand.group.clone();
+        if was_detach {
+            self.hands.remove(instance);
+        }
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.group == group) {
+            lane.failures = (lane.failures.0 + 1, error.to_owned());
+        }
+    }
+
+    pub(crate) fn hands_of<'a>(
+        &'a self,
+        group: &'a str,
+    ) -> impl Iterator<Item = (&'a String, &'a Hand)> {
+        self.hands.iter().filter(move |(_, hand)| hand.group == group)
+    }
+
+    pub(crate) fn lane(&self, group: &str) -> Option<&Lane> {
+        self.lanes.iter().find(|lane| lane.group == group)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        let ended = |lane: &Lane| !matches!(lane.state, LaneState::Waiting | LaneState::Running);
+        self.lanes.iter().all(ended)
+    }
+}
+
+/// What fails, whichever pod of its controller it is this time.
+fn key(failure: &Failure) -> String {
+    format!("{}/{}", failure.kind.name(), failure.identity)
+}
+
+fn count(failures: &[Failure]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for failure in failures {
+        *counts.entry(key(failure)).or_default() += 1;
+    }
+    counts
+}

@@ -1,0 +1,263 @@
+//! What one look found, put together by instance group.
+
+use std::collections::BTreeMap;
+
+use super::need::{self, Reason, Versions};
+use super::strategy::{self, Strategy};
+use crate::desired::names;
+use crate::kubernetes::Look;
+use crate::kubernetes::node::Node;
+use crate::kubernetes::validation::{self, Expected, Failure, Joins};
+use crate::resource::fleet::{Activity, Fleet, FleetGroup, FleetInstance, MachineState, Time};
+use crate::spec::cluster::Cluster;
+use crate::spec::instance_group::{InstanceGroup, Role};
+
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) now: Time,
+    /// In the order in which they are updated.
+    pub(crate) groups: Vec<Group>,
+    pub(crate) kubernetes: Sight,
+    /// Instances that a rolling update detached from groups that are in no spec any more.
+    pub(crate) orphans: Vec<FleetInstance>,
+}
+
+/// What is known of Kubernetes.
+#[derive(Clone, Debug)]
+pub(crate) enum Sight {
+    /// It is not asked (`--cloudonly`).
+    Not,
+    /// It did not answer; why.
+    Lost(String),
+    Seen {
+        look: Look,
+        failures: Vec<Failure>,
+    },
+}
+
+impl Sight {
+    pub(crate) fn look(&self) -> Option<&Look> {
+        match self {
+            Self::Seen { look, .. } => Some(look),
+            Self::Not | Self::Lost(_) => None,
+        }
+    }
+
+    pub(crate) fn failures(&self) -> &[Failure] {
+        match self {
+            Self::Seen { failures, .. } => failures,
+            Self::Not | Self::Lost(_) => &[],
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) name: String,
+    /// The name of its Auto Scaling group.
+    pub(crate) fleet_name: String,
+    pub(crate) role: Role,
+    pub(crate) strategy: Strategy,
+    pub(crate) min: usize,
+    pub(crate) target: usize,
+    pub(crate) max: usize,
+    pub(crate) suspended: Vec<String>,
+    pub(crate) members: Vec<Member>,
+    pub(crate) activities: Vec<Activity>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) id: String,
+    pub(crate) place: Place,
+    pub(crate) life: Life,
+    pub(crate) machine: FleetInstance,
+    /// Why it must be replaced; empty if it need not.
+    pub(crate) reasons: Vec<Reason>,
+    pub(crate) node: Option<Node>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    Attached,
+    /// Taken out of the group to be replaced.
+    Detached,
+    /// Kept ready in the group's warm pool.
+    Warm,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Life {
+    Starting,
+    InService,
+    Leaving,
+}
+
+impl Member {
+    pub(crate) fn is_live(&self) -> bool {
+        self.life != Life::Leaving && self.place != Place::Warm
+    }
+
+    /// The instance with its node, as people are told of it.
+    pub(crate) fn told(&self) -> String {
+        match &self.node {
+            Some(node) if node.name != self.id => format!("{} ({})", self.id, node.name),
+            _ => self.id.clone(),
+        }
+    }
+}
+
+impl Group {
+    pub(crate) fn is_in_kubernetes(&self) -> bool {
+        self.role != Role::Bastion
+    }
+
+    pub(crate) fn member(&self, id: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.id == id)
+    }
+
+    pub(crate) fn live(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.is_live())
+    }
+
+    fn expected(&self) -> Expected<'_> {
+        let counted = self.live().filter(|member| member.place == Place::Attached);
+        Expected {
+            group: &self.name,
+            joins: match self.role {
+                Role::Master => Joins::AsMaster,
+                Role::Node => Joins::AsNode,
+                Role::Bastion => Joins::Never,
+            },
+            target: self.target,
+            instances: counted.map(|member| member.id.as_str()).collect(),
+        }
+    }
+}
+
+/// Puts a look together. `kubernetes` is what it showed, or `None` where it was not asked.
+pub(crate) fn assemble(
+    cluster: &Cluster,
+    groups: &[InstanceGroup],
+    fleet: &Fleet,
+    versions: &Versions,
+    kubernetes: Option<Result<Look, String>>,
+    now: Time,
+) -> World {
+    let look = kubernetes.as_ref().and_then(|answer| answer.as_ref().ok());
+    let mut found: Vec<Group> = groups
+        .iter()
+        .filter_map(|spec| {
+            let name = names::autoscaling_group(cluster.name(), spec);
+            let live = fleet.groups.iter().find(|group| group.name == name)?;
+            Some(group(cluster, spec, live, fleet, versions, look))
+        })
+        .collect();
+    found.sort_by(|a, b| (order(a.role), &a.name).cmp(&(order(b.role), &b.name)));
+    let is_known = |name: &String| found.iter().any(|group| group.fleet_name == *name);
+    let orphans = fleet.instances.values().filter(|instance| {
+        instance.state != MachineState::Gone
+            && instance.detached_from.as_ref().is_some_and(|name| !is_known(name))
+    });
+    let orphans = orphans.cloned().collect();
+    let kubernetes = match kubernetes {
+        None => Sight::Not,
+        Some(Err(error)) => Sight::Lost(error),
+        Some(Ok(look)) => {
+            let expected: Vec<Expected<'_>> = found.iter().map(Group::expected).collect();
+            let failures = validation::validate(&expected, &look);
+            Sight::Seen { look, failures }
+        }
+    };
+    World { now, groups: found, kubernetes, orphans }
+}
+
+fn order(role: Role) -> u8 {
+    match role {
+        Role::Bastion => 0,
+        Role::Master => 1,
+        Role::Node => 2,
+    }
+}
+
+fn group(
+    cluster: &Cluster,
+    spec: &InstanceGroup,
+    live: &FleetGroup,
+    fleet: &Fleet,
+    versions: &Versions,
+    look: Option<&Look>,
+) -> Group {
+    let node = |id: &str| look.and_then(|look| look.node_of(id)).cloned();
+    let mut members: BTreeMap<String, Member> = BTreeMap::new();
+    for attached in &live.members {
+        let machine = fleet.instances.get(&attached.id).cloned();
+        let life = life(&attached.lifecycle, machine.as_ref());
+        let place = match attached.lifecycle.as_str() {
+            "Detaching" | "Detached" => Place::Detached,
+            warm if warm.starts_with("Warmed") => Place::Warm,
+            _ => Place::Attached,
+        };
+        let node = node(&attached.id);
+        let mut reasons = need::reasons(live, attached, versions);
+        if node.as_ref().is_some_and(|node| node.needs_update) {
+            reasons.push(Reason::plain("its node is marked kops.k8s.io/needs-update"));
+        }
+        if place == Place::Detached {
+            reasons.push(detached());
+        }
+        let machine = machine.unwrap_or_default();
+        let member = Member { id: attached.id.clone(), place, life, machine, reasons, node };
+        members.insert(attached.id.clone(), member);
+    }
+    for (id, machine) in &fleet.instances {
+        if machine.detached_from.as_deref() != Some(&live.name) || members.contains_key(id) {
+            continue;
+        }
+        let life = match machine.state {
+            MachineState::Pending => Life::Starting,
+            MachineState::Running => Life::InService,
+            MachineState::Gone => Life::Leaving,
+        };
+        let member = Member {
+            id: id.clone(),
+            place: Place::Detached,
+            life,
+            machine: machine.clone(),
+            reasons: vec![detached()],
+            node: node(id),
+        };
+        members.insert(id.clone(), member);
+    }
+    let members: Vec<Member> = members.into_values().collect();
+    let standing = members.iter().filter(|member| member.is_live()).count();
+    Group {
+        name: spec.name().to_owned(),
+        fleet_name: live.name.clone(),
+        role: spec.spec.role.unwrap_or(Role::Node),
+        strategy: strategy::resolve(cluster, spec, standing),
+        min: live.min,
+        target: live.desired,
+        max: live.max,
+        suspended: live.suspended.clone(),
+        members,
+        activities: live.activities.clone(),
+    }
+}
+
+fn detached() -> Reason {
+    Reason::plain("a rolling update detached it")
+}
+
+/// How far an instance of a group is (Auto Scaling User Guide, "Instance lifecycle").
+fn life(lifecycle: &str, machine: Option<&FleetInstance>) -> Life {
+    if machine.is_some_and(|machine| machine.state == MachineState::Gone) {
+        return Life::Leaving;
+    }
+    match lifecycle {
+        "InService" | "Detaching" | "Detached" => Life::InService,
+        "Terminated" => Life::Leaving,
+        leaving if leaving.starts_with("Terminating") => Life::Leaving,
+        _ => Life::Starting,
+    }
+}
