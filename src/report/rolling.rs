@@ -183,7 +183,7 @@ pub(crate) fn progress(run: &Run, lane: &Lane, now: Time) -> String {
     for (_, hand) in run.hands_of(&lane.group) {
         let stage = match hand.stage {
             Stage::Detached => "detached".to_owned(),
-            Stage::Draining { left } => format!("drains, {left} pods left"),
+            Stage::Draining { left } => format!("drains, pods left: {left}"),
             Stage::Drained => "is empty".to_owned(),
             Stage::Terminating => "terminates".to_owned(),
             Stage::Gone => continue,

@@ -490,7 +490,7 @@ fn start_draining(
     if is_drained {
         drain_node(world, group, member, &mut hand, decision);
         if let Stage::Draining { left } = hand.stage {
-            decision.tell(&group.name, format!("{} drains: {left} pods", member.told()));
+            decision.tell(&group.name, format!("{} drains, pods to leave: {left}", member.told()));
             warn_of_unmanaged(world, group, member, decision);
         }
     } else {

@@ -230,12 +230,11 @@ fn group(
         members.insert(id.clone(), member);
     }
     let members: Vec<Member> = members.into_values().collect();
-    let standing = members.iter().filter(|member| member.is_live()).count();
     Group {
         name: spec.name().to_owned(),
         fleet_name: live.name.clone(),
         role: spec.spec.role.unwrap_or(Role::Node),
-        strategy: strategy::resolve(cluster, spec, standing),
+        strategy: strategy::resolve(cluster, spec, live.desired),
         min: live.min,
         target: live.desired,
         max: live.max,

@@ -328,21 +328,7 @@ impl World {
     }
 
     fn admin(&self, method: &str, what: &str, body: &str) -> Json {
-        let address = sandbox().trim_start_matches("http://");
-        let mut stream = TcpStream::connect(address).unwrap();
-        write!(
-            stream,
-            "{method} /_sandbox/{what}?key={} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            self.key,
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, content) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
-        serde_json::from_str(content).unwrap()
+        administrate(&self.key, method, what, "", body)
     }
 
     /// A text with what differs from run to run replaced.
@@ -353,6 +339,24 @@ impl World {
             .replace(&self.home.path().display().to_string(), "[home]")
             .replace(&self.bucket, "state")
     }
+}
+
+/// Asks the sandbox what is not AWS' own; `query` is added to the address.
+pub fn administrate(key: &str, method: &str, what: &str, query: &str, body: &str) -> Json {
+    let address = sandbox().trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "{method} /_sandbox/{what}?key={key}{query} HTTP/1.1\r\nHost: {address}\r\n\
+         Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, content) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+    serde_json::from_str(content).unwrap()
 }
 
 /// One call that the sandbox saw.

@@ -12,6 +12,8 @@ Beside AWS' own calls it serves, for one access key (?key=KEY):
   DELETE  /_sandbox/calls    forget them
   PUT     /_sandbox/rules    a JSON list of rules (see Rule), in place of those before
   GET     /_sandbox/held     how many calls a rule holds back at present
+  PUT     /_sandbox/life     gives the account's instances a life: settings (see life.Life)
+  POST    /_sandbox/life     lets time pass (&seconds=N); tells the time, instances and groups
 """
 
 import argparse
@@ -33,6 +35,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 
 import corrections
+import life
 
 DEFAULT_KEY = "test"
 READS = re.compile(r"^(Get|List|Describe|Head|Select)")
@@ -136,7 +139,8 @@ class Sandbox:
         return collected["status"], collected["headers"], content
 
     def administrate(self, environ, respond):
-        key = parse_qs(environ.get("QUERY_STRING", "")).get("key", [DEFAULT_KEY])[0]
+        query = {name: values[0] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
+        key = query.get("key", DEFAULT_KEY)
         watch = self.watch(key)
         what = (environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix("/_sandbox/"))
         with self.lock:
@@ -150,6 +154,13 @@ class Sandbox:
                 result = None
             elif what == ("GET", "held"):
                 result = watch.held
+            elif what == ("PUT", "life"):
+                size = int(environ.get("CONTENT_LENGTH") or 0)
+                result = life.give(account_of(key), json.loads(environ["wsgi.input"].read(size))).told()
+            elif what == ("POST", "life"):
+                own = life.lives[account_of(key)]
+                own.advance(int(query.get("seconds", 0)))
+                result = own.told()
             else:
                 respond("404 Not Found", [("Content-Type", "text/plain")])
                 return [b"no such thing in the sandbox\n"]
@@ -215,6 +226,7 @@ def main():
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     corrections.correct()
+    life.correct()
     aws = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", args.port, Sandbox(aws), threaded=True)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
