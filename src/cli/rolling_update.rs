@@ -15,7 +15,7 @@ use super::ui::Ui;
 use crate::report::rolling;
 use crate::rolling::Choice;
 use crate::rolling::engine::Observer;
-use crate::rolling::world::World;
+use crate::rolling::world::{Life, World};
 use crate::spec::instance_group::Role;
 use crate::spec::spelling::nearest;
 
@@ -131,12 +131,10 @@ pub(crate) async fn run(
     if is_text {
         ui.out(&rolling::table(&shown))?;
     }
-    let needed = match args.force {
-        true => shown.groups.iter().any(|group| !group.members.is_empty()),
-        false => {
-            shown.groups.iter().flat_map(|group| &group.members).any(|m| !m.reasons.is_empty())
-        }
-    };
+    let members = shown.groups.iter().flat_map(|group| &group.members);
+    let needed = members
+        .filter(|member| member.life != Life::Leaving)
+        .any(|member| args.force || !member.reasons.is_empty());
     if !args.yes || !needed {
         match args.output {
             ReportFormat::Text if !needed => ui.out("\nNo instance needs to be replaced.\n")?,

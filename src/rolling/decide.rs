@@ -97,7 +97,6 @@ pub(crate) fn decide(run: &mut Run, world: &World) -> Decision {
 
 /// Without sight of Kubernetes nothing is begun; it is waited for as long as for a validation.
 fn blind(run: &mut Run, world: &World, error: &str, decision: &mut Decision) {
-    run.passes = 0;
     let since = match run.lost_since {
         Some(since) => since,
         None => {
@@ -107,6 +106,7 @@ fn blind(run: &mut Run, world: &World, error: &str, decision: &mut Decision) {
         }
     };
     for lane in &mut run.lanes {
+        lane.passes = 0;
         lane.moved = world.now;
         lane.waits_for = Some("the Kubernetes API".to_owned());
     }

@@ -58,20 +58,19 @@ pub(super) fn stop(run: &mut Run, at: usize, world: &World, reason: &str, decisi
     let held: Vec<(String, Hand)> =
         run.hands_of(&name).map(|(id, hand)| (id.clone(), hand.clone())).collect();
     for (id, hand) in held {
-        let node = group.and_then(|group| group.member(&id)?.node.as_ref());
-        match (&hand.stage, node) {
-            (Stage::Draining { .. } | Stage::Drained, Some(node)) => {
-                decision.tell(&name, format!("{} is released", hand.told));
-                decision.actions.push(Action::Release { node: node.name.clone() });
-            }
-            (Stage::Detached, _) => decision.tell(
-                &name,
-                format!("{} stays detached and serving; the next run replaces it", hand.told),
-            ),
-            (Stage::Terminating, _) => {
-                decision.tell(&name, format!("{} is terminating", hand.told));
-            }
-            _ => {}
+        let member = group.and_then(|group| group.member(&id));
+        let node = member.and_then(|member| member.node.as_ref());
+        let is_closed = matches!(hand.stage, Stage::Draining { .. } | Stage::Drained)
+            || node.is_some_and(|node| node.is_cordoned_by_us);
+        let is_going = matches!(hand.stage, Stage::Terminating | Stage::Gone);
+        if let Some(node) = node.filter(|_| is_closed && !is_going) {
+            decision.tell(&name, format!("{} is released", hand.told));
+            decision.actions.push(Action::Release { node: node.name.clone() });
+        }
+        if !is_going && member.is_some_and(|member| member.place == Place::Detached) {
+            let text =
+                format!("{} stays detached, and serves; the next run replaces it", hand.told);
+            decision.tell(&name, text);
         }
         run.hands.remove(&id);
     }
@@ -95,6 +94,7 @@ pub(super) fn step(
     if let Some(reason) = launches::failure(run, &run.lanes[at], world, group) {
         return stop(run, at, world, &reason, decision);
     }
+    launches::note_newcomers(run, at, group);
     let before = decision.actions.len();
     let mut waits = take_in_hand(run, at, world, group, decision);
     if decision.actions.len() > before {
@@ -118,12 +118,12 @@ pub(super) fn step(
         return;
     }
     let waited = span(world.now - run.lanes[at].moved);
-    if run.failing.is_empty() || run.options.fail_on_validate_error {
+    if run.lanes[at].failing.is_empty() || run.options.fail_on_validate_error {
         let reason = format!("it has waited {waited} for {waits}");
         return stop(run, at, world, &reason, decision);
     }
     decision.warn(&group.name, format!("goes on, though it has waited {waited} for {waits}"));
-    run.tolerate_failing();
+    run.tolerate_failing(at);
     run.lanes[at].moved = world.now;
 }
 
@@ -168,7 +168,7 @@ fn move_hands(
                 run.lanes[at].replaced += 1;
                 run.lanes[at].failures.0 = 0;
                 run.lanes[at].moved = world.now;
-                run.passes = 0;
+                run.lanes[at].passes = 0;
             }
             (Some(member), _) => {
                 if let Err(reason) = move_hand(run, world, group, member, &mut hand, decision) {
@@ -335,8 +335,8 @@ impl Room {
         // Until one instance has come up as the cluster says now, it may be that none will.
         let width = if is_proven && !run.options.interactive { surge + unavailable } else { 1 };
         let is_checked = !run.options.cloud_only && group.is_in_kubernetes();
-        let waits = (is_checked && run.passes < run.options.validate_count).then(|| {
-            match run.failing.as_slice() {
+        let waits = (is_checked && lane.passes < run.options.validate_count).then(|| {
+            match lane.failing.as_slice() {
                 [] => "the cluster to be valid for long enough".to_owned(),
                 [first, more @ ..] => {
                     let more = if more.is_empty() {

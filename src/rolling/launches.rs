@@ -36,7 +36,31 @@ fn slowest(group: &Group) -> Option<Time> {
 /// Why the group's new instances will not come to serve, if that is so.
 pub(super) fn failure(run: &Run, lane: &Lane, world: &World, group: &Group) -> Option<String> {
     let is_new = |member: &Member| !run.broken.contains(&member.id);
-    failed_launch(lane, world, group).or_else(|| never_serves(run, lane, world, group, is_new))
+    failed_launch(lane, world, group)
+        .or_else(|| ended_again(run, lane, group))
+        .or_else(|| never_serves(run, lane, world, group, is_new))
+}
+
+/// Remembers instances that are started while the group is updated, until they serve.
+pub(super) fn note_newcomers(run: &mut Run, at: usize, group: &Group) {
+    let is_new = |member: &&Member| {
+        member.place == Place::Attached
+            && !run.known.contains(&member.id)
+            && !run.proven.contains(&member.id)
+    };
+    run.lanes[at].newcomers = group.live().filter(is_new).map(|m| m.id.clone()).collect();
+}
+
+/// A newcomer that went before it served, other than by our hand.
+fn ended_again(run: &Run, lane: &Lane, group: &Group) -> Option<String> {
+    let is_lost = |id: &&String| {
+        let goes = group.member(id).is_none_or(|member| member.life == Life::Leaving);
+        goes && !run.hands.contains_key(*id)
+    };
+    let lost = lane.newcomers.iter().find(is_lost)?;
+    let reason = group.member(lost).and_then(|member| member.machine.reason.as_ref());
+    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    Some(format!("{lost} was started in place of another, and ended before it served{reason}"))
 }
 
 /// Why instances that run what the cluster says do not serve, those too that did not when the

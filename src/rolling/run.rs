@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::{Group, Life, Member, Place, World};
 use super::{Choice, Options};
-use crate::kubernetes::validation::Failure;
+use crate::kubernetes::validation::{Failure, FailureKind};
 use crate::resource::fleet::Time;
+use crate::spec::instance_group::Role;
 
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -24,10 +25,6 @@ pub(crate) struct Run {
     pub(crate) proven: BTreeSet<String>,
     /// For how many looks in a row each instance has served.
     pub(crate) streaks: BTreeMap<String, u32>,
-    /// For how many looks in a row nothing new has failed.
-    pub(crate) passes: u32,
-    /// What newly fails, as of the last look.
-    pub(crate) failing: Vec<Failure>,
     /// Since when Kubernetes does not answer.
     pub(crate) lost_since: Option<Time>,
     /// The user asked to stop.
@@ -48,6 +45,12 @@ pub(crate) struct Lane {
     pub(crate) allowance: usize,
     pub(crate) total: usize,
     pub(crate) replaced: usize,
+    /// For how many looks in a row nothing has newly failed that concerns the group.
+    pub(crate) passes: u32,
+    /// What newly fails and concerns it, as of the last look.
+    pub(crate) failing: Vec<Failure>,
+    /// Its instances that were started since, and have not served yet.
+    pub(crate) newcomers: BTreeSet<String>,
     /// When something last moved on.
     pub(crate) moved: Time,
     /// How often in a row something could not be done to its instances, and why.
@@ -118,8 +121,6 @@ impl Run {
             broken: BTreeSet::new(),
             proven: BTreeSet::new(),
             streaks: BTreeMap::new(),
-            passes: 0,
-            failing: Vec::new(),
             lost_since: None,
             is_stopping: false,
         };
@@ -167,6 +168,9 @@ impl Run {
                 allowance,
                 total,
                 replaced: 0,
+                passes: 0,
+                failing: Vec::new(),
+                newcomers: BTreeSet::new(),
                 moved: world.now,
                 failures: (0, String::new()),
                 waits_for: None,
@@ -193,7 +197,12 @@ impl Run {
         if self.options.cloud_only || !group.is_in_kubernetes() {
             return true;
         }
-        let fails = |failure: &Failure| failure.instance.as_ref() == Some(&member.id);
+        // Pods of the node's own count, unless they failed everywhere before.
+        let fails = |failure: &Failure| {
+            let is_of_node = failure.kind != FailureKind::Pod
+                || failure.group.is_some() && !self.baseline.contains_key(&key(failure));
+            is_of_node && failure.instance.as_ref() == Some(&member.id)
+        };
         let ready = member.node.as_ref().is_some_and(|node| node.is_ready() && !node.is_cordoned);
         ready && !world.kubernetes.failures().iter().any(fails)
     }
@@ -229,8 +238,11 @@ impl Run {
                 failing.push(failure.clone());
             }
         }
-        self.passes = if failing.is_empty() { self.passes.saturating_add(1) } else { 0 };
-        self.failing = failing;
+        for lane in &mut self.lanes {
+            let concerns = |failure: &&Failure| concerns(world, &lane.group, failure);
+            lane.failing = failing.iter().filter(concerns).cloned().collect();
+            lane.passes = if lane.failing.is_empty() { lane.passes.saturating_add(1) } else { 0 };
+        }
     }
 
     /// Whether a failure is what an update looks like: instances in hand, and those that have
@@ -254,11 +266,11 @@ impl Run {
     }
 
     /// Lets what fails now count as having failed before.
-    pub(crate) fn tolerate_failing(&mut self) {
-        for failure in std::mem::take(&mut self.failing) {
+    pub(crate) fn tolerate_failing(&mut self, at: usize) {
+        for failure in std::mem::take(&mut self.lanes[at].failing) {
             *self.baseline.entry(key(&failure)).or_default() += 1;
         }
-        self.passes = self.options.validate_count;
+        self.lanes[at].passes = self.options.validate_count;
     }
 
     /// Takes in that something could not be done to an instance.
@@ -267,6 +279,8 @@ impl Run {
         let group = hand.group.clone();
         if was_detach {
             self.hands.remove(instance);
+        } else if let Some(hand) = self.hands.get_mut(instance) {
+            hand.stage = Stage::Drained;
         }
         if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.group == group) {
             lane.failures = (lane.failures.0 + 1, error.to_owned());
@@ -288,6 +302,15 @@ impl Run {
         let ended = |lane: &Lane| !matches!(lane.state, LaneState::Waiting | LaneState::Running);
         self.lanes.iter().all(ended)
     }
+}
+
+/// Whether a failure holds a group up: one of its own, of the masters, or of all. Other groups
+/// have their own ways to fail (kops, `hasFailureRelevantToGroup`).
+fn concerns(world: &World, group: &str, failure: &Failure) -> bool {
+    let Some(failing) = &failure.group else { return true };
+    let of_masters =
+        world.groups.iter().any(|one| one.name == *failing && one.role == Role::Master);
+    failing == group || of_masters
 }
 
 /// What fails, whichever pod of its controller it is this time.

@@ -46,9 +46,15 @@ impl Rolling {
         let simulation = Simulation::begin(&world, PACE);
         world.replace(&specs(masters, nodes, NEW));
         world.apply(NAME);
-        simulation.pass(30);
-        simulation.cluster().forget();
-        Self { world, simulation }
+        let rolling = Self { world, simulation };
+        rolling.settle();
+        rolling
+    }
+
+    /// Lets what has just begun come to rest, and begins to count anew.
+    pub fn settle(&self) {
+        self.simulation.pass(30);
+        self.simulation.cluster().forget();
     }
 
     pub fn command(&self, args: &[&str]) -> std::process::Command {
@@ -120,6 +126,7 @@ fn a_cluster_is_replaced_and_never_short() {
     let rolling = Rolling::new("roll_whole", 3, &groups);
     {
         let mut cluster = rolling.simulation.cluster();
+        cluster.workloads[0].replicas = 20;
         cluster.workloads.push(Workload { name: "db", replicas: 3, budget: Some(2), ..web() });
         cluster.workloads.push(Workload {
             name: "dns",
@@ -129,8 +136,7 @@ fn a_cluster_is_replaced_and_never_short() {
             crashes: false,
         });
     }
-    rolling.simulation.pass(60);
-    rolling.simulation.cluster().forget();
+    rolling.settle();
     let before = rolling.run(&["--detailed-exitcode"]);
     assert_eq!(before.code, 2, "{}\n{}", before.stdout, before.stderr);
     rolling.ok(&["--yes"]);

@@ -102,7 +102,8 @@ async fn evict(
     }
     match cluster.evict(&namespace, &name) {
         Ok(()) => {
-            let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Success", "code": 201});
+            let body =
+                json!({"kind": "Status", "apiVersion": "v1", "status": "Success", "code": 201});
             (StatusCode::CREATED, Body(body)).into_response()
         }
         Err(Refused::Missing) => {

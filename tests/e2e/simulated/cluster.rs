@@ -179,12 +179,15 @@ impl Cluster {
 
     /// The names of nodes that are cordoned or tainted.
     pub fn marked(&self) -> Vec<String> {
-        let marked = self.nodes.values().filter(|node| node.is_cordoned || !node.taints.is_empty());
+        let marked = self
+            .nodes
+            .values()
+            .filter(|node| !node.is_down && (node.is_cordoned || !node.taints.is_empty()));
         marked.map(|node| node.name.clone()).collect()
     }
 
     pub fn cordoned(&self) -> usize {
-        self.nodes.values().filter(|node| node.is_cordoned).count()
+        self.nodes.values().filter(|node| node.is_cordoned && !node.is_down).count()
     }
 
     /// Begins to count anew.
@@ -294,9 +297,11 @@ impl Cluster {
     /// The pods that come with a node: an agent everywhere, the control plane on masters.
     fn run_node_pods(&mut self) {
         for node in self.nodes.values().filter(|node| !node.is_down).cloned().collect::<Vec<_>>() {
-            if self.pods.iter().any(|pod| {
-                pod.owner == Owner::DaemonSet && pod.node.as_ref() == Some(&node.name)
-            }) {
+            if self
+                .pods
+                .iter()
+                .any(|pod| pod.owner == Owner::DaemonSet && pod.node.as_ref() == Some(&node.name))
+            {
                 continue;
             }
             let ready_at = node.ready_at;
@@ -402,9 +407,10 @@ impl Cluster {
 
     fn healthy(&self, workload: &'static str) -> usize {
         let owner = Owner::Workload(workload);
-        let healthy = self.pods.iter().filter(|pod| {
-            pod.owner == owner && pod.gone_by.is_none() && self.is_pod_ready(pod)
-        });
+        let healthy = self
+            .pods
+            .iter()
+            .filter(|pod| pod.owner == owner && pod.gone_by.is_none() && self.is_pod_ready(pod));
         healthy.count()
     }
 
@@ -421,7 +427,8 @@ impl Cluster {
         let at = self.pods.iter().position(|pod| pod.name == name && pod.namespace == namespace);
         let at = at.ok_or(Refused::Missing)?;
         if let Owner::Workload(workload) = self.pods[at].owner {
-            let budget = self.workloads.iter().find(|one| one.name == workload).unwrap().budget;
+            let kept = self.workloads.iter().find(|one| one.name == workload);
+            let budget = kept.and_then(|one| one.budget);
             if budget.is_some_and(|needed| self.healthy(workload) <= needed) {
                 return Err(Refused::Budget);
             }
@@ -434,8 +441,7 @@ impl Cluster {
     /// A strategic merge patch of what the binary changes in nodes.
     pub fn patch_node(&mut self, name: &str, patch: &Json) -> Option<Json> {
         let node = self.nodes.values_mut().find(|node| node.name == name)?;
-        for (which, kept) in
-            [("annotations", &mut node.annotations), ("labels", &mut node.labels)]
+        for (which, kept) in [("annotations", &mut node.annotations), ("labels", &mut node.labels)]
         {
             for (key, value) in patch["metadata"][which].as_object().into_iter().flatten() {
                 match value {
