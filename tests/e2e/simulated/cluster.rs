@@ -171,6 +171,12 @@ impl Cluster {
         node.name.clone()
     }
 
+    pub fn mend_nodes(&mut self) {
+        for node in self.nodes.values_mut() {
+            node.ready_at.get_or_insert(self.now);
+        }
+    }
+
     pub fn annotate(&mut self, group: &str, key: &str) -> String {
         let node = self.nodes.values_mut().find(|node| node.group.starts_with(group)).unwrap();
         node.annotations.insert(key.to_owned(), json!(""));

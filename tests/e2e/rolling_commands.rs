@@ -1,0 +1,209 @@
+//! What operators see and choose: dry runs, flags, `validate` and `delete instance`.
+
+use serde_json::Value as Json;
+
+use crate::harness::Run;
+use crate::rolling::{NAME, Rolling};
+use crate::simulated::{Trouble, Workload};
+
+const SMALL: &[(&str, usize, &str)] = &[("nodes", 2, "")];
+
+#[test]
+fn a_dry_run_tells_which_instances_and_why_and_changes_nothing() {
+    let rolling = Rolling::new("roll_dry", 1, SMALL);
+    let report = rolling.report();
+    let nodes = &report["groups"][1];
+    assert_eq!(report["format"], "kapstan.dev/rolling-update/v1");
+    assert_eq!(nodes["name"], "nodes");
+    assert_eq!(nodes["status"], "NeedsUpdate");
+    assert_eq!(
+        ["needsUpdate", "ready", "min", "target", "max", "nodes"].map(|key| nodes[key].as_u64().unwrap()),
+        [2, 0, 2, 2, 2, 2]
+    );
+    let reasons = &nodes["instances"][0]["reasons"];
+    assert_eq!(reasons[0]["what"], "launchTemplateVersion");
+    assert_eq!(reasons[1]["what"], "image");
+    assert_eq!(reasons[1]["before"], "ami-10100000");
+    assert_eq!(reasons[1]["after"], "ami-15000000");
+    let text = rolling.ok(&[]).stdout;
+    assert!(text.contains("launchTemplateVersion 1 → 2, image ami-10100000 → ami-15000000"), "{text}");
+    assert!(text.contains("Nothing was changed."), "{text}");
+    assert_eq!(rolling.run(&["--detailed-exitcode"]).code, 2);
+    assert_eq!(rolling.simulation.cluster().marked(), Vec::<String>::new());
+    let said = rolling.fails(&["--instance-group", "node"]);
+    assert!(said.contains("has no instance group node; did you mean nodes?"), "{said}");
+}
+
+#[test]
+fn a_template_that_was_changed_and_changed_back_needs_nothing() {
+    let rolling = Rolling::new("roll_back", 1, SMALL);
+    rolling.world.replace(&crate::rolling::specs(1, SMALL, crate::rolling::OLD));
+    rolling.world.apply(NAME);
+    assert_eq!(rolling.run(&["--detailed-exitcode"]).code, 0);
+}
+
+#[test]
+fn marked_nodes_and_forced_ones_are_replaced() {
+    let rolling = Rolling::new("roll_marked", 1, SMALL);
+    rolling.ok(&["--yes"]);
+    let instance = rolling.simulation.cluster().annotate("nodes", "kops.k8s.io/needs-update");
+    let report = rolling.report();
+    assert_eq!(report["groups"][1]["needsUpdate"], 1);
+    rolling.ok(&["--yes"]);
+    rolling.assert_whole();
+    let ids = |rolling: &Rolling| -> Vec<String> {
+        let cluster = rolling.simulation.cluster();
+        cluster.instances.iter().filter(|one| one.is_live).map(|one| one.id.clone()).collect()
+    };
+    let before = ids(&rolling);
+    assert!(!before.contains(&instance));
+    rolling.ok(&["--yes", "--force", "--instance-group-roles", "node"]);
+    let after = ids(&rolling);
+    assert_eq!(after.iter().filter(|id| before.contains(id)).count(), 1, "the master stays");
+    rolling.assert_whole();
+}
+
+#[test]
+fn cloudonly_needs_no_kubernetes() {
+    let rolling = Rolling::new("roll_cloudonly", 1, SMALL);
+    rolling.simulation.cluster().troubles = vec![Trouble::Away(0, 100_000)];
+    rolling.simulation.cluster().requests = 0;
+    rolling.ok(&["--yes", "--cloudonly"]);
+    assert_eq!(rolling.simulation.cluster().requests, 0);
+    rolling.simulation.cluster().troubles.clear();
+    rolling.simulation.pass(120);
+    // Pods go with their nodes; that is what was asked.
+    rolling.simulation.cluster().forget();
+    rolling.assert_whole();
+}
+
+#[test]
+fn bare_pods_are_told_of_and_groups_that_only_mark_are_marked() {
+    let groups = [("nodes-a", 2, ""), ("nodes-b", 2, "  rollingUpdate: {drainAndTerminate: false, maxSurge: 0}\n")];
+    let rolling = Rolling::new("roll_bare", 1, &groups);
+    rolling.simulation.cluster().add_bare_pod("debug");
+    let run = rolling.ok(&["--yes"]);
+    assert!(run.stderr.contains("pod default/debug has no controller: nothing brings it back") , "{}", run.stderr);
+    assert!(run.stdout.contains("nodes-b: marked, not replaced"), "{}", run.stdout);
+    assert_eq!(rolling.simulation.cluster().marked().len(), 2);
+    assert_eq!(rolling.report()["groups"][2]["needsUpdate"], 2);
+}
+
+#[test]
+fn interactive_asks_after_each_instance() {
+    let rolling = Rolling::new("roll_interactive", 1, &[("nodes", 3, "")]);
+    let answer = |input: &str| {
+        use std::io::Write as _;
+        let mut child = rolling
+            .command(&["--yes", "--interactive", "--instance-group", "nodes"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        Run::from(child.wait_with_output().unwrap())
+    };
+    let run = answer("n\n");
+    assert_eq!(run.code, 1, "{run:#?}");
+    assert!(run.stdout.contains("nodes: stopped after 1 of 3"), "{}", run.stdout);
+    let run = answer("y\n");
+    assert_eq!(run.stderr.matches("Go on?").count(), 1, "{}", run.stderr);
+    assert_eq!(run.code, 0, "{run:#?}");
+    rolling.ok(&["--yes"]);
+    rolling.assert_whole();
+}
+
+#[test]
+fn validate_tells_what_is_wrong_and_waits_for_it() {
+    let rolling = Rolling::new("roll_validate", 1, SMALL);
+    let validate = |args: &[&str]| {
+        let mut all = vec!["validate", "cluster", NAME];
+        all.extend(args);
+        Run::from(rolling.any(&all).output().unwrap())
+    };
+    let run = validate(&[]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert!(run.stdout.ends_with("roll.example.com is valid\n"), "{}", run.stdout);
+    let node = rolling.simulation.cluster().break_node("nodes");
+    let dns = Workload { priority: "system-cluster-critical", name: "dns", replicas: 1, crashes: true, ..crate::rolling::web() };
+    rolling.simulation.cluster().workloads.push(dns);
+    rolling.simulation.pass(10);
+    let run = validate(&["-o", "json"]);
+    assert_eq!(run.code, 2, "{run:#?}");
+    let report: Json = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["valid"], false);
+    let told: Vec<String> = report["failures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| format!("{} {}", row["kind"].as_str().unwrap(), row["name"].as_str().unwrap()))
+        .collect();
+    assert_eq!(told[0], format!("Node {node}"));
+    assert!(told[1].starts_with("Pod kube-system/dns-"), "{told:?}");
+    assert_eq!(report["nodes"].as_array().unwrap().len(), 3);
+    let run = validate(&["--wait", "1m"]);
+    assert_eq!(run.code, 2, "{run:#?}");
+    assert!(run.stderr.contains("not valid: Node"), "{}", run.stderr);
+    // The API that is away is told as a failure, and waited for.
+    let mut cluster = rolling.simulation.cluster();
+    cluster.workloads.pop();
+    cluster.mend_nodes();
+    cluster.forget();
+    cluster.troubles = vec![Trouble::Away(0, 30)];
+    drop(cluster);
+    let run = validate(&["-o", "yaml"]);
+    assert_eq!(run.code, 2, "{run:#?}");
+    assert!(run.stdout.contains("kind: Api"), "{}", run.stdout);
+    let run = validate(&["--wait", "5m", "--count", "3"]);
+    assert_eq!(run.code, 0, "{run:#?}");
+}
+
+#[test]
+fn another_clusters_kubeconfig_is_never_taken() {
+    let rolling = Rolling::new("roll_context", 1, SMALL);
+    let mut command = rolling.world.command(&["validate", "cluster", NAME]);
+    command.envs(rolling.simulation.environment(&rolling.world, "other.example.com"));
+    let run = Run::from(command.output().unwrap());
+    assert_eq!(run.code, 1, "{run:#?}");
+    assert!(run.stderr.contains("has no context roll.example.com (it has: other.example.com)"), "{}", run.stderr);
+    let mut command = rolling.world.command(&["validate", "cluster", NAME, "--context", "other.example.com"]);
+    command.envs(rolling.simulation.environment(&rolling.world, "other.example.com"));
+    assert_eq!(Run::from(command.output().unwrap()).code, 0);
+}
+
+#[test]
+fn one_instance_is_emptied_and_replaced() {
+    let rolling = Rolling::new("roll_delete", 1, SMALL);
+    rolling.ok(&["--yes"]);
+    rolling.simulation.cluster().forget();
+    let find = || {
+        let cluster = rolling.simulation.cluster();
+        let group = format!("nodes.{NAME}");
+        cluster.instances.iter().find(|one| one.is_live && one.group == group).unwrap().id.clone()
+    };
+    let id = find();
+    let delete = |args: &[&str]| {
+        let mut all = vec!["delete", "instance", "--name", NAME];
+        all.extend(args);
+        Run::from(rolling.any(&all).output().unwrap())
+    };
+    let run = delete(&[&id]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert!(run.stdout.contains("would be emptied and replaced"), "{}", run.stdout);
+    let run = delete(&[&id, "--yes"]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert_ne!(find(), id);
+    assert_eq!((rolling.fewest("nodes"), rolling.most("nodes")), (2, 3));
+    let node = rolling.simulation.cluster().nodes().iter().find_map(|row| {
+        let name = row["metadata"]["name"].as_str().unwrap();
+        row["spec"]["providerID"].as_str().unwrap().ends_with(&find()).then(|| name.to_owned())
+    });
+    let run = delete(&[&node.unwrap(), "--yes"]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert!(run.stdout.contains("nodes: 1 replaced"), "{}", run.stdout);
+    rolling.assert_whole();
+    let run = delete(&["i-0", "--yes"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("has no instance and no node i-0"), "{}", run.stderr);
+}
