@@ -120,7 +120,7 @@ pub(crate) async fn roll(
         if let Some(reason) = errors.fatal.take() {
             halt(observer, &mut run, &world, &reason, teller, &mut errors).await;
         }
-        if run.options.interactive && !decision.replaced.is_empty() && !run.is_over() {
+        if run.options.interactive && !decision.replaced.is_empty() && run.has_more() {
             match teller.goes_on(&decision.replaced).await {
                 Answer::Yes => {}
                 Answer::Always => run.options.interactive = false,

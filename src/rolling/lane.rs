@@ -8,6 +8,7 @@ use super::strategy::Strategy;
 use super::world::{Group, Life, Member, Place, World};
 use crate::kubernetes::drain;
 use crate::kubernetes::pod::Pod;
+use crate::kubernetes::validation::Failure;
 use crate::resource::fleet::Time;
 use crate::spec::instance_group::Role;
 
@@ -118,7 +119,8 @@ pub(super) fn step(
         return;
     }
     let waited = span(world.now - run.lanes[at].moved);
-    if run.lanes[at].failing.is_empty() || run.options.fail_on_validate_error {
+    let is_valid = run.lanes[at].passes >= run.options.validate_count;
+    if is_valid || run.options.fail_on_validate_error {
         let reason = format!("it has waited {waited} for {waits}");
         return stop(run, at, world, &reason, decision);
     }
@@ -335,23 +337,8 @@ impl Room {
         // Until one instance has come up as the cluster says now, it may be that none will.
         let width = if is_proven && !run.options.interactive { surge + unavailable } else { 1 };
         let is_checked = !run.options.cloud_only && group.is_in_kubernetes();
-        let waits = (is_checked && lane.passes < run.options.validate_count).then(|| {
-            match lane.failing.as_slice() {
-                [] => "the cluster to be valid for long enough".to_owned(),
-                [first, more @ ..] => {
-                    let more = if more.is_empty() {
-                        String::new()
-                    } else {
-                        format!(", and {} more", more.len())
-                    };
-                    let kind = first.kind.name();
-                    format!(
-                        "the cluster to be valid: {kind} {} {}{more}",
-                        first.name, first.message
-                    )
-                }
-            }
-        });
+        let is_valid = !is_checked || lane.passes >= run.options.validate_count;
+        let waits = (!is_valid).then(|| invalid(lane));
         Self {
             width,
             in_hand: run.hands_of(&group.name).count(),
@@ -368,6 +355,23 @@ impl Room {
 
     fn can_spare(&self, serves: bool) -> bool {
         !serves || self.serving > self.floor
+    }
+}
+
+/// What keeps the cluster from being valid.
+fn invalid(lane: &Lane) -> String {
+    let told = |failures: &[Failure]| {
+        let first = failures.first()?;
+        let more = match failures.len() - 1 {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        Some(format!("{} {} {}{more}", first.kind.name(), first.name, first.message))
+    };
+    match (told(&lane.failing), told(&lane.last_failing)) {
+        (Some(now), _) => format!("the cluster to be valid: {now}"),
+        (None, Some(last)) => format!("the cluster to stay valid; last it was not: {last}"),
+        (None, None) => "the cluster to be valid for long enough".to_owned(),
     }
 }
 

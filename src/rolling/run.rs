@@ -49,6 +49,8 @@ pub(crate) struct Lane {
     pub(crate) passes: u32,
     /// What newly fails and concerns it, as of the last look.
     pub(crate) failing: Vec<Failure>,
+    /// What failed last, though it may not any more: some things fail now and then.
+    pub(crate) last_failing: Vec<Failure>,
     /// Its instances that were started since, and have not served yet.
     pub(crate) newcomers: BTreeSet<String>,
     /// When something last moved on.
@@ -170,6 +172,7 @@ impl Run {
                 replaced: 0,
                 passes: 0,
                 failing: Vec::new(),
+                last_failing: Vec::new(),
                 newcomers: BTreeSet::new(),
                 moved: world.now,
                 failures: (0, String::new()),
@@ -241,7 +244,12 @@ impl Run {
         for lane in &mut self.lanes {
             let concerns = |failure: &&Failure| concerns(world, &lane.group, failure);
             lane.failing = failing.iter().filter(concerns).cloned().collect();
-            lane.passes = if lane.failing.is_empty() { lane.passes.saturating_add(1) } else { 0 };
+            if lane.failing.is_empty() {
+                lane.passes = lane.passes.saturating_add(1);
+            } else {
+                lane.passes = 0;
+                lane.last_failing.clone_from(&lane.failing);
+            }
         }
     }
 
@@ -267,7 +275,7 @@ impl Run {
 
     /// Lets what fails now count as having failed before.
     pub(crate) fn tolerate_failing(&mut self, at: usize) {
-        for failure in std::mem::take(&mut self.lanes[at].failing) {
+        for failure in std::mem::take(&mut self.lanes[at].last_failing) {
             *self.baseline.entry(key(&failure)).or_default() += 1;
         }
         self.lanes[at].passes = self.options.validate_count;
@@ -296,6 +304,12 @@ impl Run {
 
     pub(crate) fn lane(&self, group: &str) -> Option<&Lane> {
         self.lanes.iter().find(|lane| lane.group == group)
+    }
+
+    /// Whether there is something left to replace.
+    pub(crate) fn has_more(&self) -> bool {
+        let is_open = |lane: &&Lane| matches!(lane.state, LaneState::Waiting | LaneState::Running);
+        self.lanes.iter().filter(is_open).any(|lane| lane.replaced < lane.total)
     }
 
     pub(crate) fn is_over(&self) -> bool {

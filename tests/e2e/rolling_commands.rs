@@ -17,7 +17,8 @@ fn a_dry_run_tells_which_instances_and_why_and_changes_nothing() {
     assert_eq!(nodes["name"], "nodes");
     assert_eq!(nodes["status"], "NeedsUpdate");
     assert_eq!(
-        ["needsUpdate", "ready", "min", "target", "max", "nodes"].map(|key| nodes[key].as_u64().unwrap()),
+        ["needsUpdate", "ready", "min", "target", "max", "nodes"]
+            .map(|key| nodes[key].as_u64().unwrap()),
         [2, 0, 2, 2, 2, 2]
     );
     let reasons = &nodes["instances"][0]["reasons"];
@@ -26,7 +27,10 @@ fn a_dry_run_tells_which_instances_and_why_and_changes_nothing() {
     assert_eq!(reasons[1]["before"], "ami-10100000");
     assert_eq!(reasons[1]["after"], "ami-15000000");
     let text = rolling.ok(&[]).stdout;
-    assert!(text.contains("launchTemplateVersion 1 → 2, image ami-10100000 → ami-15000000"), "{text}");
+    assert!(
+        text.contains("launchTemplateVersion 1 → 2, image ami-10100000 → ami-15000000"),
+        "{text}"
+    );
     assert!(text.contains("Nothing was changed."), "{text}");
     assert_eq!(rolling.run(&["--detailed-exitcode"]).code, 2);
     assert_eq!(rolling.simulation.cluster().marked(), Vec::<String>::new());
@@ -79,11 +83,18 @@ fn cloudonly_needs_no_kubernetes() {
 
 #[test]
 fn bare_pods_are_told_of_and_groups_that_only_mark_are_marked() {
-    let groups = [("nodes-a", 2, ""), ("nodes-b", 2, "  rollingUpdate: {drainAndTerminate: false, maxSurge: 0}\n")];
+    let groups = [
+        ("nodes-a", 2, ""),
+        ("nodes-b", 2, "  rollingUpdate: {drainAndTerminate: false, maxSurge: 0}\n"),
+    ];
     let rolling = Rolling::new("roll_bare", 1, &groups);
     rolling.simulation.cluster().add_bare_pod("debug");
     let run = rolling.ok(&["--yes"]);
-    assert!(run.stderr.contains("pod default/debug has no controller: nothing brings it back") , "{}", run.stderr);
+    assert!(
+        run.stderr.contains("pod default/debug has no controller: nothing brings it back"),
+        "{}",
+        run.stderr
+    );
     assert!(run.stdout.contains("nodes-b: marked, not replaced"), "{}", run.stdout);
     assert_eq!(rolling.simulation.cluster().marked().len(), 2);
     assert_eq!(rolling.report()["groups"][2]["needsUpdate"], 2);
@@ -126,7 +137,13 @@ fn validate_tells_what_is_wrong_and_waits_for_it() {
     assert_eq!(run.code, 0, "{run:#?}");
     assert!(run.stdout.ends_with("roll.example.com is valid\n"), "{}", run.stdout);
     let node = rolling.simulation.cluster().break_node("nodes");
-    let dns = Workload { priority: "system-cluster-critical", name: "dns", replicas: 1, crashes: true, ..crate::rolling::web() };
+    let dns = Workload {
+        priority: "system-cluster-critical",
+        name: "dns",
+        replicas: 1,
+        crashes: true,
+        ..crate::rolling::web()
+    };
     rolling.simulation.cluster().workloads.push(dns);
     rolling.simulation.pass(10);
     let run = validate(&["-o", "json"]);
@@ -166,8 +183,13 @@ fn another_clusters_kubeconfig_is_never_taken() {
     command.envs(rolling.simulation.environment(&rolling.world, "other.example.com"));
     let run = Run::from(command.output().unwrap());
     assert_eq!(run.code, 1, "{run:#?}");
-    assert!(run.stderr.contains("has no context roll.example.com (it has: other.example.com)"), "{}", run.stderr);
-    let mut command = rolling.world.command(&["validate", "cluster", NAME, "--context", "other.example.com"]);
+    assert!(
+        run.stderr.contains("has no context roll.example.com (it has: other.example.com)"),
+        "{}",
+        run.stderr
+    );
+    let mut command =
+        rolling.world.command(&["validate", "cluster", NAME, "--context", "other.example.com"]);
     command.envs(rolling.simulation.environment(&rolling.world, "other.example.com"));
     assert_eq!(Run::from(command.output().unwrap()).code, 0);
 }
@@ -195,9 +217,10 @@ fn one_instance_is_emptied_and_replaced() {
     assert_eq!(run.code, 0, "{run:#?}");
     assert_ne!(find(), id);
     assert_eq!((rolling.fewest("nodes"), rolling.most("nodes")), (2, 3));
+    let id = find();
     let node = rolling.simulation.cluster().nodes().iter().find_map(|row| {
         let name = row["metadata"]["name"].as_str().unwrap();
-        row["spec"]["providerID"].as_str().unwrap().ends_with(&find()).then(|| name.to_owned())
+        row["spec"]["providerID"].as_str().unwrap().ends_with(&id).then(|| name.to_owned())
     });
     let run = delete(&[&node.unwrap(), "--yes"]);
     assert_eq!(run.code, 0, "{run:#?}");

@@ -13,12 +13,8 @@ impl Rolling {
     /// if it ends before that.
     fn is_killed_at_wait(&self, at: usize) -> bool {
         self.simulation.hold_at_wait(Some(at));
-        let mut child = self
-            .command(&["--yes"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child =
+            self.command(&["--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let is_held = self.simulation.is_held(|| child.try_wait().unwrap().is_some());
         child.kill().unwrap();
         child.wait().unwrap();
@@ -91,7 +87,12 @@ fn killed_within_each_write_it_converges() {
 fn interrupted_it_lets_go_and_says_where_it_stands() {
     let rolling = Rolling::new("roll_interrupted", 1, SMALL);
     // A budget that holds the drain, so that there is something in hand.
-    let db = crate::simulated::Workload { name: "db", replicas: 2, budget: Some(2), ..crate::rolling::web() };
+    let db = crate::simulated::Workload {
+        name: "db",
+        replicas: 2,
+        budget: Some(2),
+        ..crate::rolling::web()
+    };
     rolling.simulation.cluster().workloads.push(db);
     rolling.settle();
     rolling.simulation.hold_at_wait(Some(40));
