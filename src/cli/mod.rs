@@ -17,6 +17,7 @@ mod input;
 mod kubernetes;
 mod observe;
 mod output;
+mod refresh;
 mod replace;
 mod replacing;
 mod rolling_update;

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use clap::{ArgAction, Args};
 
 use super::Done;
 use super::kubernetes::{self, KubernetesArgs};
 use super::output::{self, ReportFormat};
+use super::refresh::{self, Engine, RefreshArgs};
 use super::replacing::{self, Intervals, ReplacingArgs, duration};
 use super::settings::Global;
 use super::ui::Ui;
@@ -32,7 +33,9 @@ use crate::spec::spelling::nearest;
   kapstan rolling-update cluster dev.example.com --yes
   kapstan rolling-update cluster dev.example.com --yes --instance-group nodes-a --interactive
   kapstan rolling-update cluster dev.example.com --yes --max-parallel-groups 3
-  kapstan rolling-update cluster dev.example.com --yes --cloudonly --force")]
+  kapstan rolling-update cluster dev.example.com --yes --cloudonly --force
+  kapstan rolling-update cluster dev.example.com --yes --engine instance-refresh \\
+    --min-healthy-percentage 90 --checkpoint-percentages 10,50,100 --checkpoint-delay 10m")]
 pub(crate) struct RollingUpdateArgs {
     /// The cluster
     #[arg(value_name = "CLUSTER")]
@@ -81,6 +84,9 @@ pub(crate) struct RollingUpdateArgs {
     #[command(flatten)]
     kubernetes: KubernetesArgs,
 
+    #[command(flatten)]
+    refresh: RefreshArgs,
+
     /// The form of the report
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
     output: ReportFormat,
@@ -110,7 +116,11 @@ pub(crate) async fn run(
     global: &Global,
     args: &RollingUpdateArgs,
 ) -> anyhow::Result<Done> {
-    let asked = (!args.replacing.cloudonly).then_some(&args.kubernetes);
+    let is_handed_over = args.refresh.engine == Engine::InstanceRefresh;
+    ensure!(is_handed_over || !args.refresh.cancel, "--cancel goes with --engine instance-refresh");
+    // Auto Scaling knows no Kubernetes.
+    let needs_kubernetes = !args.replacing.cloudonly && !is_handed_over;
+    let asked = needs_kubernetes.then_some(&args.kubernetes);
     let mut observer = kubernetes::observer(ui, global, args.cluster.as_deref(), asked).await?;
     check_names(args, &observer)?;
     let world = observer.first_look().await?;
@@ -135,6 +145,10 @@ pub(crate) async fn run(
     let needed = members
         .filter(|member| member.life != Life::Leaving)
         .any(|member| args.force || !member.reasons.is_empty());
+    if is_handed_over && args.yes && (needed || args.refresh.cancel) {
+        let at_once = args.max_parallel_groups;
+        return refresh::run(ui, &observer, &shown, &args.refresh, at_once, args.force).await;
+    }
     if !args.yes || !needed {
         match args.output {
             ReportFormat::Text if !needed => ui.out("\nNo instance needs to be replaced.\n")?,

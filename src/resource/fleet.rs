@@ -34,6 +34,8 @@ pub(crate) struct FleetGroup {
     pub(crate) desired: usize,
     pub(crate) max: usize,
     pub(crate) source: Source,
+    /// Whether a policy of several machine types tells what it launches.
+    pub(crate) is_mixed: bool,
     pub(crate) suspended: Vec<String>,
     pub(crate) members: Vec<FleetMember>,
     /// The newest first; read only where instances are missing.
@@ -140,6 +142,7 @@ fn group_from_sdk(row: &aws_sdk_autoscaling::types::AutoScalingGroup) -> FleetGr
         desired: size(row.desired_capacity()),
         max: size(row.max_size()),
         source: source(row.launch_template().or(of_policy), row.launch_configuration_name()),
+        is_mixed: row.mixed_instances_policy().is_some(),
         suspended: row
             .suspended_processes()
             .iter()

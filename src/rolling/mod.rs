@@ -12,6 +12,7 @@ pub(crate) mod engine;
 mod lane;
 mod launches;
 pub(crate) mod need;
+pub(crate) mod refresh;
 pub(crate) mod run;
 pub(crate) mod strategy;
 pub(crate) mod world;

@@ -8,7 +8,7 @@ use crate::desired::names;
 use crate::kubernetes::Look;
 use crate::kubernetes::node::Node;
 use crate::kubernetes::validation::{self, Expected, Failure, Joins};
-use crate::resource::fleet::{Activity, Fleet, FleetGroup, FleetInstance, MachineState, Time};
+use crate::resource::fleet::{Activity, Fleet, FleetGroup, FleetInstance, MachineState, Source, Time};
 use crate::spec::cluster::Cluster;
 use crate::spec::instance_group::{InstanceGroup, Role};
 
@@ -58,6 +58,8 @@ pub(crate) struct Group {
     pub(crate) fleet_name: String,
     pub(crate) role: Role,
     pub(crate) strategy: Strategy,
+    /// The launch template and version that alone tell what the group launches.
+    pub(crate) template: Option<(String, String)>,
     pub(crate) min: usize,
     pub(crate) target: usize,
     pub(crate) max: usize,
@@ -235,6 +237,12 @@ fn group(
         fleet_name: live.name.clone(),
         role: spec.spec.role.unwrap_or(Role::Node),
         strategy: strategy::resolve(cluster, spec, live.desired),
+        template: match &live.source {
+            Source::Template { id, version } if !live.is_mixed => {
+                Some((id.clone(), version.clone()))
+            }
+            _ => None,
+        },
         min: live.min,
         target: live.desired,
         max: live.max,
