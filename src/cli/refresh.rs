@@ -89,7 +89,8 @@ pub(super) async fn run(
         .collect();
     let (stop, stopped) = watch::channel(false);
     let watcher = tokio::spawn(watch_signals(stop));
-    let tell = |now, group: &str, text: &str| ui.status(&format!("{} {group}: {text}", of_day(now)));
+    let tell =
+        |now, group: &str, text: &str| ui.status(&format!("{} {group}: {text}", of_day(now)));
     let ends = refresh(&observer.aws, &observer.clock, &wishes, at_once, stopped, tell).await;
     watcher.abort();
     let mut failed = Vec::new();

@@ -48,9 +48,10 @@ pub(crate) enum State {
 /// The newest refresh of a group.
 pub(crate) async fn newest(aws: &Aws, group: &str) -> Result<Option<Refresh>, AwsError> {
     let call = aws.autoscaling.describe_instance_refreshes().auto_scaling_group_name(group);
-    let answer = call.max_records(1).send().await.map_err(|error| {
-        AwsError::new("autoscaling:DescribeInstanceRefreshes", group, error)
-    })?;
+    let answer =
+        call.max_records(1).send().await.map_err(|error| {
+            AwsError::new("autoscaling:DescribeInstanceRefreshes", group, error)
+        })?;
     Ok(answer.instance_refreshes().first().map(|row| {
         let status = row.status();
         Refresh {
@@ -90,9 +91,10 @@ pub(crate) async fn start(aws: &Aws, wish: &Wish) -> Result<String, AwsError> {
     }
     let call = aws.autoscaling.start_instance_refresh().auto_scaling_group_name(&wish.group);
     let call = call.set_desired_configuration(desired).preferences(preferences.build());
-    let answer = call.send().await.map_err(|error| {
-        AwsError::new("autoscaling:StartInstanceRefresh", &wish.group, error)
-    })?;
+    let answer = call
+        .send()
+        .await
+        .map_err(|error| AwsError::new("autoscaling:StartInstanceRefresh", &wish.group, error))?;
     Ok(answer.instance_refresh_id.unwrap_or_default())
 }
 

@@ -107,6 +107,7 @@ fn blind(run: &mut Run, world: &World, error: &str, decision: &mut Decision) {
     };
     for lane in &mut run.lanes {
         lane.passes = 0;
+        lane.settled = 0;
         lane.moved = world.now;
         lane.waits_for = Some("the Kubernetes API".to_owned());
     }

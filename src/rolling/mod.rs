@@ -9,10 +9,12 @@
 pub(crate) mod clock;
 pub(crate) mod decide;
 pub(crate) mod engine;
+mod hands;
 mod lane;
 mod launches;
 pub(crate) mod need;
 pub(crate) mod refresh;
+mod room;
 pub(crate) mod run;
 pub(crate) mod strategy;
 pub(crate) mod world;

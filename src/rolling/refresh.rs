@@ -61,7 +61,10 @@ pub(crate) async fn refresh(
             _ = stop.changed() => clock.now().await?,
         };
         let looks = open.keys().map(|group| async {
-            Ok::<_, anyhow::Error>(((*group).to_owned(), instance_refresh::newest(aws, group).await?))
+            Ok::<_, anyhow::Error>((
+                (*group).to_owned(),
+                instance_refresh::newest(aws, group).await?,
+            ))
         });
         for (group, found) in try_join_all(looks).await? {
             let Some(found) = found else { continue };

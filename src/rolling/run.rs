@@ -47,6 +47,8 @@ pub(crate) struct Lane {
     pub(crate) replaced: usize,
     /// For how many looks in a row nothing has newly failed that concerns the group.
     pub(crate) passes: u32,
+    /// The same since its last instance went.
+    pub(crate) settled: u32,
     /// What newly fails and concerns it, as of the last look.
     pub(crate) failing: Vec<Failure>,
     /// What failed last, though it may not any more: some things fail now and then.
@@ -171,6 +173,7 @@ impl Run {
                 total,
                 replaced: 0,
                 passes: 0,
+                settled: run.options.validate_count,
                 failing: Vec::new(),
                 last_failing: Vec::new(),
                 newcomers: BTreeSet::new(),
@@ -246,8 +249,10 @@ impl Run {
             lane.failing = failing.iter().filter(concerns).cloned().collect();
             if lane.failing.is_empty() {
                 lane.passes = lane.passes.saturating_add(1);
+                lane.settled = lane.settled.saturating_add(1);
             } else {
                 lane.passes = 0;
+                lane.settled = 0;
                 lane.last_failing.clone_from(&lane.failing);
             }
         }
@@ -279,6 +284,7 @@ impl Run {
             *self.baseline.entry(key(&failure)).or_default() += 1;
         }
         self.lanes[at].passes = self.options.validate_count;
+        self.lanes[at].settled = self.options.validate_count;
     }
 
     /// Takes in that something could not be done to an instance.

@@ -8,7 +8,9 @@ use crate::desired::names;
 use crate::kubernetes::Look;
 use crate::kubernetes::node::Node;
 use crate::kubernetes::validation::{self, Expected, Failure, Joins};
-use crate::resource::fleet::{Activity, Fleet, FleetGroup, FleetInstance, MachineState, Source, Time};
+use crate::resource::fleet::{
+    Activity, Fleet, FleetGroup, FleetInstance, MachineState, Source, Time,
+};
 use crate::spec::cluster::Cluster;
 use crate::spec::instance_group::{InstanceGroup, Role};
 
