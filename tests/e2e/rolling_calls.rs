@@ -17,7 +17,7 @@ fn calls(rolling: &Rolling, waits: usize) -> (BTreeMap<String, usize>, usize) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    assert!(rolling.simulation.is_held(|| false));
+    assert!(rolling.simulation.is_held(&mut child));
     child.kill().unwrap();
     child.wait().unwrap();
     rolling.simulation.hold_at_wait(None);

@@ -15,7 +15,7 @@ impl Rolling {
         self.simulation.hold_at_wait(Some(at));
         let mut child =
             self.command(&["--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let is_held = self.simulation.is_held(|| child.try_wait().unwrap().is_some());
+        let is_held = self.simulation.is_held(&mut child);
         child.kill().unwrap();
         child.wait().unwrap();
         self.simulation.hold_at_wait(None);
@@ -96,13 +96,13 @@ fn interrupted_it_lets_go_and_says_where_it_stands() {
     rolling.simulation.cluster().workloads.push(db);
     rolling.settle();
     rolling.simulation.hold_at_wait(Some(40));
-    let child = rolling
+    let mut child = rolling
         .command(&["--yes", "--instance-group", "nodes"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    assert!(rolling.simulation.is_held(|| false));
+    assert!(rolling.simulation.is_held(&mut child));
     assert_eq!(rolling.simulation.cluster().cordoned(), 1);
     rolling.simulation.hold_at_wait(None);
     let pid = child.id().to_string();

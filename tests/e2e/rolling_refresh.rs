@@ -35,7 +35,7 @@ fn a_refresh_that_is_left_is_followed_again_and_cancelled() {
     rolling.simulation.hold_at_wait(Some(4));
     let mut child =
         rolling.command(&ENGINE).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    assert!(rolling.simulation.is_held(|| false));
+    assert!(rolling.simulation.is_held(&mut child));
     child.kill().unwrap();
     child.wait().unwrap();
     rolling.simulation.hold_at_wait(None);

@@ -12,10 +12,9 @@ import datetime
 import itertools
 import uuid
 
-from moto.autoscaling.exceptions import ValidationError
+from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, autoscaling_backends
 from moto.autoscaling.responses import AutoScalingResponse
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import InstanceBackend, InstanceState
@@ -214,7 +213,7 @@ class Refresh:
         self.preferences = asked.get("Preferences") or {}
         template = (asked.get("DesiredConfiguration") or {}).get("LaunchTemplate")
         if template:
-            group._set_launch_configuration(None, template)
+            group._set_launch_configuration(None, template, None)
         self.version = version_of(group)
         # skip_matching leaves what runs this version already.
         skips = str(self.preferences.get("SkipMatching", "false")).lower() == "true"
@@ -392,4 +391,4 @@ def correct():
 
 
 def refused(code, message):
-    return ServiceException(code, message)
+    return AutoscalingClientError(code, message)

@@ -5,6 +5,7 @@ mod api;
 mod cluster;
 
 use std::net::SocketAddr;
+use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use serde_json::{Value as Json, json};
@@ -105,11 +106,11 @@ impl Simulation {
         *self.shared.hold.lock().unwrap() = Hold { at, ..Hold::default() };
     }
 
-    /// Waits until the binary is held; false if it never will be, since `is_over` says so.
-    pub fn is_held(&self, mut is_over: impl FnMut() -> bool) -> bool {
+    /// Waits until the binary is held; false if it ends before that.
+    pub fn is_held(&self, child: &mut Child) -> bool {
         let mut hold = self.shared.hold.lock().unwrap();
         while !hold.is_held {
-            if is_over() {
+            if child.try_wait().unwrap().is_some() {
                 return false;
             }
             let pause = std::time::Duration::from_millis(20);
