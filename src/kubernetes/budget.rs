@@ -62,8 +62,6 @@ fn chooses(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool 
 mod tests {
     use serde_json::json;
 
-    use super::*;
-
     #[test]
     fn selectors_choose_as_kubernetes_does() {
         let chooses = |selector: serde_json::Value, labels: &[(&str, &str)]| {

@@ -174,6 +174,9 @@ fn begin(run: &mut Run, world: &World, decision: &mut Decision) {
                 if let Some(group) = world.groups.iter().find(|group| group.name == name) {
                     lane::open(run, at, world, group, decision);
                 }
+                if !is_node {
+                    return;
+                }
             }
             LaneState::Running if !is_node => return,
             _ => {}
