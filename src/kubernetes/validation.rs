@@ -47,6 +47,7 @@ pub(crate) struct Failure {
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(crate) enum FailureKind {
+    #[serde(rename = "API")]
     Api,
     InstanceGroup,
     Machine,

@@ -10,7 +10,7 @@ use crate::plan::{Action, Change, Plan};
 use crate::resource::{DocumentChange, FieldChange, Layer, ResourceId};
 
 /// Grows when a field goes or changes its meaning; new fields may come at any time.
-const API_VERSION: &str = "kapstan/v1";
+pub(crate) const API_VERSION: &str = "kapstan/v1";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::machine::API_VERSION;
 use super::style::{CHANGE, CREATE, QUIET, STRONG, paint};
 use crate::kubernetes::validation::Failure;
 use crate::resource::fleet::Time;
@@ -11,13 +12,11 @@ use crate::rolling::need::Reason;
 use crate::rolling::run::{Lane, LaneState, Run, Stage};
 use crate::rolling::world::{Group, Life, World};
 
-/// The format of the documents below; it grows only when a reader of the last would err.
-const FORMAT: &str = "kapstan.dev/rolling-update/v1";
-
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report<'a> {
-    format: &'static str,
+    api_version: &'static str,
+    kind: &'static str,
     cluster: &'a str,
     groups: Vec<GroupRow<'a>>,
     /// What does not work in the cluster; absent where Kubernetes was not asked.
@@ -68,7 +67,8 @@ struct UpdateRow<'a> {
 /// What a look found, and if it was carried out, what came of it.
 pub(crate) fn report<'a>(cluster: &'a str, world: &'a World, run: Option<&'a Run>) -> Report<'a> {
     Report {
-        format: FORMAT,
+        api_version: API_VERSION,
+        kind: "RollingUpdate",
         cluster,
         groups: world
             .groups

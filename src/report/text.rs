@@ -168,6 +168,18 @@ pub(crate) fn apply_end(plan: &Plan, outcome: &Outcome, again: &str) -> String {
         of(Action::Create),
         of(Action::Delete)
     );
+    let outdates = |change: &Change| {
+        change.id.kind == crate::resource::Kind::LaunchTemplate
+            && change.action == Action::Update
+            && outcome.done.contains(&change.id)
+    };
+    if plan.writes().any(outdates) {
+        let _ = writeln!(
+            out,
+            "Instances that run are as before. To see which: kapstan rolling-update cluster {}",
+            plan.cluster
+        );
+    }
     if outcome.is_complete() {
         return out;
     }

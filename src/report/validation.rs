@@ -4,19 +4,18 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use super::machine::API_VERSION;
 use super::rolling::failure;
 use super::style::{CREATE, DELETE, paint};
 use super::text::table;
 use crate::kubernetes::validation::{Failure, FailureKind};
 use crate::rolling::world::{Sight, World};
 
-/// The format of the document below; it grows only when a reader of the last would err.
-const FORMAT: &str = "kapstan.dev/validation/v1";
-
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report<'a> {
-    format: &'static str,
+    api_version: &'static str,
+    kind: &'static str,
     cluster: &'a str,
     valid: bool,
     failures: Vec<Cow<'a, Failure>>,
@@ -51,7 +50,14 @@ pub(crate) fn failures(world: &World) -> Vec<Cow<'_, Failure>> {
 
 pub(crate) fn report<'a>(cluster: &'a str, world: &'a World) -> Report<'a> {
     let failures = failures(world);
-    Report { format: FORMAT, cluster, valid: failures.is_empty(), failures, nodes: nodes(world) }
+    Report {
+        api_version: API_VERSION,
+        kind: "Validation",
+        cluster,
+        valid: failures.is_empty(),
+        failures,
+        nodes: nodes(world),
+    }
 }
 
 fn nodes(world: &World) -> Vec<NodeRow<'_>> {

@@ -113,44 +113,29 @@ pub(super) fn take_in_hand(
         let is_begun = member.node.as_ref().is_some_and(|node| node.is_cordoned_by_us);
         (!is_begun, run.serves(member), member.machine.launched, member.id.clone())
     });
-    let mut waits = room.waits.take();
     for member in candidates {
-        if waits.is_some() || room.in_hand >= room.width {
-            break;
-        }
-        if group.role == Role::Master
-            && let Err(lacks) = others_serve(run, world, &member.id)
-        {
-            waits = Some(lacks);
-            break;
-        }
-        let serves = run.serves(member);
-        let is_surged = serves && room.surplus < group.strategy.surge;
-        if is_surged && member.place == Place::Attached {
-            decision.tell(&group.name, format!("{} is detached", member.told()));
-            let (group_name, instance) = (group.fleet_name.clone(), member.id.clone());
-            decision.actions.push(Action::Detach { group: group_name, instance });
-            room.surplus += 1;
-            if group.strategy.replaces {
-                room.in_hand += 1;
-                take(run, world, group, member, Stage::Detached);
+        match next(run, &lane, world, group, &room, member) {
+            Next::Detach => {
+                decision.tell(&group.name, format!("{} is detached", member.told()));
+                let (group_name, instance) = (group.fleet_name.clone(), member.id.clone());
+                decision.actions.push(Action::Detach { group: group_name, instance });
+                room.surplus += 1;
+                if group.strategy.replaces {
+                    room.in_hand += 1;
+                    take(run, world, group, member, Stage::Detached);
+                }
             }
-        } else if !group.strategy.replaces {
-            break;
-        } else if room.in_hand + room.resting >= room.width {
-            break;
-        } else if !room.is_settled {
-            waits = Some(invalid(&lane));
-        } else if room.can_spare(serves) {
-            room.in_hand += 1;
-            room.serving -= usize::from(serves);
-            start_draining(run, world, group, member, decision);
-        } else {
-            waits = Some(lacking(&room, group));
+            Next::Drain => {
+                room.in_hand += 1;
+                room.serving -= usize::from(run.serves(member));
+                start_draining(run, world, group, member, decision);
+            }
+            Next::Nothing => break,
+            Next::Wait(lacks) => return Some(lacks),
         }
     }
-    if waits.is_some() {
-        return waits;
+    if let Some(waits) = room.waits {
+        return Some(waits);
     }
     if !room.is_settled {
         return Some(invalid(&lane));
@@ -159,6 +144,48 @@ pub(super) fn take_in_hand(
     let is_short = room.serving < needed;
     let has_detached = run.hands_of(&group.name).any(|(_, hand)| hand.stage == Stage::Detached);
     (is_short || has_detached).then(|| lacking(&room, group))
+}
+
+/// What may be done with an instance that must go.
+enum Next {
+    Detach,
+    Drain,
+    /// As many are in hand as may be.
+    Nothing,
+    Wait(String),
+}
+
+fn next(
+    run: &Run,
+    lane: &Lane,
+    world: &World,
+    group: &Group,
+    room: &Room,
+    member: &Member,
+) -> Next {
+    if let Some(waits) = &room.waits {
+        return Next::Wait(waits.clone());
+    }
+    if room.in_hand >= room.width {
+        return Next::Nothing;
+    }
+    if group.role == Role::Master
+        && let Err(lacks) = others_serve(run, world, &member.id)
+    {
+        return Next::Wait(lacks);
+    }
+    let serves = run.serves(member);
+    if serves && member.place == Place::Attached && room.surplus < group.strategy.surge {
+        return Next::Detach;
+    }
+    if !group.strategy.replaces || room.in_hand + room.resting >= room.width {
+        return Next::Nothing;
+    }
+    match (room.is_settled, room.can_spare(serves)) {
+        (false, _) => Next::Wait(invalid(lane)),
+        (true, false) => Next::Wait(lacking(room, group)),
+        (true, true) => Next::Drain,
+    }
 }
 
 fn lacking(room: &Room, group: &Group) -> String {

@@ -270,7 +270,11 @@ fn what_failed_before_is_no_failure_and_one_more_of_it_is() {
     story.start(0, "new");
     story.failures().push(failure("dns-3"));
     assert_eq!(story.next(), "over");
-    assert!(story.stopped(0).contains("Pod kube-system/dns-3 is not ready"), "{}", story.stopped(0));
+    assert!(
+        story.stopped(0).contains("Pod kube-system/dns-3 is not ready"),
+        "{}",
+        story.stopped(0)
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod harness;
 #[allow(dead_code)]
 #[path = "../e2e/rolling.rs"]
 mod rolling;
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../e2e/simulated/mod.rs"]
 mod simulated;
 

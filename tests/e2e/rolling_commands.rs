@@ -13,7 +13,8 @@ fn a_dry_run_tells_which_instances_and_why_and_changes_nothing() {
     let rolling = Rolling::new("roll_dry", 1, SMALL);
     let report = rolling.report();
     let nodes = &report["groups"][1];
-    assert_eq!(report["format"], "kapstan.dev/rolling-update/v1");
+    assert_eq!(report["apiVersion"], "kapstan/v1");
+    assert_eq!(report["kind"], "RollingUpdate");
     assert_eq!(nodes["name"], "nodes");
     assert_eq!(nodes["status"], "NeedsUpdate");
     assert_eq!(
@@ -171,7 +172,7 @@ fn validate_tells_what_is_wrong_and_waits_for_it() {
     drop(cluster);
     let run = validate(&["-o", "yaml"]);
     assert_eq!(run.code, 2, "{run:#?}");
-    assert!(run.stdout.contains("kind: Api"), "{}", run.stdout);
+    assert!(run.stdout.contains("kind: API"), "{}", run.stdout);
     let run = validate(&["--wait", "5m", "--count", "3"]);
     assert_eq!(run.code, 0, "{run:#?}");
 }
