@@ -152,3 +152,66 @@ fn of_versions(versions: &Versions, id: &str, before: &str, after: &str) -> Vec<
     }
     reasons
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(id: &str, version: &str) -> Source {
+        Source::Template { id: id.to_owned(), version: version.to_owned() }
+    }
+
+    fn told(member: Source, group: Source, versions: &Versions) -> String {
+        let group = FleetGroup { source: group, ..FleetGroup::default() };
+        let member = FleetMember { source: member, ..FleetMember::default() };
+        let reasons = reasons(&group, &member, versions);
+        reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn an_instance_differs_from_its_group_by_what_it_was_launched_from() {
+        let none = Versions::default();
+        let configuration = |name: &str| Source::Configuration(name.to_owned());
+        let (one, two) = (|| template("lt-1", "1"), || template("lt-1", "2"));
+        assert_eq!(told(one(), one(), &none), "");
+        assert_eq!(told(one(), two(), &none), "launchTemplateVersion 1 → 2");
+        assert_eq!(
+            told(template("lt-0", "1"), one(), &none),
+            "it was launched from another launch template"
+        );
+        assert_eq!(
+            told(configuration("a"), one(), &none),
+            "launchConfiguration a → a launch template"
+        );
+        assert_eq!(told(configuration("a"), configuration("a"), &none), "");
+        assert_eq!(
+            told(configuration("a"), configuration("b"), &none),
+            "launchConfiguration a → b"
+        );
+        assert_eq!(told(Source::Unknown, one(), &none), "what it was launched from is gone");
+    }
+
+    #[test]
+    fn only_versions_that_tell_why_are_read_and_only_once() {
+        let member = |version: &str| FleetMember {
+            source: template("lt-1", version),
+            ..FleetMember::default()
+        };
+        let fleet = |members: &[&str]| Fleet {
+            groups: vec![FleetGroup {
+                source: template("lt-1", "2"),
+                members: members.iter().map(|version| member(version)).collect(),
+                ..FleetGroup::default()
+            }],
+            ..Fleet::default()
+        };
+        let mut versions = Versions::default();
+        assert!(versions.unknown(&fleet(&["2", "2"])).is_empty());
+        let unknown = versions.unknown(&fleet(&["1", "2"]));
+        let names: Vec<&str> = unknown["lt-1"].iter().map(String::as_str).collect();
+        assert_eq!(names, ["1", "2"]);
+        versions.learn(&unknown, BTreeMap::new());
+        assert!(versions.unknown(&fleet(&["1", "2"])).is_empty());
+        assert_eq!(versions.unknown(&fleet(&["1", "3"]))["lt-1"].len(), 1);
+    }
+}

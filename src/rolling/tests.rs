@@ -312,3 +312,37 @@ fn a_drain_asks_each_pod_once_and_releases_the_node_at_its_limit() {
     assert!(told(&decision).ends_with("release node-a"), "{}", told(&decision));
     assert!(story.stopped(0).contains("pod default/web-1 has not left"), "{}", story.stopped(0));
 }
+
+#[test]
+fn warm_instances_go_at_once_since_they_serve_nobody() {
+    let nodes = group("nodes", Role::Node, (1, 0), old(&["a", "warm"]));
+    let mut story = Story::new(options(), world(vec![nodes]));
+    story.world.groups[0].target = 1;
+    story.member("warm").place = Place::Warm;
+    assert_eq!(story.next(), "terminate warm Warm");
+}
+
+#[test]
+fn what_an_earlier_run_detached_goes_first_and_nothing_more_is_detached() {
+    let mut members = old(&["a", "b", "detached"]);
+    members[2].place = Place::Detached;
+    let mut nodes = group("nodes", Role::Node, (1, 0), members);
+    nodes.target = 2;
+    let mut story = Story::new(options(), world(vec![nodes]));
+    // Both places of the group serve, and so what was detached may go.
+    assert_eq!(story.next(), "cordon detached");
+    assert_eq!(story.next(), "terminate detached Detached");
+    story.end("detached");
+    assert_eq!(story.next(), "detach a");
+}
+
+#[test]
+fn marks_of_an_earlier_run_are_taken_back_where_nothing_is_to_be_done() {
+    let mut members = old(&["a"]);
+    members.push(member("b", false));
+    let mut seen = world(vec![group("nodes", Role::Node, (1, 0), members)]);
+    let marked = seen.groups[0].members[1].node.as_mut().unwrap();
+    (marked.is_cordoned, marked.is_cordoned_by_us) = (true, true);
+    let mut story = Story::new(options(), seen);
+    assert_eq!(story.next(), "release node-b");
+}

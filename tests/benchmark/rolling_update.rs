@@ -55,8 +55,8 @@ fn kops(surge: usize) -> i64 {
 fn main() {
     println!("100 nodes in {GROUPS} groups of {NODES}; a new node serves after {REPLACED} s.");
     println!("maxSurge  groups at once  kapstan  lower bound  kops (in series)  replaced");
-    for (surge, instances) in [("1", 1), ("10%", 3), ("25%", 7)] {
-        for at_once in [1, GROUPS] {
+    for (surge, instances) in [("25%", 7), ("10%", 3), ("1", 1)] {
+        for at_once in [GROUPS, 1] {
             let more = format!("  rollingUpdate: {{maxSurge: {surge}}}\n");
             let names = ["nodes-a", "nodes-b", "nodes-c", "nodes-d"];
             let groups = names.map(|name| (name, NODES, more.as_str()));

@@ -101,6 +101,9 @@ class Life:
             set_state(self.ec2.get_instance(ident), "terminated", 48)
             for group in self.backend.autoscaling_groups.values():
                 group.instance_states = [s for s in group.instance_states if s.instance.id != ident]
+            # EC2 shows it for a while; nothing here looks at it any more.
+            for reservation in self.ec2.reservations.values():
+                reservation.instances = [one for one in reservation.instances if one.id != ident]
 
     def end(self, ident):
         """Begins to shut an instance down."""
