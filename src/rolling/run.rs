@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::launches;
 use super::world::{Group, Life, Member, Place, World};
 use super::{Choice, Options};
 use crate::kubernetes::validation::{Failure, FailureKind};
@@ -120,7 +121,7 @@ impl Run {
             options,
             lanes: Vec::new(),
             hands: BTreeMap::new(),
-            baseline: count(world.kubernetes.failures()),
+            baseline: BTreeMap::new(),
             known: BTreeSet::new(),
             broken: BTreeSet::new(),
             proven: BTreeSet::new(),
@@ -128,61 +129,72 @@ impl Run {
             lost_since: None,
             is_stopping: false,
         };
+        let settled = world.kubernetes.failures().iter().filter(|one| !run.is_young(world, one));
+        run.baseline = count(settled);
         for group in &world.groups {
             run.known.extend(group.members.iter().map(|member| member.id.clone()));
             let working = group.live().filter(|member| run.works(world, group, member));
             let working: Vec<String> = working.map(|member| member.id.clone()).collect();
-            run.streaks.extend(working.into_iter().map(|id| (id, run.options.validate_count)));
+            let enough = run.options.validate_count.max(1);
+            run.streaks.extend(working.into_iter().map(|id| (id, enough)));
         }
         for group in &world.groups {
-            let limit = super::launches::limit(group, &run.options);
-            let is_old = |member: &Member| world.now - member.machine.launched > limit;
-            let (mut serving, mut young, mut broken, mut attached) = (0, 0, 0, 0);
-            for member in group.live() {
-                attached += usize::from(member.place == Place::Attached);
-                if run.serves(member) {
-                    serving += 1;
-                    run.proven.insert(member.id.clone());
-                } else if is_old(member) {
-                    broken += 1;
-                    run.broken.insert(member.id.clone());
-                } else {
-                    young += 1;
-                }
+            let allowance = run.take_stock(world, group);
+            if run.options.groups.contains(&group.name) {
+                run.lanes.push(run.lane_for(world, group, allowance));
             }
-            let coming = young + group.target.saturating_sub(attached);
-            let allowance = broken.min(group.target.saturating_sub(serving + coming));
-            let chosen: BTreeSet<String> = match &run.options.choice {
-                Choice::Needing => BTreeSet::new(),
-                Choice::All => group.members.iter().map(|member| member.id.clone()).collect(),
-                Choice::One(id) => {
-                    group.member(id).map(|member| member.id.clone()).into_iter().collect()
-                }
-            };
-            if !run.options.groups.contains(&group.name) {
-                continue;
-            }
-            let total = group.members.iter().filter(|member| run.wants(&chosen, member)).count();
-            run.lanes.push(Lane {
-                group: group.name.clone(),
-                state: if total == 0 { LaneState::Done } else { LaneState::Waiting },
-                began: world.now,
-                ended: world.now,
-                chosen,
-                allowance,
-                total,
-                replaced: 0,
-                passes: 0,
-                settled: run.options.validate_count,
-                failing: Vec::new(),
-                last_failing: Vec::new(),
-                newcomers: BTreeSet::new(),
-                moved: world.now,
-                failures: (0, String::new()),
-                waits_for: None,
-            });
         }
         run
+    }
+
+    /// Sorts the instances of a group into those that serve and those that do not, though they
+    /// had the time to. Returns how many the group lacks that nothing will bring.
+    fn take_stock(&mut self, world: &World, group: &Group) -> usize {
+        let limit = launches::limit(group, &self.options);
+        let (mut coming, mut serving, mut broken, mut attached) = (0, 0, 0, 0);
+        for member in group.live() {
+            attached += usize::from(member.place == Place::Attached);
+            if self.serves(member) {
+                serving += 1;
+                self.proven.insert(member.id.clone());
+            } else if world.now - member.machine.launched > limit {
+                broken += 1;
+                self.broken.insert(member.id.clone());
+            } else {
+                coming += 1;
+            }
+        }
+        coming += group.target.saturating_sub(attached);
+        broken.min(group.target.saturating_sub(serving + coming))
+    }
+
+    fn lane_for(&self, world: &World, group: &Group, allowance: usize) -> Lane {
+        let is_chosen = |member: &&Member| match &self.options.choice {
+            Choice::Needing => false,
+            Choice::All => true,
+            Choice::One(id) => member.id == *id,
+        };
+        let chosen = group.members.iter().filter(is_chosen).map(|member| member.id.clone());
+        let chosen: BTreeSet<String> = chosen.collect();
+        let total = group.members.iter().filter(|member| self.wants(&chosen, member)).count();
+        Lane {
+            group: group.name.clone(),
+            state: if total == 0 { LaneState::Done } else { LaneState::Waiting },
+            began: world.now,
+            ended: world.now,
+            chosen,
+            allowance,
+            total,
+            replaced: 0,
+            passes: 0,
+            settled: self.options.validate_count,
+            failing: Vec::new(),
+            last_failing: Vec::new(),
+            newcomers: BTreeSet::new(),
+            moved: world.now,
+            failures: (0, String::new()),
+            waits_for: None,
+        }
     }
 
     fn wants(&self, chosen: &BTreeSet<String>, member: &Member) -> bool {
@@ -266,15 +278,17 @@ impl Run {
             let lane = self.lanes.iter().find(|lane| Some(lane.group.as_str()) == name);
             return lane.is_some_and(|lane| lane.state == LaneState::Running);
         };
-        if self.hands.contains_key(id) {
-            return true;
-        }
+        self.hands.contains_key(id) || self.is_young(world, failure)
+    }
+
+    /// Whether a failure is that of an instance which may still come to serve.
+    fn is_young(&self, world: &World, failure: &Failure) -> bool {
+        let Some(id) = &failure.instance else { return false };
         let group = world.groups.iter().find(|group| group.member(id).is_some());
         group.is_some_and(|group| {
-            let limit = super::launches::limit(group, &self.options);
-            let is_young =
-                group.member(id).is_some_and(|m| world.now - m.machine.launched <= limit);
-            is_young && !self.known.contains(id)
+            let limit = launches::limit(group, &self.options);
+            let age = group.member(id).map(|member| world.now - member.machine.launched);
+            age.is_some_and(|age| age <= limit) && !self.proven.contains(id)
         })
     }
 
@@ -338,7 +352,7 @@ fn key(failure: &Failure) -> String {
     format!("{}/{}", failure.kind.name(), failure.identity)
 }
 
-fn count(failures: &[Failure]) -> BTreeMap<String, usize> {
+fn count<'a>(failures: impl Iterator<Item = &'a Failure>) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for failure in failures {
         *counts.entry(key(failure)).or_default() += 1;
