@@ -12,6 +12,9 @@ use crate::rolling::need::Reason;
 use crate::rolling::run::{Lane, LaneState, Run, Stage};
 use crate::rolling::world::{Group, Life, World};
 
+/// How many instances in hand fit on a line.
+const HANDS_TOLD: usize = 3;
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report<'a> {
@@ -177,30 +180,34 @@ pub(crate) fn event(event: &Event) -> String {
     if event.is_warning { paint(CHANGE, text) } else { text }
 }
 
-/// How a group stands: counts, what is in hand, what it waits for, and when it may end.
+/// How a group stands: counts, when it may end, what is in hand, and what it waits for.
 pub(crate) fn progress(run: &Run, lane: &Lane, now: Time) -> String {
-    let mut parts = vec![format!("{}: {} of {} replaced", lane.group, lane.replaced, lane.total)];
-    for (_, hand) in run.hands_of(&lane.group) {
+    let elapsed = now - lane.began;
+    let each = elapsed.checked_div(Time::try_from(lane.replaced).unwrap_or(0));
+    let left = Time::try_from(lane.total.saturating_sub(lane.replaced)).unwrap_or(0);
+    let more = each.filter(|_| left > 0).map(|each| format!(", about {} more", span(each * left)));
+    let time = format!("{}{}", span(elapsed), more.unwrap_or_default());
+    let counts = format!("{}: {} of {} replaced", lane.group, lane.replaced, lane.total);
+    let mut parts = vec![counts, paint(QUIET, time)];
+    let hands = run.hands_of(&lane.group).filter_map(|(_, hand)| {
         let stage = match hand.stage {
             Stage::Detached => "detached".to_owned(),
             Stage::Draining { left } => format!("drains, pods left: {left}"),
             Stage::Drained => "is empty".to_owned(),
             Stage::Terminating => "terminates".to_owned(),
-            Stage::Gone => continue,
+            Stage::Gone => return None,
         };
-        parts.push(format!("{} {stage} ({})", hand.told, span(now - hand.since)));
+        Some(format!("{} {stage} ({})", hand.told, span(now - hand.since)))
+    });
+    let hands: Vec<String> = hands.collect();
+    parts.extend(hands.iter().take(HANDS_TOLD).cloned());
+    if hands.len() > HANDS_TOLD {
+        parts.push(format!("{} more in hand", hands.len() - HANDS_TOLD));
     }
     if let Some(waits) = &lane.waits_for {
         parts.push(format!("waits for {waits}"));
     }
-    let elapsed = now - lane.began;
-    let mut time = span(elapsed);
-    if let Some(each) = elapsed.checked_div(Time::try_from(lane.replaced).unwrap_or(0)) {
-        let left = lane.total.saturating_sub(lane.replaced);
-        let left = each * Time::try_from(left).unwrap_or(0);
-        time = format!("{time}, about {} more", span(left));
-    }
-    format!("{} · {}", parts.join(" · "), paint(QUIET, time))
+    parts.join(" · ")
 }
 
 /// What came of an update.

@@ -1,17 +1,8 @@
 //! `edit` through a real pseudo-terminal, with an editor that follows a script.
 
-use std::io::Read as _;
-
-use crate::harness::{STRICT, World, specs};
-use pty_process::blocking::{Command, open};
+use crate::harness::{STRICT, Seen, World, on_terminal, specs};
 
 const NAME: &str = "dev.example.com";
-
-/// What the terminal showed, and the exit code.
-struct Seen {
-    screen: String,
-    code: i32,
-}
 
 /// Runs `edit ig nodes` on a terminal. The editor's script gets the file as `$1` and how
 /// often it was opened as `$count`; it refuses to run without a terminal.
@@ -25,33 +16,9 @@ fn edit(world: &World, script: &str) -> Seen {
             world.home.path().display()
         ),
     );
-    let (mut pty, pts) = open().unwrap();
-    pty.resize(pty_process::Size::new(40, 120)).unwrap();
-    let mut command =
-        Command::new(env!("CARGO_BIN_EXE_kapstan")).args(["edit", "ig", "nodes", "--name", NAME]);
-    command = command.env_clear();
-    for (name, value) in world.command(&[]).get_envs() {
-        if let Some(value) = value {
-            command = command.env(name, value);
-        }
-    }
-    let mut child = command
-        .env("TERM", "xterm")
-        .env("EDITOR", "false")
-        .env("KUBE_EDITOR", format!("sh '{editor}' --wait"))
-        .spawn(pts)
-        .unwrap();
-    let mut screen = Vec::new();
-    let mut buffer = [0; 4096];
-    // A terminal whose last user is gone gives an error, not an end.
-    while let Ok(count) = pty.read(&mut buffer) {
-        if count == 0 {
-            break;
-        }
-        screen.extend_from_slice(&buffer[..count]);
-    }
-    let code = child.wait().unwrap().code().unwrap();
-    Seen { screen: String::from_utf8_lossy(&screen).replace("\r\n", "\n"), code }
+    let mut command = world.command(&["edit", "ig", "nodes", "--name", NAME]);
+    command.env("EDITOR", "false").env("KUBE_EDITOR", format!("sh '{editor}' --wait"));
+    on_terminal(&command)
 }
 
 fn world(test: &str) -> World {

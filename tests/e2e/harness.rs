@@ -391,6 +391,39 @@ impl From<Output> for Run {
     }
 }
 
+/// What a terminal showed, and the exit code.
+pub struct Seen {
+    pub screen: String,
+    pub code: i32,
+}
+
+/// Runs a command on a terminal of 40 lines and 120 columns.
+pub fn on_terminal(command: &Command) -> Seen {
+    let (mut pty, pts) = pty_process::blocking::open().unwrap();
+    pty.resize(pty_process::Size::new(40, 120)).unwrap();
+    let mut on = pty_process::blocking::Command::new(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .env("TERM", "xterm");
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            on = on.env(name, value);
+        }
+    }
+    let mut child = on.spawn(pts).unwrap();
+    let mut screen = Vec::new();
+    let mut buffer = [0; 4096];
+    // A terminal whose last user is gone gives an error, not an end.
+    while let Ok(count) = pty.read(&mut buffer) {
+        if count == 0 {
+            break;
+        }
+        screen.extend_from_slice(&buffer[..count]);
+    }
+    let code = child.wait().unwrap().code().unwrap();
+    Seen { screen: String::from_utf8_lossy(&screen).replace("\r\n", "\n"), code }
+}
+
 /// Waits for an answer of AWS.
 pub fn wait<T>(future: impl Future<Output = T>) -> T {
     let runtime =

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::harness::Run;
+use crate::harness::{Run, on_terminal};
 use crate::rolling::{NAME, Rolling};
 use crate::simulated::{Trouble, Workload};
 
@@ -124,6 +124,16 @@ fn interactive_asks_after_each_instance() {
     assert_eq!(run.code, 0, "{run:#?}");
     rolling.ok(&["--yes"]);
     rolling.assert_whole();
+}
+
+#[test]
+fn on_a_terminal_each_group_has_a_line_that_stays() {
+    let rolling = Rolling::new("roll_terminal", 1, SMALL);
+    let seen = on_terminal(&rolling.command(&["--yes", "--instance-group", "nodes"]));
+    assert_eq!(seen.code, 0, "{}", seen.screen);
+    assert!(seen.screen.contains("nodes: 0 of 2 replaced"), "{}", seen.screen);
+    assert!(seen.screen.contains("nodes: 1 of 2 replaced"), "{}", seen.screen);
+    assert!(seen.screen.contains("nodes: done: 2 replaced in "), "{}", seen.screen);
 }
 
 #[test]
