@@ -71,8 +71,13 @@ fn move_hand(
     decision: &mut Decision,
 ) -> Result<(), String> {
     let waited = world.now - hand.since;
-    if hand.stage == Stage::Terminating && waited >= TELL_AGAIN {
-        terminate(member, hand, world, decision);
+    if hand.stage == Stage::Terminating {
+        if waited >= run.options.validation_timeout {
+            return Err(format!("{} still runs, {} after its end", member.told(), span(waited)));
+        }
+        if hand.warned.is_none_or(|at| world.now - at >= TELL_AGAIN) {
+            terminate(member, hand, world, decision);
+        }
     }
     if matches!(hand.stage, Stage::Draining { .. }) {
         drain_node(world, group, member, hand, decision);
@@ -97,8 +102,11 @@ fn move_hand(
 pub(super) fn terminate(member: &Member, hand: &mut Hand, world: &World, decision: &mut Decision) {
     let (instance, place) = (member.id.clone(), member.place);
     decision.actions.push(Action::Terminate { instance, place });
-    hand.stage = Stage::Terminating;
-    hand.since = world.now;
+    if hand.stage != Stage::Terminating {
+        hand.stage = Stage::Terminating;
+        hand.since = world.now;
+    }
+    hand.warned = Some(world.now);
 }
 
 /// Asks the pods of a node to leave, and tells what holds them.

@@ -84,7 +84,7 @@ pub(crate) struct Hand {
     pub(crate) told: String,
     pub(crate) stage: Stage,
     pub(crate) since: Time,
-    /// When it was last told what its drain waits for.
+    /// When it was last told what its drain waits for, or that it is to terminate.
     pub(crate) warned: Option<Time>,
 }
 

@@ -206,6 +206,22 @@ fn another_clusters_kubeconfig_is_never_taken() {
 }
 
 #[test]
+fn an_api_behind_tls_that_is_not_there_is_told() {
+    let rolling = Rolling::new("roll_tls", 1, SMALL);
+    let mut command = rolling.any(&["validate", "cluster", NAME, "-o", "json"]);
+    let config = std::fs::read_to_string(rolling.world.path("kubeconfig.json")).unwrap();
+    let server = config.split("http://").nth(1).unwrap().split('"').next().unwrap();
+    let config = config.replace(&format!("http://{server}"), "https://127.0.0.1:1");
+    command.env("KUBECONFIG", rolling.world.write("tls.json", &config));
+    let run = Run::from(command.output().unwrap());
+    assert_eq!(run.code, 2, "{run:#?}");
+    let report: Json = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["failures"][0]["kind"], "API");
+    let message = report["failures"][0]["message"].as_str().unwrap();
+    assert!(message.contains("refused"), "{message}");
+}
+
+#[test]
 fn one_instance_is_emptied_and_replaced() {
     let rolling = Rolling::new("roll_delete", 1, SMALL);
     rolling.ok(&["--yes"]);
