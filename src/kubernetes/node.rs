@@ -15,6 +15,8 @@ pub(crate) struct Node {
     pub(crate) name: String,
     /// The instance that its provider id names.
     pub(crate) instance: Option<String>,
+    /// Whether it has a provider id at all.
+    pub(crate) has_provider: bool,
     /// Why it is not ready.
     pub(crate) not_ready: Option<String>,
     pub(crate) is_cordoned: bool,
@@ -39,6 +41,7 @@ impl Node {
         Self {
             name: row.metadata.name.clone().unwrap_or_default(),
             instance: provider.and_then(instance_of).map(str::to_owned),
+            has_provider: provider.is_some_and(|provider| !provider.is_empty()),
             not_ready: not_ready(conditions.unwrap_or_default()),
             is_cordoned: spec.and_then(|spec| spec.unschedulable).unwrap_or(false),
             is_cordoned_by_us: has(CORDONED),

@@ -144,6 +144,10 @@ fn of_pod(pod: &Pod, groups: &[Expected<'_>], look: &Look) -> Option<Failure> {
     let group = groups.iter().find(|group| {
         instance.as_deref().is_some_and(|instance| group.instances.contains(&instance))
     });
+    // What only concerns a node that is none of the groups' (any more) concerns nobody.
+    if pod.priority == Priority::Node && pod.node.is_some() && group.is_none() {
+        return None;
+    }
     Some(Failure {
         kind: FailureKind::Pod,
         name: pod.full_name(),
@@ -216,6 +220,9 @@ mod tests {
         look.pods.push(Pod { phase: Phase::Pending, ..dns.clone() });
         look.pods.push(Pod { phase: Phase::Pending, gone_by: Some(1), ..dns.clone() });
         look.pods.push(Pod { phase: Phase::Succeeded, ..dns });
+        let agent = Pod { priority: Priority::Node, ..part("agent", "gone") };
+        look.pods.push(Pod { unready: vec!["agent".to_owned()], ..agent.clone() });
+        look.pods.push(Pod { phase: Phase::Pending, node: None, ..agent });
         groups[2].target = 2;
         assert_eq!(
             told(&groups, &look),
@@ -227,6 +234,7 @@ mod tests {
                 "Pod kube-system/kube-apiserver-m system-cluster-critical pod is not ready \
                  (apiserver)",
                 "Pod kube-system/dns-a system-cluster-critical pod is pending",
+                "Pod kube-system/agent-gone system-node-critical pod is pending",
             ]
         );
     }

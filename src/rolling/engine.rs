@@ -15,6 +15,7 @@ use super::need::Versions;
 use super::run::Run;
 use super::world::{Place, Sight, World, assemble};
 use crate::aws::{Aws, AwsError, Fault};
+use crate::kubernetes::Look;
 use crate::kubernetes::client::Kubernetes;
 use crate::kubernetes::error::Fault as KubernetesFault;
 use crate::resource::fleet::{self, Time};
@@ -84,7 +85,8 @@ impl Observer {
         Ok(assemble(&self.cluster, &self.groups, &fleet, &self.versions, kubernetes, now))
     }
 
-    /// The first look, which must find Kubernetes.
+    /// The first look, which must find Kubernetes, and the instances in it: one that is taken
+    /// to be no node would be terminated with all its pods.
     pub(crate) async fn first_look(&mut self) -> anyhow::Result<World> {
         let now = self.clock.now().await?;
         let world = self.look(now).await?;
@@ -96,8 +98,36 @@ impl Observer {
                 kubernetes.address
             );
         }
+        if let (Sight::Seen { look, .. }, Some(kubernetes)) = (&world.kubernetes, &self.kubernetes)
+        {
+            check_nodes(&world, look, &kubernetes.address)?;
+        }
         Ok(world)
     }
+}
+
+fn check_nodes(world: &World, look: &Look, address: &str) -> anyhow::Result<()> {
+    let joining = world.groups.iter().filter(|group| group.is_in_kubernetes());
+    let members: Vec<_> = joining.flat_map(|group| group.live()).collect();
+    let loose = members.iter().filter(|member| member.node.is_none()).count();
+    if loose == 0 {
+        return Ok(());
+    }
+    if let Some(node) = look.nodes.iter().find(|node| !node.has_provider) {
+        bail!(
+            "node {} has no spec.providerID, so that it cannot be told which instance it is, and \
+             {loose} instances seem to be no nodes; let the cloud provider set it, or use \
+             --cloudonly",
+            node.name
+        );
+    }
+    if loose == members.len() {
+        bail!(
+            "none of the {loose} instances is a node of the cluster at {address}; is that another \
+             cluster's kubeconfig? Where no node ever joined, use --cloudonly"
+        );
+    }
+    Ok(())
 }
 
 /// Carries an update out, from its first look to its end. What came of each group is in the

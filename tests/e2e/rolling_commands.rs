@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::harness::{Run, on_terminal};
+use crate::harness::{Run, World, cluster, group, on_terminal};
 use crate::rolling::{NAME, Rolling};
 use crate::simulated::{Trouble, Workload};
 
@@ -219,6 +219,36 @@ fn an_api_behind_tls_that_is_not_there_is_told() {
     assert_eq!(report["failures"][0]["kind"], "API");
     let message = report["failures"][0]["message"].as_str().unwrap();
     assert!(message.contains("refused"), "{message}");
+}
+
+#[test]
+fn instances_that_seem_to_be_no_nodes_are_not_touched() {
+    let rolling = Rolling::new("roll_strangers", 1, SMALL);
+    rolling.simulation.cluster().troubles = vec![Trouble::Anonymous];
+    let said = rolling.fails(&["--yes"]);
+    assert!(said.contains("has no spec.providerID"), "{said}");
+    rolling.simulation.cluster().troubles = vec![Trouble::Strangers];
+    let said = rolling.fails(&["--yes"]);
+    assert!(said.contains("none of the 3 instances is a node of the cluster at http://"), "{said}");
+    assert!(said.contains("another cluster's kubeconfig"), "{said}");
+}
+
+#[test]
+fn settings_that_could_never_work_are_refused_with_their_paths() {
+    let world = World::new("roll_settings");
+    let more = "  rollingUpdate: {maxSurge: many, maxUnavailable: -1}\n";
+    let nodes = group(NAME, "nodes", "Node", "  rollingUpdate: {maxSurge: 0, maxUnavailable: 0}\n");
+    let masters = group(NAME, "masters", "Master", "  rollingUpdate: {maxSurge: 1}\n");
+    let specs = [cluster(NAME, more), masters, nodes].join("---\n");
+    let said = world.fails(&["create", "-f", &world.write("specs.yaml", &specs)]);
+    for line in [
+        "spec.rollingUpdate.maxSurge (line 28): is \"many\", but takes a number, or a percentage",
+        "spec.rollingUpdate.maxUnavailable (line 28): is -1, but takes a number",
+        "spec.rollingUpdate.maxSurge (line 43): cannot be set for masters, which are never surged",
+        "spec.rollingUpdate.maxUnavailable (line 58): cannot be 0 where maxSurge is 0",
+    ] {
+        assert!(said.contains(line), "{line}\n{said}");
+    }
 }
 
 #[test]

@@ -31,6 +31,10 @@ pub enum Trouble {
     NeverReady(&'static str),
     /// The API does not answer between these times, in seconds from the beginning.
     Away(i64, i64),
+    /// Nodes have no provider id.
+    Anonymous,
+    /// Nodes are those of other instances.
+    Strangers,
     /// This workload's pods are not ready every second look, between these times.
     Flaps(&'static str, i64, i64),
 }
@@ -477,13 +481,17 @@ impl Cluster {
 
     fn node(&self, node: &Node) -> Json {
         let ready = self.is_ready(node);
+        let is_strange = self.troubles.contains(&Trouble::Strangers);
+        let instance = if is_strange { "i-0" } else { &node.instance };
+        let provider = format!("aws:///{}/{instance}", node.zone);
+        let provider = (!self.troubles.contains(&Trouble::Anonymous)).then_some(provider);
         json!({
             "metadata": {
                 "name": node.name, "uid": node.instance, "annotations": node.annotations,
                 "labels": node.labels, "creationTimestamp": rfc3339(node.joined),
             },
             "spec": {
-                "providerID": format!("aws:///{}/{}", node.zone, node.instance),
+                "providerID": provider,
                 "unschedulable": node.is_cordoned.then_some(true), "taints": node.taints,
             },
             "status": {"conditions": [{
