@@ -186,7 +186,8 @@ fn help_is_there_for_every_command_with_examples() {
     for command in [
         "create", "create secret sshpublickey", "replace", "delete", "delete ig", "get",
         "get clusters", "get ig", "get all", "edit cluster", "edit ig", "set cluster", "set ig",
-        "unset cluster", "unset ig", "update cluster", "iam show", "iam diff", "completion",
+        "unset cluster", "unset ig", "update cluster", "rolling-update cluster",
+        "validate cluster", "delete instance", "iam show", "iam diff", "completion",
     ] {
         let mut args: Vec<&str> = command.split(' ').collect();
         args.push("--help");
