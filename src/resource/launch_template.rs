@@ -359,6 +359,37 @@ impl LiveTemplate {
     }
 }
 
+impl LaunchTemplate {
+    /// The version that would be made, told as one that was found; references by name, and
+    /// without volumes, which compare by what they are for.
+    fn as_version(&self) -> LiveTemplate {
+        let groups = self.security_groups.iter().map(|group| group.name.clone());
+        let ephemeral = self.ephemeral().map(|(device, disk)| format!("{device}={disk}"));
+        LiveTemplate {
+            id: String::new(),
+            name: self.name.clone(),
+            is_tagged: true,
+            version: self.resolved.next_version,
+            image: Some(self.resolved.image.clone()),
+            machine_type: Some(self.machine_type.clone()),
+            ssh_key: self.ssh_key.as_ref().map(|key| key.name.clone()),
+            profile: Some(self.profile.clone()),
+            security_groups: groups.collect(),
+            public_ip: Some(self.public_ip),
+            volumes: Vec::new(),
+            ephemeral: ephemeral.collect(),
+            monitoring: self.monitoring,
+            tenancy: self.tenancy.clone(),
+            spot: self.spot.clone(),
+            http_tokens: self.http_tokens.clone(),
+            http_hop_limit: self.http_hop_limit,
+            cpu_credits: self.cpu_credits.clone(),
+            ebs_optimized: self.ebs_optimized,
+            user_data: self.user_data.clone(),
+        }
+    }
+}
+
 impl Manage for LaunchTemplate {
     type Live = LiveTemplate;
 
@@ -384,16 +415,8 @@ impl Manage for LaunchTemplate {
     }
 
     fn wanted(&self, view: View<'_>) -> Fields {
-        let ephemeral: Vec<String> =
-            self.ephemeral().map(|(device, disk)| format!("{device}={disk}")).collect();
-        let mut fields = Fields::default()
-            .with("image", &self.resolved.image)
-            .with("machineType", &self.machine_type)
-            .maybe("sshKey", self.ssh_key.as_ref().map(|key| &key.name))
-            .with("instanceProfile", &self.profile)
-            .set("securityGroups", self.security_groups.iter().map(|group| &group.name))
-            .with("publicIp", self.public_ip)
-            .with("rootDevice", &self.resolved.root_device);
+        let wanted = self.as_version();
+        let mut fields = wanted.machine(|name| name).with("rootDevice", &self.resolved.root_device);
         fields = volume_fields(fields, "rootVolume", Some(&self.root));
         fields = more_volumes(fields, &self.volumes);
         // A volume that is no longer wanted.
@@ -405,21 +428,7 @@ impl Manage for LaunchTemplate {
                 fields = fields.maybe(&format!("volumes[{device:?}]"), None::<String>);
             }
         }
-        fields
-            .set("ephemeral", ephemeral)
-            .with("monitoring", self.monitoring)
-            .maybe("tenancy", self.tenancy.as_ref())
-            .maybe("market", self.spot.as_ref().map(|_| "spot"))
-            .maybe("maxPrice", self.spot.as_ref().and_then(|spot| spot.price.as_ref()))
-            .maybe(
-                "instanceInterruptionBehavior",
-                self.spot.as_ref().and_then(|spot| spot.interruption.as_ref()),
-            )
-            .maybe("httpTokens", self.http_tokens.as_ref())
-            .maybe("httpPutResponseHopLimit", self.http_hop_limit)
-            .maybe("cpuCredits", self.cpu_credits.as_ref())
-            .maybe("ebsOptimized", self.ebs_optimized)
-            .maybe("userData", self.user_data.as_deref().map(digest))
+        wanted.behaviour(fields)
     }
 
     fn found(&self, found: &LiveTemplate, view: View<'_>) -> Fields {

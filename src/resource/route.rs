@@ -78,32 +78,49 @@ impl Manage for Route {
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
-        let table = work.id(&self.table)?;
+        let (table, target) = (work.id(&self.table)?, self.target(work)?);
         let call = work.aws.ec2.create_route().route_table_id(table);
         let call = call.destination_cidr_block(&self.cidr);
-        let call = match &self.via {
-            Via::Instance(id) => call.instance_id(id),
-            Via::Resource(via) if via.kind == Kind::NatGateway => {
-                call.nat_gateway_id(work.id(via)?)
-            }
-            Via::Resource(via) => call.gateway_id(work.id(via)?),
-        };
+        let call = call
+            .set_instance_id(target.instance)
+            .set_nat_gateway_id(target.nat_gateway)
+            .set_gateway_id(target.gateway);
         call.send().await.map_err(|error| AwsError::new("ec2:CreateRoute", &self.name, error))?;
         Ok(None)
     }
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        let target = self.target(work)?;
         let call = work.aws.ec2.replace_route().route_table_id(&update.id);
         let call = call.destination_cidr_block(&self.cidr);
-        let call = match &self.via {
-            Via::Instance(id) => call.instance_id(id),
-            Via::Resource(via) if via.kind == Kind::NatGateway => {
-                call.nat_gateway_id(work.id(via)?)
-            }
-            Via::Resource(via) => call.gateway_id(work.id(via)?),
-        };
+        let call = call
+            .set_instance_id(target.instance)
+            .set_nat_gateway_id(target.nat_gateway)
+            .set_gateway_id(target.gateway);
         call.send().await.map_err(|error| AwsError::new("ec2:ReplaceRoute", &self.name, error))?;
         Ok(())
+    }
+}
+
+/// Where a route leads; one of them is set.
+#[derive(Default)]
+struct Target {
+    instance: Option<String>,
+    nat_gateway: Option<String>,
+    gateway: Option<String>,
+}
+
+impl Route {
+    fn target(&self, work: &Work<'_>) -> Result<Target, AwsError> {
+        let mut target = Target::default();
+        match &self.via {
+            Via::Instance(id) => target.instance = Some(id.clone()),
+            Via::Resource(via) if via.kind == Kind::NatGateway => {
+                target.nat_gateway = Some(work.id(via)?);
+            }
+            Via::Resource(via) => target.gateway = Some(work.id(via)?),
+        }
+        Ok(target)
     }
 }
 
