@@ -217,9 +217,9 @@ impl Run {
         }
         // Pods of the node's own count, unless they failed everywhere before.
         let fails = |failure: &Failure| {
-            let is_of_node = failure.kind != FailureKind::Pod
-                || failure.group.is_some() && !self.baseline.contains_key(&key(failure));
-            is_of_node && failure.instance.as_ref() == Some(&member.id)
+            let failed_before =
+                failure.kind == FailureKind::Pod && self.baseline.contains_key(&key(failure));
+            of_instance(failure) == Some(&member.id) && !failed_before
         };
         let ready = member.node.as_ref().is_some_and(|node| node.is_ready() && !node.is_cordoned);
         ready && !world.kubernetes.failures().iter().any(fails)
@@ -273,17 +273,18 @@ impl Run {
     /// Whether a failure is what an update looks like: instances in hand, and those that have
     /// just been started.
     fn is_of_the_update(&self, world: &World, failure: &Failure) -> bool {
-        let Some(id) = &failure.instance else {
+        if failure.kind == FailureKind::InstanceGroup {
             let name = failure.group.as_deref();
             let lane = self.lanes.iter().find(|lane| Some(lane.group.as_str()) == name);
             return lane.is_some_and(|lane| lane.state == LaneState::Running);
-        };
-        self.hands.contains_key(id) || self.is_young(world, failure)
+        }
+        let is_in_hand = of_instance(failure).is_some_and(|id| self.hands.contains_key(id));
+        is_in_hand || self.is_young(world, failure)
     }
 
     /// Whether a failure is that of an instance which may still come to serve.
     fn is_young(&self, world: &World, failure: &Failure) -> bool {
-        let Some(id) = &failure.instance else { return false };
+        let Some(id) = of_instance(failure) else { return false };
         let group = world.groups.iter().find(|group| group.member(id).is_some());
         group.is_some_and(|group| {
             let limit = launches::limit(group, &self.options);
@@ -336,6 +337,13 @@ impl Run {
         let ended = |lane: &Lane| !matches!(lane.state, LaneState::Waiting | LaneState::Running);
         self.lanes.iter().all(ended)
     }
+}
+
+/// The instance that alone a failure concerns: its own, its node's, or that of a pod which the
+/// node cannot do without. A pod that the cluster cannot do without may run anywhere.
+fn of_instance(failure: &Failure) -> Option<&String> {
+    let is_everyones = failure.kind == FailureKind::Pod && failure.group.is_none();
+    failure.instance.as_ref().filter(|_| !is_everyones)
 }
 
 /// Whether a failure holds a group up: one of its own, of the masters, or of all. Other groups

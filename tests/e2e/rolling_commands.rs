@@ -89,7 +89,7 @@ fn bare_pods_are_told_of_and_groups_that_only_mark_are_marked() {
         ("nodes-b", 2, "  rollingUpdate: {drainAndTerminate: false, maxSurge: 0}\n"),
     ];
     let rolling = Rolling::new("roll_bare", 1, &groups);
-    rolling.simulation.cluster().add_bare_pod("debug");
+    rolling.simulation.cluster().add_bare_pod("nodes-a", "debug");
     let run = rolling.ok(&["--yes"]);
     assert!(
         run.stderr.contains("pod default/debug has no controller: nothing brings it back"),

@@ -155,9 +155,9 @@ impl Cluster {
         )
     }
 
-    /// A pod that no controller keeps, on any node that is no master.
-    pub fn add_bare_pod(&mut self, name: &str) {
-        let node = self.nodes.values().find(|node| !node.is_master).unwrap().name.clone();
+    /// A pod that no controller keeps, on a node of the group.
+    pub fn add_bare_pod(&mut self, group: &str, name: &str) {
+        let node = self.any_node(group).name.clone();
         self.pods.push(Pod {
             name: name.to_owned(),
             namespace: "default",
@@ -168,9 +168,14 @@ impl Cluster {
         });
     }
 
+    fn any_node(&mut self, group: &str) -> &mut Node {
+        let is_of = |node: &&mut Node| node.group.starts_with(group) && !node.is_down;
+        self.nodes.values_mut().find(is_of).unwrap()
+    }
+
     /// Makes a node of the group fail for good.
     pub fn break_node(&mut self, group: &str) -> String {
-        let node = self.nodes.values_mut().find(|node| node.group.starts_with(group)).unwrap();
+        let node = self.any_node(group);
         node.ready_at = None;
         node.name.clone()
     }
@@ -182,7 +187,7 @@ impl Cluster {
     }
 
     pub fn annotate(&mut self, group: &str, key: &str) -> String {
-        let node = self.nodes.values_mut().find(|node| node.group.starts_with(group)).unwrap();
+        let node = self.any_node(group);
         node.annotations.insert(key.to_owned(), json!(""));
         node.instance.clone()
     }
