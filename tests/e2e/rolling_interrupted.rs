@@ -51,7 +51,7 @@ fn killed_once_at_each_step_it_converges() {
         assert_eq!(rolling.fewest("nodes"), 2, "killed at {at}");
         assert!(rolling.most("nodes") <= 3, "killed at {at}");
         rolling.assert_whole();
-        at += 5;
+        at += 7;
     }
     assert!(at > 40, "{at}");
 }
