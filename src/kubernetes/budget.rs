@@ -2,10 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::core::Object;
+use serde::Deserialize;
 
 use super::pod::Pod;
+
+/// A budget of the API, without what nobody here reads.
+pub(super) type ApiBudget = Object<BudgetSpec, BudgetStatus>;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct BudgetSpec {
+    selector: Option<LabelSelector>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct BudgetStatus {
+    disruptions_allowed: i32,
+    current_healthy: i32,
+    desired_healthy: i32,
+}
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Budget {
@@ -19,12 +37,12 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn from_api(row: &PodDisruptionBudget) -> Self {
+    pub(super) fn from_api(row: &ApiBudget) -> Self {
         let status = row.status.as_ref();
         Self {
             namespace: row.metadata.namespace.clone().unwrap_or_default(),
             name: row.metadata.name.clone().unwrap_or_default(),
-            selector: row.spec.as_ref().and_then(|spec| spec.selector.clone()),
+            selector: row.spec.selector.clone(),
             allowed: status.map_or(0, |status| status.disruptions_allowed),
             healthy: status.map_or(0, |status| status.current_healthy),
             needed: status.map_or(0, |status| status.desired_healthy),

@@ -10,14 +10,15 @@ use k8s_openapi::api::core::v1::{Node as SdkNode, Pod as SdkPod};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{EvictParams, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::ApiResource;
 use kube::{Api, Client, Config};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use super::budget::Budget;
+use super::budget::{ApiBudget, Budget};
 use super::error::{Fault, KubernetesError};
-use super::node::Node;
-use super::pod::Pod;
+use super::node::{ApiNode, Node};
+use super::pod::{ApiPod, Pod};
 use super::{Look, drain};
 
 /// Objects a page: as many as `kubectl` asks for.
@@ -70,8 +71,10 @@ impl Kubernetes {
 
     /// Reads all nodes, pods and budgets at once.
     pub(crate) async fn look(&self) -> Result<Look, KubernetesError> {
-        let nodes = list(Api::<SdkNode>::all(self.client.clone()), "listing nodes");
-        let pods = list(Api::<SdkPod>::all(self.client.clone()), "listing pods");
+        let nodes = list(self.nodes(), "listing nodes");
+        let kind = ApiResource::erase::<SdkPod>(&());
+        let pods = Api::<ApiPod>::all_with(self.client.clone(), &kind);
+        let pods = list(pods, "listing pods");
         let (nodes, pods, budgets) = try_join3(nodes, pods, self.budgets()).await?;
         Ok(Look {
             nodes: nodes.iter().map(Node::from_api).collect(),
@@ -80,9 +83,14 @@ impl Kubernetes {
         })
     }
 
+    fn nodes(&self) -> Api<ApiNode> {
+        Api::all_with(self.client.clone(), &ApiResource::erase::<SdkNode>(&()))
+    }
+
     /// Clusters before 1.21 do not have them in this version; there they stay unnamed.
-    async fn budgets(&self) -> Result<Vec<PodDisruptionBudget>, KubernetesError> {
-        let api = Api::<PodDisruptionBudget>::all(self.client.clone());
+    async fn budgets(&self) -> Result<Vec<ApiBudget>, KubernetesError> {
+        let kind = ApiResource::erase::<PodDisruptionBudget>(&());
+        let api = Api::<ApiBudget>::all_with(self.client.clone(), &kind);
         match list(api, "listing pod disruption budgets").await {
             Err(error) if error.fault == Fault::Missing => Ok(Vec::new()),
             answer => answer,
@@ -117,7 +125,7 @@ impl Kubernetes {
     }
 
     async fn patch(&self, node: &str, doing: &str, patch: Json) -> Result<(), KubernetesError> {
-        let api = Api::<SdkNode>::all(self.client.clone());
+        let api = self.nodes();
         let answer = api.patch(node, &PatchParams::default(), &Patch::Strategic(patch)).await;
         match answer {
             Ok(_) => Ok(()),

@@ -1,6 +1,40 @@
 //! Nodes, as far as an update and a validation look at them.
 
-use k8s_openapi::api::core::v1::{Node as SdkNode, NodeCondition};
+use kube::core::Object;
+use serde::Deserialize;
+
+/// A node of the API, without what nobody here reads.
+pub(super) type ApiNode = Object<NodeSpec, NodeStatus>;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct NodeSpec {
+    #[serde(rename = "providerID")]
+    provider_id: Option<String>,
+    unschedulable: Option<bool>,
+    taints: Option<Vec<Taint>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Taint {
+    key: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NodeStatus {
+    conditions: Option<Vec<NodeCondition>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct NodeCondition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+    reason: Option<String>,
+    message: Option<String>,
+}
 
 /// The mark by which people ask that a node be replaced (kops,
 /// `docs/operations/rolling-update.md`).
@@ -29,13 +63,13 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(super) fn from_api(row: &SdkNode) -> Self {
-        let spec = row.spec.as_ref();
+    pub(super) fn from_api(row: &ApiNode) -> Self {
+        let spec = &row.spec;
         let has = |key: &str| {
             row.metadata.annotations.as_ref().is_some_and(|notes| notes.contains_key(key))
         };
-        let provider = spec.and_then(|spec| spec.provider_id.as_deref());
-        let taints = spec.and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
+        let provider = spec.provider_id.as_deref();
+        let taints = spec.taints.as_deref().unwrap_or_default();
         let status = row.status.as_ref();
         let conditions = status.and_then(|status| status.conditions.as_deref());
         Self {
@@ -43,7 +77,7 @@ impl Node {
             instance: provider.and_then(instance_of).map(str::to_owned),
             has_provider: provider.is_some_and(|provider| !provider.is_empty()),
             not_ready: not_ready(conditions.unwrap_or_default()),
-            is_cordoned: spec.and_then(|spec| spec.unschedulable).unwrap_or(false),
+            is_cordoned: spec.unschedulable.unwrap_or(false),
             is_cordoned_by_us: has(CORDONED),
             is_tainted: taints.iter().any(|taint| taint.key == TAINT),
             needs_update: has(NEEDS_UPDATE),
@@ -65,7 +99,7 @@ fn instance_of(provider: &str) -> Option<&str> {
 /// A node is ready when it says so and its network is not known to be missing (kops,
 /// `pkg/validation/node_conditions.go`).
 fn not_ready(conditions: &[NodeCondition]) -> Option<String> {
-    let find = |kind: &str| conditions.iter().find(|condition| condition.type_ == kind);
+    let find = |kind: &str| conditions.iter().find(|condition| condition.kind == kind);
     let told = |condition: &NodeCondition| {
         let message = condition.message.as_deref().or(condition.reason.as_deref());
         message.filter(|text| !text.is_empty()).map(str::to_owned)

@@ -2,7 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Pod as SdkPod;
+use kube::core::Object;
+use serde::Deserialize;
+
+/// A pod of the API, without what nobody here reads.
+pub(super) type ApiPod = Object<PodSpec, PodStatus>;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct PodSpec {
+    node_name: Option<String>,
+    priority_class_name: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct PodStatus {
+    phase: Option<String>,
+    container_statuses: Option<Vec<ContainerStatus>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ContainerStatus {
+    name: String,
+    ready: bool,
+}
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pod {
@@ -44,9 +69,9 @@ pub(crate) enum Priority {
 }
 
 impl Pod {
-    pub(super) fn from_api(row: &SdkPod) -> Self {
+    pub(super) fn from_api(row: &ApiPod) -> Self {
         let meta = &row.metadata;
-        let spec = row.spec.as_ref();
+        let spec = &row.spec;
         let status = row.status.as_ref();
         let owners = meta.owner_references.as_deref().unwrap_or_default();
         let owner = owners.iter().find(|owner| owner.controller == Some(true));
@@ -55,7 +80,7 @@ impl Pod {
         Self {
             namespace: meta.namespace.clone().unwrap_or_default(),
             name: meta.name.clone().unwrap_or_default(),
-            node: spec.and_then(|spec| spec.node_name.clone()),
+            node: spec.node_name.clone(),
             labels: meta.labels.clone().unwrap_or_default(),
             phase: match status.and_then(|status| status.phase.as_deref()) {
                 Some("Pending") => Phase::Pending,
@@ -65,7 +90,7 @@ impl Pod {
                 _ => Phase::Unknown,
             },
             owner: owner.map(|owner| format!("{}/{}", owner.kind, owner.name)),
-            priority: match spec.and_then(|spec| spec.priority_class_name.as_deref()) {
+            priority: match spec.priority_class_name.as_deref() {
                 Some("system-cluster-critical") => Priority::Cluster,
                 Some("system-node-critical") => Priority::Node,
                 _ => Priority::Ordinary,
