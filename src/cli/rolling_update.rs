@@ -111,6 +111,31 @@ impl std::str::FromStr for RoleName {
     }
 }
 
+impl RollingUpdateArgs {
+    /// The command that would replace what this one shows, and no more.
+    fn apply_with(&self, cluster: &str) -> String {
+        let mut command = format!("kapstan rolling-update cluster {cluster}");
+        if !self.instance_group.is_empty() {
+            command.push_str(&format!(" --instance-group {}", self.instance_group.join(",")));
+        }
+        if !self.instance_group_roles.is_empty() {
+            let roles: Vec<&str> =
+                self.instance_group_roles.iter().map(|role| role.0.key()).collect();
+            command.push_str(&format!(" --instance-group-roles {}", roles.join(",")));
+        }
+        for (is_given, flag) in [
+            (self.force, " --force"),
+            (self.replacing.cloudonly, " --cloudonly"),
+            (self.refresh.engine == Engine::InstanceRefresh, " --engine instance-refresh"),
+        ] {
+            if is_given {
+                command.push_str(flag);
+            }
+        }
+        format!("{command} --yes")
+    }
+}
+
 pub(crate) async fn run(
     ui: &Ui,
     global: &Global,
@@ -137,8 +162,7 @@ pub(crate) async fn run(
         shown
     };
     let cluster = observer.cluster.name().to_owned();
-    let is_text = args.output == ReportFormat::Text;
-    if is_text {
+    if args.output == ReportFormat::Text {
         ui.out(&rolling::table(&shown))?;
     }
     let members = shown.groups.iter().flat_map(|group| &group.members);
@@ -153,8 +177,8 @@ pub(crate) async fn run(
         match args.output {
             ReportFormat::Text if !needed => ui.out("\nNo instance needs to be replaced.\n")?,
             ReportFormat::Text => ui.out(&format!(
-                "\nNothing was changed. To replace them: kapstan rolling-update cluster {cluster} \
-                 --yes\n"
+                "\nNothing was changed. To replace them: {}\n",
+                args.apply_with(&cluster)
             ))?,
             format => output::machine(ui, &rolling::report(&cluster, &shown, None), format)?,
         }

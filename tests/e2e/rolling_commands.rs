@@ -33,6 +33,10 @@ fn a_dry_run_tells_which_instances_and_why_and_changes_nothing() {
         "{text}"
     );
     assert!(text.contains("Nothing was changed."), "{text}");
+    let some = rolling.ok(&["--instance-group", "nodes", "--cloudonly"]).stdout;
+    let command =
+        "rolling-update cluster roll.example.com --instance-group nodes --cloudonly --yes";
+    assert!(some.contains(command), "{some}");
     assert_eq!(rolling.run(&["--detailed-exitcode"]).code, 2);
     assert_eq!(rolling.simulation.cluster().marked(), Vec::<String>::new());
     let said = rolling.fails(&["--instance-group", "node"]);
