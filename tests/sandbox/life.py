@@ -20,15 +20,15 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import InstanceBackend, InstanceState
 
 BEGIN = datetime.datetime(2026, 1, 1)
-KNOWN = {"boot", "react", "shutdown", "join", "ready", "troubles", "region"}
+KNOWN = {"boot", "react", "shutdown", "join", "ready", "troubles", "region", "begin"}
 
 lives = {}
 
 
 class Life:
     """The time of one account. `settings`: seconds that instances take to `boot` and to shut
-    down (`shutdown`), and Auto Scaling to `react`; `troubles`, a list of what goes wrong, each
-    for a `group` (part of its name):
+    down (`shutdown`), and Auto Scaling to `react`; when its time begins (`begin`, seconds since
+    1970); `troubles`, a list of what goes wrong, each for a `group` (part of its name):
 
       {"launch": MESSAGE}      launches fail so
       {"dies": MESSAGE}        new instances are shut down by EC2 once they run
@@ -42,6 +42,8 @@ class Life:
         self.region = settings.get("region", "us-west-2")
         self.boot, self.react = settings.get("boot", 60), settings.get("react", 5)
         self.shutdown = settings.get("shutdown", 20)
+        begin = settings.get("begin")
+        self.begin_time = BEGIN if begin is None else datetime.datetime.fromtimestamp(begin, datetime.timezone.utc).replace(tzinfo=None)
         self.troubles = settings.get("troubles", [])
         self.now = 0
         # By instance: when it runs, or is gone.
@@ -58,7 +60,7 @@ class Life:
         return ec2_backends[self.account][self.region]
 
     def time(self, seconds=None):
-        return BEGIN + datetime.timedelta(seconds=self.now if seconds is None else seconds)
+        return self.begin_time + datetime.timedelta(seconds=self.now if seconds is None else seconds)
 
     def trouble(self, group, kind):
         found = (one for one in self.troubles if kind in one and one["group"] in group)
