@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
-use aws_sdk_s3::types::ObjectCannedAcl;
+use aws_sdk_s3::types::{Delete, ObjectCannedAcl, ObjectIdentifier};
 
 use super::error::{AwsError, Fault};
 
@@ -122,6 +122,54 @@ impl Bucket {
         let call = self.client.delete_object().bucket(&self.name).key(key).if_match(etag);
         let answer = call.send().await;
         answer.map(|_| ()).map_err(|error| self.error("s3:DeleteObject", key, error))
+    }
+
+    /// Removes objects, whatever they hold. Returns those that S3 did not remove, and why.
+    pub(crate) async fn delete_all(
+        &self,
+        keys: &[String],
+    ) -> Result<Vec<(String, String)>, AwsError> {
+        const OPERATION: &str = "s3:DeleteObjects";
+        /// As many as one call takes.
+        const MOST: usize = 1000;
+        let mut failed = Vec::new();
+        for batch in keys.chunks(MOST) {
+            let about = || self.place(batch.first().map_or("", String::as_str));
+            let objects: Result<Vec<ObjectIdentifier>, _> =
+                batch.iter().map(|key| ObjectIdentifier::builder().key(key).build()).collect();
+            let delete = objects.and_then(|objects| {
+                Delete::builder().set_objects(Some(objects)).quiet(true).build()
+            });
+            let delete = delete.map_err(|error| AwsError {
+                operation: OPERATION,
+                object: about(),
+                fault: Fault::Other,
+                message: error.to_string(),
+            })?;
+            let call = self.client.delete_objects().bucket(&self.name).delete(delete);
+            let answer =
+                call.send().await.map_err(|error| AwsError::new(OPERATION, about(), error))?;
+            failed.extend(answer.errors().iter().map(|error| {
+                let key = error.key().unwrap_or("an object that S3 does not name");
+                let words = [error.code(), error.message()].into_iter().flatten();
+                (key.to_owned(), words.collect::<Vec<_>>().join(": "))
+            }));
+        }
+        Ok(failed)
+    }
+
+    /// The keys of all objects below a prefix.
+    pub(crate) async fn keys(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
+        let call = self.client.list_objects_v2().bucket(&self.name).prefix(prefix);
+        let mut pages = call.into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| self.error("s3:ListBucket", prefix, error))?;
+            keys.extend(
+                page.contents().iter().filter_map(|object| object.key().map(str::to_owned)),
+            );
+        }
+        Ok(keys)
     }
 
     /// The names of objects and folders directly below a prefix, which ends with a slash or

@@ -1,6 +1,6 @@
 //! Everything that is checked of a spec before it is kept or used, put together.
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 
 use super::ui::Ui;
 use crate::desired::{self, DesiredCluster, Input};
@@ -8,9 +8,11 @@ use crate::iam::additional;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
 use crate::spec::instance_group::InstanceGroup;
+use crate::spec::name::ClusterName;
 use crate::spec::problem::Problems;
 use crate::spec::validate;
-use crate::store::objects::Kept;
+use crate::store::Store;
+use crate::store::objects::{Kept, KeptGroups};
 
 /// What to do about fields that kops does not have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -106,6 +108,42 @@ pub(crate) fn warn_of_unknown(ui: &Ui, document: &Document) {
     for problem in &document.unknown {
         ui.warn_of_problem(&document.to_string(), problem);
     }
+}
+
+/// All groups of a cluster, for what needs each of them.
+///
+/// # Errors
+/// Every group that cannot be read.
+pub(crate) async fn groups(
+    ui: &Ui,
+    store: &Store,
+    cluster: &ClusterName,
+) -> anyhow::Result<Vec<Kept>> {
+    let (kept, unreadable) = look_at_groups(ui, store, cluster).await?;
+    let told: Vec<String> = unreadable.iter().map(|error| format!("{error:#}")).collect();
+    ensure!(told.is_empty(), "{}", told.join("\n"));
+    Ok(kept)
+}
+
+/// The groups of a cluster that can be read, and why the others cannot. What is beside them
+/// and no group is a warning.
+pub(super) async fn look_at_groups(
+    ui: &Ui,
+    store: &Store,
+    cluster: &ClusterName,
+) -> anyhow::Result<(Vec<Kept>, Vec<anyhow::Error>)> {
+    let KeptGroups { groups, strays } = store.groups(cluster).await?;
+    for key in strays {
+        ui.warn(&format!("{key} in the state store is no instance group's name; it is left alone"));
+    }
+    let (mut kept, mut unreadable) = (Vec::new(), Vec::new());
+    for group in groups {
+        match group {
+            Ok(group) => kept.push(group),
+            Err(error) => unreadable.push(error),
+        }
+    }
+    Ok((kept, unreadable))
 }
 
 /// A cluster and its groups as the store has them, valid as a whole.

@@ -150,6 +150,7 @@ pub(super) async fn check_all(
     let unknown = UnknownFields::from_strict(global.strict);
     let mut results = Vec::new();
     for (place, document) in placed {
+        document.check_text()?;
         let cluster = match place {
             Place::Cluster(_) => None,
             _ => Some(cluster_of(store, placed, place.cluster()).await.with_context(|| {

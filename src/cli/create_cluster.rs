@@ -17,7 +17,7 @@ use super::update_cluster;
 use crate::spec::document;
 use crate::spec::name::{ClusterName, ObjectName};
 use crate::spec::new_cluster::{self, Choices, LoadBalancer, Networking};
-use crate::spec::ssh_credential;
+use crate::spec::{ssh_credential, yaml};
 use crate::store::objects::Place;
 use crate::store::url::StoreUrl;
 
@@ -198,9 +198,9 @@ pub(super) async fn run(
         new_cluster::documents(&choices(args, &name, base)?).map_err(anyhow::Error::msg)?;
     let text = match args.output {
         ReportFormat::Json => serde_json::to_string_pretty(&values)? + "\n",
-        _ => yaml(&values)?,
+        _ => yaml_text(&values)?,
     };
-    let documents = document::read_all(&yaml(&values)?, "create cluster")?;
+    let documents = document::read_all(&yaml_text(&values)?, "create cluster")?;
     let placed = create::place_all(global, &documents)?;
     if args.dry_run {
         create::check_alone(ui, global, &placed)?;
@@ -281,8 +281,8 @@ fn choices(
     })
 }
 
-fn yaml(values: &[serde_json::Value]) -> anyhow::Result<String> {
-    let texts: Result<Vec<String>, _> = values.iter().map(serde_yaml::to_string).collect();
+fn yaml_text(values: &[serde_json::Value]) -> anyhow::Result<String> {
+    let texts: Result<Vec<String>, _> = values.iter().map(yaml::write).collect();
     Ok(texts?.join("---\n"))
 }
 

@@ -10,7 +10,7 @@ use super::delete_instance::{self, DeleteInstanceArgs};
 use super::input::Files;
 use super::settings::Global;
 use super::ui::Ui;
-use crate::spec::document::Spec;
+use crate::spec::name::ObjectName;
 use crate::store::objects::Place;
 
 /// Delete a cluster, or remove specs from the state store
@@ -66,15 +66,16 @@ pub(super) async fn run(ui: &Ui, global: &Global, args: &DeleteArgs) -> anyhow::
 async fn delete_group(ui: &Ui, global: &Global, group: &str, yes: bool) -> anyhow::Result<()> {
     let cluster = global.cluster(None)?;
     let (store, _) = global.store(ui).await?;
-    store.existing_cluster(&cluster).await?;
-    let kept = store.existing_group(&cluster, group).await?;
+    store.existing(&Place::Cluster(cluster.clone())).await?;
+    let place = Place::InstanceGroup(cluster.clone(), ObjectName::new(group)?);
+    let kept = store.existing(&place).await?;
     if !yes {
-        ui.out(&format!("{} would be deleted\n", kept.document))?;
+        ui.out(&format!("{place} would be deleted\n"))?;
         ui.status("Nothing was changed. To delete it, give --yes");
         return Ok(());
     }
     store.remove(&kept).await?;
-    ui.out(&format!("{} deleted\n", kept.document))?;
+    ui.out(&format!("{place} deleted\n"))?;
     ui.status(&format!(
         "What it has in AWS stays until: kapstan update cluster {cluster} --yes --prune"
     ));
@@ -96,14 +97,12 @@ async fn delete_files(ui: &Ui, global: &Global, args: &DeleteArgs) -> anyhow::Re
     ensure!(missing.is_empty(), "not in {url}: {}; nothing was deleted", missing.join(", "));
     for (place, document) in &placed {
         if let Place::Cluster(name) = place {
-            let groups = store.groups(name).await?;
+            let (groups, _) = store.group_names(name).await?;
             let kept = groups.iter().filter(|group| {
-                let is_given = |(_, d): &(Place, &crate::spec::document::Document)| {
-                    matches!(d.spec, Spec::InstanceGroup(_)) && d.name() == group.document.name()
-                };
-                !placed.iter().any(is_given)
+                let place = Place::InstanceGroup(name.clone(), (*group).clone());
+                !placed.iter().any(|(given, _)| *given == place)
             });
-            let names: Vec<&str> = kept.map(|group| group.document.name()).collect();
+            let names: Vec<&str> = kept.map(ObjectName::as_str).collect();
             ensure!(
                 names.is_empty(),
                 "{document} still has the instance groups {}; delete them with it",
@@ -119,11 +118,11 @@ async fn delete_files(ui: &Ui, global: &Global, args: &DeleteArgs) -> anyhow::Re
         return Ok(());
     }
     for (place, document) in &placed {
-        match store.at(place).await? {
-            Some(kept) => store.remove(&kept).await?,
-            None => {
+        match place {
+            Place::SshKey { .. } => {
                 store.remove_ssh_key(place).await?;
             }
+            _ => store.remove(&store.existing(place).await?).await?,
         }
         ui.out(&format!("{document} deleted\n"))?;
         if let Place::Cluster(name) = place {

@@ -15,8 +15,12 @@ use crate::plan::teardown;
 use crate::report::text::{self, Detail};
 use crate::resource::hosted_zone::HostedZone;
 use crate::resource::owned;
+use crate::spec::cluster::Cluster;
+use crate::spec::document::{Document, Spec};
 use crate::spec::name::ClusterName;
 use crate::store::Store;
+use crate::store::objects::Place;
+use crate::store::removal::{Backups, Removal};
 
 /// Delete all that a cluster owns in AWS, and its specs
 ///
@@ -27,6 +31,7 @@ use crate::store::Store;
   kapstan delete cluster dev.example.com
   kapstan delete cluster dev.example.com --yes
   kapstan delete cluster dev.example.com --unregister --yes
+  kapstan delete cluster dev.example.com --keep-backups --yes
   kapstan delete cluster gone.example.com --region us-west-2 --yes")]
 pub(crate) struct DeleteClusterArgs {
     /// The cluster
@@ -41,7 +46,11 @@ pub(crate) struct DeleteClusterArgs {
     #[arg(long)]
     unregister: bool,
 
-    /// The region of a cluster whose specs are gone
+    /// Leave etcd's backups in the state store
+    #[arg(long)]
+    keep_backups: bool,
+
+    /// The region of a cluster whose specs are gone, or cannot be read
     #[arg(long)]
     region: Option<String>,
 
@@ -57,21 +66,15 @@ pub(super) async fn run(
 ) -> anyhow::Result<Done> {
     let name = global.cluster(args.cluster.as_deref())?;
     let (store, url) = global.store(ui).await?;
+    let backups = if args.keep_backups { Backups::Keep } else { Backups::Remove };
+    let removal = store.removal(&name, backups).await?;
     if args.unregister {
-        store.existing_cluster(&name).await?;
-        return unregister(ui, &store, &name, args.yes).await;
-    }
-    let kept = match store.cluster(&name).await? {
-        Some(_) => Some(store.cluster_spec(&name).await?),
-        None if args.region.is_some() => None,
-        None => {
-            store
-                .existing_cluster(&name)
-                .await
-                .context("to delete what a cluster without specs left in AWS, give --region")?;
-            None
+        if removal.is_empty() {
+            store.existing(&Place::Cluster(name.clone())).await?;
         }
-    };
+        return unregister(ui, &store, &name, &removal, args.yes).await;
+    }
+    let kept = spec(ui, &store, &name, args.region.is_some()).await?;
     let spec_region = kept.as_ref().and_then(|cluster| cluster.region()).map(str::to_owned);
     let Some(region) = args.region.clone().or(spec_region) else {
         bail!("the region of {name} is not known, since no subnet names a zone; give --region");
@@ -89,6 +92,12 @@ pub(super) async fn run(
     if args.output == ReportFormat::Text {
         ui.out(&text::plan(&plan, &place, Detail::Changes))?;
     }
+    if !removal.is_empty() {
+        ui.status(&format!("To be removed from {place}: {removal}"));
+    }
+    if let Some(left) = removal.left() {
+        ui.status(&format!("To be left in the state store: {left}"));
+    }
     if !args.yes {
         match args.output {
             ReportFormat::Text => ui.out(&format!(
@@ -100,6 +109,9 @@ pub(super) async fn run(
         }
         return Ok(Done::Yes);
     }
+    store.check_removal(&removal).await.with_context(|| {
+        format!("nothing was deleted, since what is kept in {place} could not be removed after it")
+    })?;
     let outcome = carry_out::carry_out(ui, &aws, &plan, OnFailure::GoOn).await;
     match args.output {
         ReportFormat::Text => {
@@ -113,19 +125,77 @@ pub(super) async fn run(
         format => output::report(ui, &plan, &place, Some(&outcome), format)?,
     }
     let done = carry_out::finish(&outcome)?;
-    if kept.is_some() {
-        unregister(ui, &store, &name, true).await?;
+    if !removal.is_empty() {
+        remove(ui, &store, &name, backups).await?;
     }
     Ok(done)
 }
 
-async fn unregister(ui: &Ui, store: &Store, name: &ClusterName, yes: bool) -> anyhow::Result<Done> {
-    if !yes {
-        ui.out(&format!("the specs of {name} would be removed\n"))?;
-        ui.status("Nothing was changed. To remove them, give --yes");
+/// The kept spec, as far as it can be read.
+///
+/// # Errors
+/// There is none or it cannot be read, and no region is given either.
+async fn spec(
+    ui: &Ui,
+    store: &Store,
+    name: &ClusterName,
+    region_is_given: bool,
+) -> anyhow::Result<Option<Cluster>> {
+    let place = Place::Cluster(name.clone());
+    let text = match store.text(&place).await? {
+        Some(text) => text,
+        None if region_is_given => return Ok(None),
+        None => store
+            .existing(&place)
+            .await
+            .context("to delete what a cluster without specs left in AWS, give --region")?,
+    };
+    match text.document() {
+        Ok(Document { spec: Spec::Cluster(cluster), .. }) => Ok(Some(*cluster)),
+        Ok(other) => bail!("{place} cannot be {other}"),
+        Err(error) if region_is_given => {
+            ui.warn(&format!(
+                "{error:#}\nWhat cannot be read of it is not heeded: what is the cluster's is told \
+                 by tags and names"
+            ));
+            Ok(text.cluster_in_part())
+        }
+        Err(error) => {
+            Err(error.context("to delete a cluster whose spec cannot be read, give --region"))
+        }
+    }
+}
+
+async fn unregister(
+    ui: &Ui,
+    store: &Store,
+    name: &ClusterName,
+    removal: &Removal,
+    yes: bool,
+) -> anyhow::Result<Done> {
+    if yes {
+        store.check_removal(removal).await?;
+        remove(ui, store, name, removal.backups()).await?;
         return Ok(Done::Yes);
     }
-    let count = store.remove_cluster(name).await?;
-    ui.status(&format!("The specs of {name} are removed from the state store ({count} files)"));
+    ui.out(&format!("the specs of {name} would be removed: {removal}\n"))?;
+    if let Some(left) = removal.left() {
+        ui.status(&format!("To be left in the state store: {left}"));
+    }
+    ui.status("Nothing was changed. To remove them, give --yes");
     Ok(Done::Yes)
+}
+
+async fn remove(
+    ui: &Ui,
+    store: &Store,
+    name: &ClusterName,
+    backups: Backups,
+) -> anyhow::Result<()> {
+    let removed = store.remove_cluster(name, backups).await?;
+    ui.status(&format!("The specs of {name} are removed from the state store: {removed}"));
+    if let Some(left) = removed.left() {
+        ui.warn(&format!("left in the state store: {left}"));
+    }
+    Ok(())
 }

@@ -12,8 +12,9 @@ use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{self, Document};
+use crate::spec::name::ObjectName;
 use crate::store::Store;
-use crate::store::objects::Kept;
+use crate::store::objects::{KeptText, Place};
 
 /// Edit a kept spec in your editor (KUBE_EDITOR, VISUAL or EDITOR)
 ///
@@ -55,12 +56,14 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &EditArgs) -> anyhow::Re
     match &args.what {
         EditCommand::Cluster { cluster } => {
             let name = global.cluster(cluster.as_deref())?;
-            let kept = store.existing_cluster(&name).await?;
+            let kept = store.existing(&Place::Cluster(name)).await?;
             edit(ui, global, &store, &kept, None).await
         }
         EditCommand::Ig { group } => {
             let name = global.cluster(None)?;
-            let (cluster, kept) = store.group_in_cluster(&name, group).await?;
+            let cluster = store.cluster_spec(&name).await?;
+            let place = Place::InstanceGroup(name, ObjectName::new(group)?);
+            let kept = store.existing(&place).await?;
             edit(ui, global, &store, &kept, Some(&cluster)).await
         }
     }
@@ -70,12 +73,17 @@ async fn edit(
     ui: &Ui,
     global: &Global,
     store: &Store,
-    kept: &Kept,
+    kept: &KeptText,
     cluster: Option<&Cluster>,
 ) -> anyhow::Result<()> {
-    let before = &kept.document;
+    let before = &kept.place;
+    let kept_text = kept.lossy();
     let file = EditedFile::new(before)?;
-    let mut shown = before.text.clone();
+    // What cannot be read is here to be mended.
+    let mut shown = match kept.document() {
+        Ok(_) => kept_text.clone(),
+        Err(error) => with_errors(&format!("{error:#}"), &kept_text),
+    };
     loop {
         file.write(&shown)?;
         let ended = open_editor(file.path());
@@ -83,14 +91,14 @@ async fn edit(
         if let Err(error) = ended {
             let error = error.context(format!("{before} was not changed"));
             let own = without_our_comments(&text);
-            if own == before.text {
+            if own == kept_text {
                 return Err(error);
             }
             let place = file.keep(&own)?;
             return Err(error.context(format!("your text is kept in {place}")));
         }
         let own = without_our_comments(&text);
-        if own == before.text || own.trim().is_empty() {
+        if own == kept_text || own.trim().is_empty() {
             ui.status(&format!("{before} is unchanged; nothing was written"));
             return Ok(());
         }
@@ -98,7 +106,7 @@ async fn edit(
             let place = file.keep(&own)?;
             bail!("{before} was not changed: it is not valid. Your text is kept in {place}");
         }
-        match read_edited(ui, global, before, cluster, &own) {
+        match read_edited(ui, global, kept, cluster, &own) {
             Ok(document) => {
                 return match store.update(kept, &document).await {
                     Ok(()) => ui.out(&format!("{document} changed\n")),
@@ -120,17 +128,21 @@ async fn edit(
 fn read_edited(
     ui: &Ui,
     global: &Global,
-    before: &Document,
+    kept: &KeptText,
     cluster: Option<&Cluster>,
     text: &str,
 ) -> anyhow::Result<Document> {
     let after = document::read_one(text, "the edited text")?;
+    let place = &kept.place;
     ensure!(
-        after.kind() == before.kind() && after.name() == before.name(),
-        "this is {after}, but {before} was to be edited; an object keeps its kind and name"
+        after.to_string() == place.to_string(),
+        "this is {after}, but {place} was to be edited; an object keeps its kind and name"
     );
     checks::document(ui, &after, cluster, UnknownFields::from_strict(global.strict))?;
-    checks::update(before, &after)?;
+    if let Ok(before) = kept.document() {
+        checks::update(&before, &after)?;
+    }
+    after.check_text()?;
     Ok(after)
 }
 
@@ -157,9 +169,9 @@ struct EditedFile {
 }
 
 impl EditedFile {
-    fn new(document: &Document) -> anyhow::Result<Self> {
+    fn new(place: &Place) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("kapstan-edit-").tempdir()?;
-        let path = folder.path().join(format!("{}.yaml", document.name()));
+        let path = folder.path().join(format!("{}.yaml", place.name()));
         Ok(Self { folder, path })
     }
 

@@ -94,7 +94,7 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &GetArgs) -> anyhow::Res
             store.existing_cluster(&cluster).await?;
             let documents = match group {
                 Some(group) => vec![store.existing_group(&cluster, group).await?.document],
-                None => groups(&store, &cluster).await?,
+                None => groups(ui, &store, &cluster).await?,
             };
             show(ui, global, &documents, format.output)
         }
@@ -114,7 +114,7 @@ async fn show_all(
 ) -> anyhow::Result<()> {
     let name = global.cluster(cluster)?;
     let mut documents = vec![store.existing_cluster(&name).await?.document];
-    documents.extend(groups(store, &name).await?);
+    documents.extend(groups(ui, store, &name).await?);
     show(ui, global, &documents, format)
 }
 
@@ -130,8 +130,11 @@ async fn all_clusters(ui: &Ui, store: &Store) -> anyhow::Result<Vec<Document>> {
     Ok(documents)
 }
 
-async fn groups(store: &Store, cluster: &ClusterName) -> anyhow::Result<Vec<Document>> {
-    Ok(store.groups(cluster).await?.into_iter().map(|kept| kept.document).collect())
+/// All groups of a cluster that can be read, as for clusters.
+async fn groups(ui: &Ui, store: &Store, cluster: &ClusterName) -> anyhow::Result<Vec<Document>> {
+    let (kept, unreadable) = checks::look_at_groups(ui, store, cluster).await?;
+    unreadable.iter().for_each(|error| ui.warn(&format!("{error:#}")));
+    Ok(kept.into_iter().map(|kept| kept.document).collect())
 }
 
 fn show(

@@ -178,7 +178,7 @@ async fn from_store(ui: &Ui, global: &Global, args: &IamShowArgs) -> anyhow::Res
     let name = global.cluster(args.cluster.as_deref())?;
     let (store, url) = global.store(ui).await?;
     let kept = store.existing_cluster(&name).await?;
-    let groups = store.groups(&name).await?;
+    let groups = checks::groups(ui, &store, &name).await?;
     let unknown = UnknownFields::from_strict(global.strict);
     let checked = checks::Checked::from_kept(ui, &kept, &groups, unknown)
         .with_context(|| format!("{name} is not valid"))?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 
-use super::checks::{Checked, UnknownFields};
+use super::checks::{self, Checked, UnknownFields};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::aws::Aws;
@@ -32,8 +32,9 @@ pub(super) async fn observer(
 ) -> anyhow::Result<Observer> {
     let name = global.cluster(cluster)?;
     let (store, _) = global.store(ui).await?;
+    let groups = checks::groups(ui, &store, &name);
     let (cluster, groups) =
-        futures::future::try_join(store.existing_cluster(&name), store.groups(&name)).await?;
+        futures::future::try_join(store.existing_cluster(&name), groups).await?;
     let unknown = UnknownFields::from_strict(global.strict);
     let checked = Checked::from_kept(ui, &cluster, &groups, unknown)?;
     let region = checked.cluster.region().map(str::to_owned);

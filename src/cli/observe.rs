@@ -1,6 +1,6 @@
 //! The way from a kept cluster to a plan, which all commands that look at AWS share.
 
-use super::checks::{Checked, UnknownFields};
+use super::checks::{self, Checked, UnknownFields};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::aws::Aws;
@@ -26,7 +26,7 @@ pub(crate) async fn plan(
     let (store, url) = global.store(ui).await?;
     let (cluster, groups, ssh_keys) = futures::future::try_join3(
         store.existing_cluster(&name),
-        store.groups(&name),
+        checks::groups(ui, &store, &name),
         store.ssh_keys(&name),
     )
     .await?;

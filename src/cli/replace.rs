@@ -9,7 +9,7 @@ use super::input::Files;
 use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::document::Spec;
-use crate::store::objects::{Kept, Place};
+use crate::store::objects::{KeptText, Place};
 
 /// Put new specs in the place of kept ones
 ///
@@ -25,7 +25,7 @@ use crate::store::objects::{Kept, Place};
 pub(crate) struct ReplaceArgs {
     #[command(flatten)]
     files: Files,
-    /// Create what does not exist yet
+    /// Create what does not exist yet, and replace what cannot be read any more
     #[arg(long)]
     force: bool,
 }
@@ -35,10 +35,13 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &ReplaceArgs) -> anyhow:
     let placed = place_all(global, &documents)?;
     let (store, url) = global.store(ui).await?;
     check_all(ui, global, &store, &placed).await?;
-    let mut steps: Vec<(Option<Kept>, _)> = Vec::new();
+    let mut steps: Vec<(Option<KeptText>, _)> = Vec::new();
     let mut results = Vec::new();
     for (place, document) in placed {
-        let before = store.at(&place).await?;
+        let before = match &place {
+            Place::SshKey { .. } => None,
+            _ => store.text(&place).await?,
+        };
         match (&place, &before) {
             (Place::SshKey { .. }, _) | (_, Some(_)) => {}
             _ if args.force => {}
@@ -46,15 +49,22 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &ReplaceArgs) -> anyhow:
                 "{document} does not exist in {url}; nothing was written. Give --force to create it"
             ),
         }
-        if let Some(before) = &before {
-            results.push(checks::update(&before.document, document));
+        match before.as_ref().map(KeptText::document) {
+            None => {}
+            Some(Ok(before)) => results.push(checks::update(&before, document)),
+            Some(Err(error)) if args.force => ui.warn(&format!(
+                "{error:#}\nIt is replaced all the same; whether it may change so is not known"
+            )),
+            Some(Err(error)) => {
+                bail!("{error:#}\nNothing was written. To replace it all the same, give --force")
+            }
         }
         steps.push((before, (place, document)));
     }
     checks::all(results)?;
     for (before, (place, document)) in steps {
         let done = match (before, &document.spec) {
-            (Some(before), _) if before.document.text == document.text => "unchanged",
+            (Some(before), _) if before.is_text(&document.text) => "unchanged",
             (Some(before), _) => {
                 store.update(&before, document).await?;
                 "replaced"

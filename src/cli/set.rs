@@ -153,6 +153,6 @@ async fn edit(
     after.refuse(after.unknown.iter().filter(is_new).cloned().collect())?;
     checks::document(ui, &after, cluster, UnknownFields::from_strict(global.strict))?;
     checks::update(before, &after)?;
-    store.update(kept, &after).await?;
+    store.update(&kept.text, &after).await?;
     ui.out(&format!("{after} changed\n"))
 }

@@ -69,6 +69,26 @@ impl Document {
         &self.json
     }
 
+    /// Checks that the text by itself is this object, as it is read back when it is kept.
+    ///
+    /// # Errors
+    /// It cannot be read, or means something else.
+    pub(crate) fn check_text(&self) -> anyhow::Result<()> {
+        let again = read_one(&self.text, &self.origin);
+        let is_same =
+            |again: &Self| again.to_string() == self.to_string() && again.json == self.json;
+        let why = match again {
+            Ok(again) if is_same(&again) => return Ok(()),
+            Ok(again) => format!("it reads as {again} with other values"),
+            Err(error) => format!("{error:#}"),
+        };
+        bail!(
+            "{self} ({}) would not be read back as it is meant, so it was not written: {why}\nWrite \
+             it as a document of its own: ---, then its fields",
+            self.origin
+        )
+    }
+
     /// Turns problems into an error that tells their lines in this document.
     pub(crate) fn refuse(&self, problems: Vec<Problem>) -> Result<(), Problems> {
         if problems.is_empty() { Ok(()) } else { Err(self.problems(problems)) }
@@ -116,6 +136,20 @@ pub(crate) fn read_one(text: &str, origin: &str) -> anyhow::Result<Document> {
         0 => bail!("{origin} holds no object"),
         count => bail!("{origin} holds {count} objects, but one is expected"),
     }
+}
+
+/// The cluster of a text of which some values cannot be read, without these.
+pub(crate) fn cluster_in_part(text: &str) -> Option<Cluster> {
+    let mut root = yaml::parse(text).ok()?.pop()?.root;
+    if root.get("kind").and_then(Node::text) != Some("Cluster") {
+        return None;
+    }
+    if root.get("apiVersion").and_then(Node::text).is_some_and(|text| text.ends_with("v1alpha1")) {
+        v1alpha1::convert_cluster(&mut root);
+    }
+    let (path, mut findings) = (FieldPath::root(), Findings::default());
+    let json = schema::read(&root, &fields::CLUSTER, &path, &mut findings);
+    serde_json::from_value(compact(&json)).ok()
 }
 
 /// A YAML error with its place and the line it stands in.
@@ -206,5 +240,30 @@ fn compact(json: &serde_json::Value) -> serde_json::Value {
             .collect(),
         serde_json::Value::Array(items) => items.iter().map(compact).collect(),
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "apiVersion: kops/v1alpha2\nkind: Cluster\nmetadata: {name: a.example.com}\n\
+                        spec: {channel: stable}\n";
+
+    #[test]
+    fn a_text_that_would_be_read_back_otherwise_is_noticed() {
+        let document = read_one(TEXT, "cluster.yaml").unwrap();
+        document.check_text().unwrap();
+        for text in [
+            format!("%YAML 1.2\n{TEXT}"),
+            TEXT.replace("stable", "alpha"),
+            TEXT.replace("a.example", "b.example"),
+            format!("{TEXT}---\n{TEXT}"),
+            String::new(),
+        ] {
+            let kept = Document { text, ..document.clone() };
+            let error = kept.check_text().unwrap_err().to_string();
+            assert!(error.contains("would not be read back as it is meant"), "{error}");
+        }
     }
 }

@@ -293,13 +293,17 @@ pub(super) static KUBE_SCHEDULER_CONFIG: Object = Object {
 };
 
 pub(super) static KUBE_PROXY_CONFIG: Object = Object {
-    text: &[
-        "image", "cpuRequest", "cpuLimit", "memoryRequest", "memoryLimit", "clusterCIDR",
-        "hostnameOverride", "bindAddress", "master", "proxyMode",
-    ],
+    text: &["image", "clusterCIDR", "hostnameOverride", "bindAddress", "master", "proxyMode"],
     flags: &["enabled"],
     whole: &["logLevel", "conntrackMaxPerCore", "conntrackMin"],
-    other: &[("featureGates", Map(&Text))],
+    other: &[
+        ("featureGates", Map(&Text)),
+        // Quantities: text, or a number.
+        ("cpuRequest", Open),
+        ("cpuLimit", Open),
+        ("memoryRequest", Open),
+        ("memoryLimit", Open),
+    ],
 };
 
 pub(super) static KUBELET_CONFIG_SPEC: Object = Object {

@@ -8,9 +8,11 @@ use std::str::FromStr as _;
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value as Json;
-use yaml_edit::{Mapping, Sequence, YamlNode};
+use yaml_edit::{Mapping, ScalarValue, Sequence, YamlNode};
 
 use super::path::{FieldPath, Segment};
+use super::problem::{Problem, Problems};
+use super::yaml::plain::Plain;
 use super::yaml::{self, Node, Value};
 use super::{document, schema};
 
@@ -70,7 +72,11 @@ fn apply_one(text: &str, kind: &str, path: &FieldPath, edit: &Edit) -> anyhow::R
                 (Value::Scalar(scalar), true) => Json::String(scalar.text.clone()),
                 // A policy, say: JSON that the field holds as text.
                 (_, true) => Json::String(value.clone()),
-                _ => node.to_json(),
+                _ => schema::value_at(kind, path, &node).map_err(|problems| {
+                    // The lines are those of the value, not of the spec.
+                    let problems = problems.into_iter().map(|p| Problem::new(&p.path, p.message));
+                    Problems { subject: "the value".to_owned(), problems: problems.collect() }
+                })?,
             };
             set_json(&mut expected, path, path.segments(), &new)?;
             set_text(&document, &root, path, &new)?;
@@ -241,10 +247,10 @@ fn set_text(
         .with_context(|| format!("{path}: this text cannot be edited in place"))?;
     match (place, &segments[depth], value) {
         (Place::Mapping(mapping), Segment::Key(key), Json::String(text)) => {
-            mapping.set(key.as_str(), text.as_str());
+            mapping.set(scalar(key), scalar(&text));
         }
         (Place::Mapping(mapping), Segment::Key(key), value) => {
-            mapping.set(key.as_str(), yaml_node(&value)?);
+            mapping.set(scalar(key), yaml_node(&value)?);
         }
         (Place::Sequence(sequence), Segment::Index(index), value) => {
             let node = yaml_node(&value)?;
@@ -259,8 +265,16 @@ fn set_text(
     Ok(())
 }
 
+/// A text or a key, in quotes where kops would take it for something else.
+fn scalar(text: &str) -> ScalarValue {
+    match Plain::of(text) {
+        Plain::Text => ScalarValue::string(text),
+        _ => ScalarValue::single_quoted(text),
+    }
+}
+
 fn yaml_node(value: &Json) -> anyhow::Result<YamlNode> {
-    let text = serde_yaml::to_string(&serde_json::json!({ "value": value }))?;
+    let text = yaml::write(&serde_json::json!({ "value": value }))?;
     let document = yaml_edit::Document::from_str(&text)?;
     document.get("value").context("the value cannot be written as YAML")
 }
@@ -390,6 +404,46 @@ spec:
             let node = root.get("spec").unwrap().get("additionalPolicies").unwrap().get("node");
             assert_eq!(node.unwrap().text(), Some(policy));
         }
+    }
+
+    #[test]
+    fn what_kops_would_read_otherwise_gets_quotes() {
+        for word in [
+            "yes", "y", "off", "50", "0755", "0x40", "0o17", "1_00", "1.10", "1e3", ".inf", "1:40",
+            "2018-01-01",
+        ] {
+            for (argument, key) in [
+                (format!("spec.cloudLabels.a={word}"), "a"),
+                (format!("spec.cloudLabels[\"{word}\"]=x"), word),
+                (format!("spec.cloudLabels={{\"{word}\": \"{word}\"}}"), word),
+            ] {
+                let after = edit(&[&argument]).unwrap();
+                let root = root_of(&after).unwrap();
+                let labels = root.get("spec").unwrap().get("cloudLabels").unwrap();
+                let read =
+                    schema::value_at("Cluster", &"spec.cloudLabels".parse().unwrap(), labels);
+                let value = if argument.ends_with("=x") { "x" } else { word };
+                assert_eq!(read.unwrap(), serde_json::json!({ key: value }), "{after}");
+            }
+        }
+        let changed = changed(&["spec.channel=yes"]);
+        assert_eq!(changed, ["+  channel: 'yes'"]);
+    }
+
+    #[test]
+    fn a_value_with_two_readings_is_refused() {
+        for (argument, message) in [
+            ("spec.kubeAPIServer.auditLogMaxAge=0100", "kops reads 64 here; write 64 or 100"),
+            ("spec.kubeAPIServer={auditLogMaxAge: 010}", "kops reads 8 here; write 8 or 10"),
+            ("spec.iam.legacy=\"true\"", "write true, without quotes"),
+            ("spec.cloudLabels={a: yes}", "kops reads \"yes\" as true here"),
+            ("spec.cloudLabels={yes: a}", "a key without quotes"),
+        ] {
+            let error = edit(&[argument]).unwrap_err();
+            assert!(error.contains(message), "{argument}: {error}");
+        }
+        let after = edit(&["spec.kubeAPIServer.auditLogMaxAge=0x10"]).unwrap();
+        assert!(after.contains("auditLogMaxAge: 16"), "{after}");
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn take(node: &mut Node, key: &str) -> Option<Entry> {
 
 fn put(node: &mut Node, key: &str, key_at: Position, value: Node) {
     if let Value::Map(entries) = &mut node.value {
-        entries.push(Entry { key: key.to_owned(), key_at, value });
+        entries.push(Entry { key: key.to_owned(), key_at, key_plain: false, value });
     }
 }
 

@@ -5,11 +5,13 @@
 //! on the field it fills, which [`super::schema`] knows. Input is bounded in size, depth
 //! and alias expansion, so that hostile text is refused before it costs anything.
 
+pub(crate) mod plain;
 mod reader;
 
 use std::fmt;
 
 use super::path::{FieldPath, Segment};
+use plain::Plain;
 
 /// The largest spec file that is read, in bytes. A spec with its file assets and policies
 /// is some tens of kilobytes; S3 and kops set no limit of their own.
@@ -48,6 +50,8 @@ pub(crate) struct Scalar {
 pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) key_at: Position,
+    /// Whether the key stands without quotes, so that kops may read it otherwise.
+    pub(crate) key_plain: bool,
     pub(crate) value: Node,
 }
 
@@ -125,23 +129,19 @@ impl Node {
         at
     }
 
-    /// The value as JSON, scalars read by YAML's own rules. For values whose field has no
+    /// The value as JSON, scalars read as kops reads them. For values whose field has no
     /// declared type; declared ones go through [`super::schema`].
     pub(crate) fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match &self.value {
             Value::Null => Json::Null,
             Value::Scalar(scalar) if !scalar.plain => Json::String(scalar.text.clone()),
-            Value::Scalar(scalar) => match scalar.text.as_str() {
-                "true" | "True" | "TRUE" => Json::Bool(true),
-                "false" | "False" | "FALSE" => Json::Bool(false),
-                text => match (text.parse::<i64>(), text.parse::<f64>()) {
-                    (Ok(number), _) => Json::from(number),
-                    (_, Ok(number)) if number.is_finite() && text.starts_with(is_numeric) => {
-                        Json::from(number)
-                    }
-                    _ => Json::String(text.to_owned()),
-                },
+            Value::Scalar(scalar) => match Plain::of(&scalar.text) {
+                Plain::Null => Json::Null,
+                Plain::Flag(flag) => Json::Bool(flag),
+                Plain::Whole(number) => Json::from(number),
+                Plain::Number(number) if number.is_finite() => Json::from(number),
+                Plain::Number(_) | Plain::Text => Json::String(scalar.text.clone()),
             },
             Value::List(items) => Json::Array(items.iter().map(Node::to_json).collect()),
             Value::Map(entries) => Json::Object(
@@ -159,16 +159,16 @@ impl Node {
     }
 }
 
-fn is_numeric(c: char) -> bool {
-    c.is_ascii_digit() || matches!(c, '-' | '+' | '.')
-}
-
 /// Parses a stream of documents. Documents that hold nothing but comments are left out.
 pub(crate) fn parse(text: &str) -> Result<Vec<Document>, YamlError> {
     refuse_at_sight(text)?;
     let reader::Stream { roots, starts } = reader::read(text)?;
+    refuse_directives(text, &starts)?;
     let texts = split(text, &starts);
-    let documents = roots.into_iter().zip(texts).map(|(root, text)| Document { root, text });
+    let documents = roots
+        .into_iter()
+        .zip(texts)
+        .map(|(root, text)| Document { text: without_end(text, &root), root });
     Ok(documents.filter(|document| !document.root.is_null()).collect())
 }
 
@@ -206,6 +206,26 @@ fn refuse_at_sight(text: &str) -> Result<(), YamlError> {
     Ok(())
 }
 
+/// kops reads no directive: it cuts a text at each `---`, and what stands above the first is
+/// then an object of its own (`pkg/kopscodecs`, and the YAML reader of apimachinery).
+fn refuse_directives(text: &str, starts: &[Option<usize>]) -> Result<(), YamlError> {
+    let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
+    for (index, start) in starts.iter().enumerate() {
+        let Some(above) = start.and_then(|line| lines.get(..line - 1)) else { continue };
+        let is_preamble =
+            |line: &str| line.trim().is_empty() || line.starts_with('#') || line.starts_with('%');
+        let preamble = above.iter().enumerate().rev().take_while(|(_, line)| is_preamble(line));
+        if let Some((line, directive)) = preamble.filter(|(_, line)| line.starts_with('%')).last() {
+            let directive = directive.trim();
+            let message =
+                format!("{directive} is a directive, which kops does not read; leave it out");
+            let at = Some(Position { line: line + 1, column: 1 });
+            return Err(YamlError { message, at, document: index + 1 });
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn too_large(bytes: u64) -> String {
     let mebibytes = bytes as f64 / (1024.0 * 1024.0);
     format!(
@@ -231,12 +251,63 @@ fn split(text: &str, starts: &[Option<usize>]) -> Vec<String> {
         };
         let own = own.strip_prefix('\n').unwrap_or(own);
         let preamble = if index == 0 { &text[..begin] } else { "" };
-        let mut own = format!("{preamble}{}", own.trim_start_matches(['\r', '\n']));
-        own.truncate(own.trim_end().len());
-        own.push('\n');
-        texts.push(own);
+        texts.push(format!("{preamble}{}", own.trim_start_matches(['\r', '\n'])));
     }
     texts
+}
+
+/// A document's text with one line end at its end, unless what is there belongs to the last
+/// value, as in `|+`.
+fn without_end(text: String, root: &Node) -> String {
+    let short = format!("{}\n", text.trim_end());
+    let is_same = |stream: reader::Stream| match stream.roots.as_slice() {
+        [read] => read.to_json() == root.to_json(),
+        _ => false,
+    };
+    match short == text || root.is_null() || reader::read(&short).is_ok_and(is_same) {
+        true => short,
+        false => text,
+    }
+}
+
+/// A value as YAML in block style. A text that kops would take for a number, a flag or
+/// nothing stands in quotes.
+pub(crate) fn write(value: &serde_json::Value) -> anyhow::Result<String> {
+    let mut quoted = Vec::new();
+    let marked = with_marks(value, &mut quoted);
+    let mut text = serde_yaml::to_string(&marked)?;
+    for (index, word) in quoted.iter().enumerate() {
+        text = text.replace(&mark(index), &format!("'{word}'"));
+    }
+    Ok(text)
+}
+
+/// What stands for a quoted text while YAML is written by a library that reads YAML 1.2.
+fn mark(index: usize) -> String {
+    format!("kapstan-quotes-{index}-here")
+}
+
+fn with_marks(value: &serde_json::Value, quoted: &mut Vec<String>) -> serde_json::Value {
+    use serde_json::Value as Json;
+    let mut marked = |text: &str| match Plain::of(text) {
+        Plain::Text => text.to_owned(),
+        _ => {
+            quoted.push(text.to_owned());
+            mark(quoted.len() - 1)
+        }
+    };
+    match value {
+        Json::String(text) => Json::String(marked(text)),
+        Json::Array(items) => items.iter().map(|item| with_marks(item, quoted)).collect(),
+        Json::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| {
+                let key = with_marks(&Json::from(key.as_str()), quoted);
+                (key.as_str().unwrap_or_default().to_owned(), with_marks(value, quoted))
+            })
+            .collect(),
+        other => other.clone(),
+    }
 }
 
 /// The line that an error stands in, with a caret under the column. Of a long line it is
@@ -268,6 +339,60 @@ mod tests {
         let documents = parse(text).unwrap();
         let texts: Vec<_> = documents.iter().map(|document| document.text.as_str()).collect();
         assert_eq!(texts, ["# head\na: 1 # one\n", "# two\nb:\n- x\n"]);
+    }
+
+    #[test]
+    fn each_document_alone_means_what_it_means_in_its_stream() {
+        for text in [
+            "a: 1\n---\nb: 2\n",
+            "# head\n---\na: 1\n...\n# between\n---\nb: 2\n",
+            "---\r\na: 1\r\n---\r\nb: 2\r\n",
+            "\u{feff}---\na: 1\n---\nb: 2\n",
+            "--- {a: 1}\n--- # here\nb: 2\n",
+            "--- !!map\na: 1\n--- &x\nb: 1\n",
+            "a: |\n  ---\n  %x\n---\nb: >-\n\n  x\n\n",
+            "a: |+\n  x\n\n\n---\nb: 2",
+            "a: |\n  x\n---\nb: |\n  x",
+            "a: |+\n  x\n---\nb: |+\n  x\n   ",
+        ] {
+            let documents = parse(text).unwrap();
+            for document in &documents {
+                let again = parse(&document.text).unwrap();
+                assert_eq!(again.len(), 1, "{text:?}: {:?}", document.text);
+                assert_eq!(again[0].root.to_json(), document.root.to_json(), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn directives_are_refused() {
+        for (text, line) in [
+            ("%YAML 1.2\n---\na: 1\n", 1),
+            ("%YAML 1.1\r\n---\r\na: 1\r\n", 1),
+            ("\u{feff}%YAML 1.2\n---\na: 1\n", 1),
+            ("# head\n\n%TAG !e! tag:example.com,2000:\n# more\n---\na: 1\n", 3),
+            ("a: 1\n...\n%YAML 1.2\n---\nb: 1\n", 3),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.message.contains("is a directive, which kops does not read"), "{error}");
+            assert_eq!(error.at.unwrap().line, line, "{text:?}");
+        }
+        let error = parse("a: 1\n...\nb: 1\n").unwrap_err();
+        assert!(error.message.contains("has no --- above it"), "{error}");
+        assert!(parse("%YAML 1.2\na: 1\n").is_err());
+        assert!(parse("a: |\n  %YAML 1.2\n  ---\nb: 1\n").is_ok());
+    }
+
+    #[test]
+    fn what_kops_would_read_otherwise_is_written_with_quotes() {
+        let value = serde_json::json!({
+            "a": ["yes", "y", "0755", "0x40", "1_00", "1e3", ".inf", "~", "", "1:40", "1.10.3"],
+            "yes": 1, "010": true, "b": "2018-01-01", "c": "two\nlines\n",
+        });
+        let text = write(&value).unwrap();
+        insta::assert_snapshot!(text);
+        let root = parse(&text).unwrap().remove(0).root;
+        assert_eq!(root.to_json(), value);
     }
 
     #[test]

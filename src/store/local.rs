@@ -5,13 +5,14 @@
 //! one. Temporary files lie in the store's own folder, where neither kapstan nor kops takes
 //! them for an object.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::{Expect, Refused, Stored, Version, Written};
+use super::{Expect, NotRemoved, Refused, Stored, Version, Written};
 use crate::aws::bucket::time_text;
 use crate::spec::yaml;
 
@@ -30,12 +31,14 @@ impl LocalStore {
 
     pub(super) fn read(&self, key: &str) -> anyhow::Result<Option<Stored>> {
         let path = self.root.join(key);
-        let file = match File::open(&path) {
-            Ok(file) => file,
+        // Asked before it is opened: to open a pipe would wait for its writer.
+        let about = match fs::metadata(&path) {
+            Ok(about) if about.is_dir() => return Ok(None),
+            Ok(about) => about,
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
         };
-        let about = file.metadata().with_context(|| format!("{}", path.display()))?;
+        anyhow::ensure!(about.is_file(), "{}: is neither a file nor a folder", path.display());
         anyhow::ensure!(
             about.len() <= yaml::MAX_BYTES as u64,
             "{}: {}",
@@ -75,13 +78,90 @@ impl LocalStore {
         let path = self.root.join(key);
         self.compare(key, Expect::Unchanged(version))?;
         fs::remove_file(&path).with_context(|| format!("{}", path.display()))?;
-        // Folders that are empty now go too; one that is not stays.
+        self.remove_empty_above(&path);
+        Ok(())
+    }
+
+    /// Folders that are empty now go with their last object; one that is not stays.
+    fn remove_empty_above(&self, path: &Path) {
         for folder in path.ancestors().skip(1).take_while(|folder| *folder != self.root) {
             if fs::remove_dir(folder).is_err() {
                 break;
             }
         }
+    }
+
+    pub(super) fn keys_below(&self, folder: &str) -> anyhow::Result<Vec<String>> {
+        let top = self.root.join(folder);
+        let mut folders = vec![(top, String::new())];
+        let mut keys = Vec::new();
+        while let Some((path, own)) = folders.pop() {
+            let entries = match fs::read_dir(&path) {
+                Ok(entries) => entries,
+                Err(error) if is_absent(&error) && own.is_empty() => return Ok(keys),
+                Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
+            };
+            let mut is_empty = true;
+            for entry in entries {
+                let entry = entry.with_context(|| format!("{}", path.display()))?;
+                is_empty = false;
+                let place = entry.path();
+                let name = entry.file_name().into_string().ok();
+                let name =
+                    name.with_context(|| format!("the name of {} is no text", place.display()))?;
+                // A link is not followed: what it leads to is not kept here.
+                match entry.file_type().with_context(|| format!("{}", place.display()))?.is_dir() {
+                    true => folders.push((place, format!("{own}{name}/"))),
+                    false => keys.push(format!("{own}{name}")),
+                }
+            }
+            if is_empty && !own.is_empty() {
+                keys.push(own);
+            }
+        }
+        Ok(keys)
+    }
+
+    pub(super) fn check_deletable(&self, folder: &str, keys: &[String]) -> anyhow::Result<()> {
+        let folder = self.root.join(folder);
+        let places: BTreeSet<PathBuf> = keys
+            .iter()
+            .filter_map(|key| folder.join(key).parent().map(Path::to_path_buf))
+            .collect();
+        for place in places {
+            // Who may make a file in a folder may remove one.
+            tempfile::Builder::new()
+                .prefix(TEMPORARY)
+                .tempfile_in(&place)
+                .with_context(|| format!("nothing can be removed from {}", place.display()))?;
+        }
         Ok(())
+    }
+
+    pub(super) fn delete_below(
+        &self,
+        folder: &str,
+        keys: &[String],
+    ) -> anyhow::Result<Vec<NotRemoved>> {
+        let _lock = self.lock()?;
+        let folder = self.root.join(folder);
+        let mut failed = Vec::new();
+        for key in keys {
+            let path = folder.join(key);
+            let removed = match key.ends_with('/') || key.is_empty() {
+                true => fs::remove_dir(&path),
+                false => fs::remove_file(&path),
+            };
+            match removed {
+                Ok(()) => {}
+                Err(error) if is_absent(&error) => {}
+                Err(error) => {
+                    failed.push(NotRemoved { key: key.clone(), reason: error.to_string() });
+                }
+            }
+            self.remove_empty_above(&path);
+        }
+        Ok(failed)
     }
 
     pub(super) fn list(&self, folder: &str) -> anyhow::Result<Vec<String>> {
@@ -95,7 +175,8 @@ impl LocalStore {
         for entry in entries {
             let entry = entry.with_context(|| format!("{}", path.display()))?;
             if let Ok(name) = entry.file_name().into_string()
-                && !name.starts_with('.')
+                && name != LOCK
+                && !name.starts_with(TEMPORARY)
             {
                 names.push(name);
             }

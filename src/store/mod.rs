@@ -12,6 +12,7 @@
 mod conflict;
 mod local;
 pub(crate) mod objects;
+pub(crate) mod removal;
 mod s3;
 pub(crate) mod url;
 
@@ -64,6 +65,13 @@ pub(crate) enum Refused {
     Failed(anyhow::Error),
 }
 
+/// An object that is still there, and why.
+#[derive(Debug)]
+pub(crate) struct NotRemoved {
+    pub(crate) key: String,
+    pub(crate) reason: String,
+}
+
 impl<E: Into<anyhow::Error>> From<E> for Refused {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
@@ -109,6 +117,34 @@ impl Store {
         match self {
             Self::Local(store) => store.list(folder),
             Self::S3(store) => store.list(folder).await,
+        }
+    }
+
+    /// The keys of all objects below a folder, told from there, in order. An empty folder, where
+    /// a store has such a thing, ends with a slash.
+    async fn keys_below(&self, folder: &str) -> anyhow::Result<Vec<String>> {
+        let mut keys = match self {
+            Self::Local(store) => store.keys_below(folder)?,
+            Self::S3(store) => store.keys_below(folder).await?,
+        };
+        keys.sort();
+        Ok(keys)
+    }
+
+    /// Whether objects below a folder may be deleted, as far as it can be known without
+    /// deleting one.
+    async fn check_deletable(&self, folder: &str, keys: &[String]) -> anyhow::Result<()> {
+        match self {
+            Self::Local(store) => store.check_deletable(folder, keys),
+            Self::S3(store) => store.check_deletable(folder).await,
+        }
+    }
+
+    /// Deletes objects below a folder, whatever they hold. Returns those that are still there.
+    async fn delete_below(&self, folder: &str, keys: &[String]) -> anyhow::Result<Vec<NotRemoved>> {
+        match self {
+            Self::Local(store) => store.delete_below(folder, keys),
+            Self::S3(store) => store.delete_below(folder, keys).await,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Clusters, instance groups and SSH keys in the store.
 
-use anyhow::{Context as _, bail, ensure};
+use std::fmt;
+
+use anyhow::{Context as _, anyhow, bail};
 use futures::future::{join_all, try_join_all};
 
 use super::conflict::{Conflict, changed_fields};
-use super::{Expect, Refused, Store, Stored, Version, Written};
+use super::{Expect, Refused, Store, Version};
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{self, Document, Spec};
 use crate::spec::name::{ClusterName, ObjectName};
@@ -12,12 +14,27 @@ use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
 use crate::spec::ssh_credential::{self, SshCredential};
 
+/// What is kept at a place, whether or not it can be read.
+#[derive(Clone, Debug)]
+pub(crate) struct KeptText {
+    pub(crate) place: Place,
+    bytes: Vec<u8>,
+    version: Version,
+}
+
 /// An object as it was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
     pub(crate) document: Document,
-    version: Version,
-    key: String,
+    pub(crate) text: KeptText,
+}
+
+/// The instance groups of a cluster, each as far as it can be read.
+#[derive(Debug)]
+pub(crate) struct KeptGroups {
+    pub(crate) groups: Vec<anyhow::Result<Kept>>,
+    /// The keys beside them that are no group's.
+    pub(crate) strays: Vec<String>,
 }
 
 /// Where an object belongs.
@@ -77,7 +94,29 @@ impl Place {
         }
     }
 
-    fn key(&self) -> String {
+    /// The object's own name.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Cluster(cluster) => cluster.as_str(),
+            Self::InstanceGroup(_, name) | Self::SshKey { name, .. } => name.as_str(),
+        }
+    }
+
+    /// How it is mended when it cannot be read.
+    fn mending(&self) -> String {
+        match self {
+            Self::Cluster(cluster) => format!(
+                "mend it with kapstan edit cluster {cluster}, or kapstan replace -f FILE --force"
+            ),
+            Self::InstanceGroup(cluster, name) => format!(
+                "mend it with kapstan edit ig {name} --name {cluster}, or kapstan replace -f FILE \
+                 --force, or remove it with kapstan delete ig {name} --name {cluster} --yes"
+            ),
+            Self::SshKey { .. } => "remove it and keep the key again".to_owned(),
+        }
+    }
+
+    pub(crate) fn key(&self) -> String {
         match self {
             Self::Cluster(cluster) => format!("{cluster}/config"),
             Self::InstanceGroup(cluster, name) => format!("{cluster}/instancegroup/{name}"),
@@ -88,11 +127,77 @@ impl Place {
     }
 }
 
-/// What a document is kept as: its text, or for an SSH key the key alone, as kops does.
-fn bytes(document: &Document) -> &[u8] {
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster(cluster) => write!(f, "Cluster/{cluster}"),
+            Self::InstanceGroup(_, name) => write!(f, "InstanceGroup/{name}"),
+            Self::SshKey { name, .. } => write!(f, "SSHCredential/{name}"),
+        }
+    }
+}
+
+impl KeptText {
+    /// # Errors
+    /// It cannot be read, or is not what belongs at its place; and how to mend it.
+    pub(crate) fn document(&self) -> anyhow::Result<Document> {
+        self.read().map_err(|error| anyhow!("{error:#}\n{}", self.place.mending()))
+    }
+
+    fn read(&self) -> anyhow::Result<Document> {
+        let key = self.place.key();
+        let text = std::str::from_utf8(&self.bytes);
+        let text = text.with_context(|| format!("{key} in the state store is no text"))?;
+        let document = document::read_one(text, &key)?;
+        let wanted = self.place.to_string();
+        if document.to_string() == wanted {
+            return Ok(document);
+        }
+        let cluster = self.place.cluster();
+        let elsewhere = match &document.spec {
+            Spec::Cluster(other) => format!("{}/config", other.name()),
+            Spec::InstanceGroup(group) => format!("{cluster}/instancegroup/{}", group.name()),
+            Spec::SshCredential(_) => format!("{cluster}/pki/ssh/public"),
+        };
+        bail!("{key} calls itself {document}, which belongs at {elsewhere}; {wanted} belongs here")
+    }
+
+    /// # Errors
+    /// As for [`Self::document`].
+    pub(crate) fn kept(self) -> anyhow::Result<Kept> {
+        Ok(Kept { document: self.document()?, text: self })
+    }
+
+    /// The cluster, without what cannot be read of it; `None` if nothing can be, or if it is
+    /// another.
+    pub(crate) fn cluster_in_part(&self) -> Option<Cluster> {
+        let text = std::str::from_utf8(&self.bytes).ok()?;
+        let cluster = document::cluster_in_part(text)?;
+        (cluster.name() == self.place.cluster().as_str()).then_some(cluster)
+    }
+
+    pub(crate) fn is_text(&self, text: &str) -> bool {
+        self.bytes == text.as_bytes()
+    }
+
+    /// The text for a person to mend; what is no text in it is marked.
+    pub(crate) fn lossy(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+}
+
+/// What a document is kept as: its text, or for an SSH key the key alone, as kops does. Every
+/// way of writing a document comes through here.
+///
+/// # Errors
+/// The text would not be read back as this document.
+fn checked_bytes(document: &Document) -> anyhow::Result<&[u8]> {
     match &document.spec {
-        Spec::SshCredential(credential) => public_key(credential).as_bytes(),
-        _ => document.text.as_bytes(),
+        Spec::SshCredential(credential) => Ok(public_key(credential).as_bytes()),
+        _ => {
+            document.check_text()?;
+            Ok(document.text.as_bytes())
+        }
     }
 }
 
@@ -124,37 +229,13 @@ impl Store {
     }
 
     pub(crate) async fn cluster(&self, name: &ClusterName) -> anyhow::Result<Option<Kept>> {
-        let kept = self.kept(&Place::Cluster(name.clone())).await?;
-        if let Some(kept) = &kept {
-            let own = kept.document.name();
-            ensure!(
-                own == name.as_str(),
-                "the cluster kept as {name} calls itself {own:?}; correct metadata.name"
-            );
-        }
-        Ok(kept)
+        self.text(&Place::Cluster(name.clone())).await?.map(KeptText::kept).transpose()
     }
 
     /// # Errors
     /// There is no such cluster; the message names those there are.
     pub(crate) async fn existing_cluster(&self, name: &ClusterName) -> anyhow::Result<Kept> {
-        if let Some(kept) = self.cluster(name).await? {
-            return Ok(kept);
-        }
-        let names = self.cluster_names().await?;
-        let names: Vec<&str> = names.iter().map(ClusterName::as_str).collect();
-        match names.as_slice() {
-            [] => bail!("there is no cluster {name}; the state store is empty"),
-            names => bail!("there is no cluster {name}; the state store has {}", names.join(", ")),
-        }
-    }
-
-    pub(crate) async fn group(
-        &self,
-        cluster: &ClusterName,
-        name: &ObjectName,
-    ) -> anyhow::Result<Option<Kept>> {
-        self.kept(&Place::InstanceGroup(cluster.clone(), name.clone())).await
+        self.existing(&Place::Cluster(name.clone())).await?.kept()
     }
 
     /// # Errors
@@ -164,16 +245,34 @@ impl Store {
         cluster: &ClusterName,
         name: &str,
     ) -> anyhow::Result<Kept> {
-        let name = ObjectName::new(name)?;
-        if let Some(kept) = self.group(cluster, &name).await? {
-            return Ok(kept);
+        let place = Place::InstanceGroup(cluster.clone(), ObjectName::new(name)?);
+        self.existing(&place).await?.kept()
+    }
+
+    /// What is kept of a cluster or group, whether or not it can be read.
+    ///
+    /// # Errors
+    /// There is no such object; the message names those there are.
+    pub(crate) async fn existing(&self, place: &Place) -> anyhow::Result<KeptText> {
+        if let Some(text) = self.text(place).await? {
+            return Ok(text);
         }
-        match self.group_names(cluster).await?.as_slice() {
-            [] => bail!("{cluster} has no instance group {name}; it has none at all"),
-            names => {
-                let names: Vec<&str> = names.iter().map(ObjectName::as_str).collect();
-                bail!("{cluster} has no instance group {name}; it has {}", names.join(", "))
+        match place {
+            Place::Cluster(name) => {
+                let names = self.cluster_names().await?;
+                match comma_separated(&names) {
+                    None => bail!("there is no cluster {name}; the state store is empty"),
+                    Some(names) => bail!("there is no cluster {name}; the state store has {names}"),
+                }
             }
+            Place::InstanceGroup(cluster, name) => {
+                let (names, _) = self.group_names(cluster).await?;
+                match comma_separated(&names) {
+                    None => bail!("{cluster} has no instance group {name}; it has none at all"),
+                    Some(names) => bail!("{cluster} has no instance group {name}; it has {names}"),
+                }
+            }
+            Place::SshKey { cluster, .. } => bail!("{cluster} has no such {place}"),
         }
     }
 
@@ -196,24 +295,41 @@ impl Store {
     }
 
     /// All groups of a cluster, in order of their names.
-    pub(crate) async fn groups(&self, cluster: &ClusterName) -> anyhow::Result<Vec<Kept>> {
-        let names = self.group_names(cluster).await?;
-        let reads = names.iter().map(|name| self.group(cluster, name));
+    pub(crate) async fn groups(&self, cluster: &ClusterName) -> anyhow::Result<KeptGroups> {
+        let (names, strays) = self.group_names(cluster).await?;
+        let places: Vec<Place> =
+            names.into_iter().map(|name| Place::InstanceGroup(cluster.clone(), name)).collect();
+        let texts = join_all(places.iter().map(|place| self.text(place))).await;
         // One that went between the list and now is not missed.
-        Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+        let found = texts.into_iter().filter_map(Result::transpose);
+        Ok(KeptGroups { groups: found.map(|text| text?.kept()).collect(), strays })
     }
 
-    async fn group_names(&self, cluster: &ClusterName) -> anyhow::Result<Vec<ObjectName>> {
-        let names = self.list(&format!("{cluster}/instancegroup")).await?;
-        names.iter().map(|name| Ok(ObjectName::new(name)?)).collect()
-    }
-
-    async fn kept(&self, place: &Place) -> anyhow::Result<Option<Kept>> {
-        let key = place.key();
-        match self.read(&key).await? {
-            Some(stored) => Ok(Some(kept(stored, key)?)),
-            None => Ok(None),
+    /// The names of a cluster's groups, and the keys beside them that are no group's.
+    pub(crate) async fn group_names(
+        &self,
+        cluster: &ClusterName,
+    ) -> anyhow::Result<(Vec<ObjectName>, Vec<String>)> {
+        let folder = format!("{cluster}/instancegroup");
+        let mut names = Vec::new();
+        let mut strays = Vec::new();
+        for name in self.list(&folder).await? {
+            match ObjectName::new(&name) {
+                Ok(name) => names.push(name),
+                Err(_) => strays.push(format!("{folder}/{name}")),
+            }
         }
+        Ok((names, strays))
+    }
+
+    /// What is kept at a place, whether or not it can be read.
+    pub(crate) async fn text(&self, place: &Place) -> anyhow::Result<Option<KeptText>> {
+        let stored = self.read(&place.key()).await?;
+        Ok(stored.map(|stored| KeptText {
+            place: place.clone(),
+            bytes: stored.bytes,
+            version: stored.version,
+        }))
     }
 
     /// Whether something is kept at a place.
@@ -221,20 +337,12 @@ impl Store {
         Ok(self.read(&place.key()).await?.is_some())
     }
 
-    /// What is kept at a place, if it is a document (an SSH key is not).
-    pub(crate) async fn at(&self, place: &Place) -> anyhow::Result<Option<Kept>> {
-        match place {
-            Place::SshKey { .. } => Ok(None),
-            _ => self.kept(place).await,
-        }
-    }
-
     /// Keeps a new object.
     ///
     /// # Errors
     /// It exists already.
     pub(crate) async fn create(&self, place: &Place, document: &Document) -> anyhow::Result<()> {
-        self.create_bytes(place, bytes(document), &document.to_string()).await
+        self.create_bytes(place, checked_bytes(document)?, &document.to_string()).await
     }
 
     async fn create_bytes(&self, place: &Place, bytes: &[u8], name: &str) -> anyhow::Result<()> {
@@ -259,7 +367,9 @@ impl Store {
     pub(crate) async fn ssh_keys(&self, cluster: &ClusterName) -> anyhow::Result<Vec<String>> {
         let folder = format!("{cluster}/pki/ssh/public/{}", ssh_credential::DEFAULT_NAME);
         let names = self.list(&folder).await?;
-        let paths: Vec<String> = names.iter().map(|name| format!("{folder}/{name}")).collect();
+        // What a file manager leaves is no key.
+        let names = names.iter().filter(|name| ObjectName::new(name).is_ok());
+        let paths: Vec<String> = names.map(|name| format!("{folder}/{name}")).collect();
         let reads = futures::future::try_join_all(paths.iter().map(|path| self.read(path)));
         let stored = reads.await?.into_iter().flatten();
         Ok(stored.map(|stored| String::from_utf8_lossy(&stored.bytes).into_owned()).collect())
@@ -269,18 +379,23 @@ impl Store {
     ///
     /// # Errors
     /// [`Conflict`] if someone else has written it meanwhile.
-    pub(crate) async fn update(&self, before: &Kept, document: &Document) -> anyhow::Result<()> {
+    pub(crate) async fn update(
+        &self,
+        before: &KeptText,
+        document: &Document,
+    ) -> anyhow::Result<()> {
+        let bytes = checked_bytes(document)?;
         let expect = Expect::Unchanged(&before.version);
-        let written = self.write(&before.key, document.text.as_bytes(), expect).await;
+        let written = self.write(&before.place.key(), bytes, expect).await;
         self.settle(before, written).await
     }
 
-    /// Removes an object that was read before.
+    /// Removes an object that was looked at before.
     ///
     /// # Errors
     /// [`Conflict`] if someone else has written it meanwhile.
-    pub(crate) async fn remove(&self, before: &Kept) -> anyhow::Result<()> {
-        let removed = self.delete(&before.key, &before.version).await;
+    pub(crate) async fn remove(&self, before: &KeptText) -> anyhow::Result<()> {
+        let removed = self.delete(&before.place.key(), &before.version).await;
         self.settle(before, removed).await
     }
 
@@ -295,47 +410,21 @@ impl Store {
         }
     }
 
-    /// Removes all that is kept for a cluster, its spec last, so that a removal that was
-    /// broken off can be begun again. Returns how much it was.
-    pub(crate) async fn remove_cluster(&self, cluster: &ClusterName) -> anyhow::Result<usize> {
-        let spec = Place::Cluster(cluster.clone()).key();
-        let mut folders = vec![cluster.to_string()];
-        let mut keys = Vec::new();
-        while let Some(folder) = folders.pop() {
-            for name in self.list(&folder).await? {
-                let key = format!("{folder}/{name}");
-                match self.read(&key).await? {
-                    Some(_) => keys.push(key),
-                    None => folders.push(key),
-                }
-            }
-        }
-        keys.sort_by_key(|key| *key == spec);
-        let count = keys.len();
-        for key in keys {
-            let Some(stored) = self.read(&key).await? else { continue };
-            match self.delete(&key, &stored.version).await {
-                Ok(()) => {}
-                Err(Refused::Conflict) => bail!("{key} was changed meanwhile; run this again"),
-                Err(Refused::Failed(error)) => {
-                    return Err(error.context(format!("{key} was not removed")));
-                }
-            }
-        }
-        Ok(count)
-    }
-
-    async fn settle(&self, before: &Kept, result: Result<(), Refused>) -> anyhow::Result<()> {
-        let object = before.document.to_string();
+    async fn settle(&self, before: &KeptText, result: Result<(), Refused>) -> anyhow::Result<()> {
+        let object = before.place.to_string();
         match result {
             Ok(()) => Ok(()),
             Err(Refused::Failed(error)) => Err(error.context(format!("{object} was not written"))),
             Err(Refused::Conflict) => {
-                let now = self.read(&before.key).await?;
+                let now = self.read(&before.place.key()).await?;
                 let written = now.as_ref().map(|now| now.written.clone()).unwrap_or_default();
-                let changed = now.map(|now| match kept(now, before.key.clone()) {
-                    Ok(now) => changed_fields(&before.document, &now.document),
-                    Err(error) => vec![format!("it cannot be read any more: {error:#}")],
+                let changed = now.map(|now| {
+                    let now = KeptText { bytes: now.bytes, ..before.clone() };
+                    match (before.read(), now.read()) {
+                        (Ok(before), Ok(now)) => changed_fields(&before, &now),
+                        (_, Err(error)) => vec![format!("it cannot be read any more: {error:#}")],
+                        (Err(_), Ok(_)) => vec!["it can be read now".to_owned()],
+                    }
                 });
                 Err(Conflict { object, written, changed }.into())
             }
@@ -343,10 +432,8 @@ impl Store {
     }
 }
 
-fn kept(stored: Stored, key: String) -> anyhow::Result<Kept> {
-    let Stored { bytes, version, written: Written { .. } } = stored;
-    let text = String::from_utf8(bytes);
-    let text = text.with_context(|| format!("{key} in the state store is no text"))?;
-    let document = document::read_one(&text, &key)?;
-    Ok(Kept { document, version, key })
+/// Names for a message, if there are any.
+fn comma_separated<T: fmt::Display>(names: &[T]) -> Option<String> {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }

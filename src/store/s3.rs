@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use super::{Expect, Refused, Stored, Version, Written};
+use super::{Expect, NotRemoved, Refused, Stored, Version, Written};
 use crate::aws::bucket::{Bucket, Condition, GetError};
 use crate::aws::{AwsError, Fault};
 use crate::spec::yaml;
@@ -65,6 +65,35 @@ impl S3Store {
         let mut names = self.bucket.list(&prefix).await?;
         names.sort();
         Ok(names)
+    }
+
+    pub(super) async fn keys_below(&self, folder: &str) -> anyhow::Result<Vec<String>> {
+        let prefix = format!("{}/", self.key(folder));
+        let keys = self.bucket.keys(&prefix).await?;
+        Ok(keys.iter().filter_map(|key| key.strip_prefix(&prefix)).map(str::to_owned).collect())
+    }
+
+    pub(super) async fn check_deletable(&self, folder: &str) -> anyhow::Result<()> {
+        // An object that is not there, under a condition that no object meets: nothing can go,
+        // and no mark of a deletion is left in a bucket that keeps versions.
+        let key = self.key(&format!("{folder}/kapstan-may-delete"));
+        match self.bucket.delete(&key, "\"kapstan-may-delete\"").await {
+            Ok(()) => Ok(()),
+            Err(error) if matches!(error.fault, Fault::Missing | Fault::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn delete_below(
+        &self,
+        folder: &str,
+        keys: &[String],
+    ) -> anyhow::Result<Vec<NotRemoved>> {
+        let prefix = format!("{}/", self.key(folder));
+        let whole: Vec<String> = keys.iter().map(|key| format!("{prefix}{key}")).collect();
+        let own = |key: String| key.strip_prefix(&prefix).map(str::to_owned).unwrap_or(key);
+        let failed = self.bucket.delete_all(&whole).await?.into_iter();
+        Ok(failed.map(|(key, reason)| NotRemoved { key: own(key), reason }).collect())
     }
 
     fn key(&self, key: &str) -> String {

@@ -333,3 +333,81 @@ fn ssh_credentials_are_kept_as_their_keys() {
             .contains("spec.publicKey (line 6): it is no OpenSSH public key")
     );
 }
+
+#[test]
+fn directives_are_refused_in_every_way_of_writing() {
+    let world = World::new("directives");
+    let text = cluster(NAME, STRICT);
+    for written in [
+        format!("%YAML 1.2\n---\n{text}"),
+        format!("%YAML 1.1\n---\n{text}"),
+        format!("%TAG !e! tag:example.com,2000:\n---\n{text}"),
+        format!("# mine\n%YAML 1.2\n---\n{text}"),
+        format!("%YAML 1.2\n---\n{text}").replace('\n', "\r\n"),
+        format!("{text}...\n%YAML 1.2\n---\n{}", group(NAME, "nodes", "Node", "")),
+    ] {
+        let file = world.write("specs.yaml", &written);
+        let said = world.fails(&["create", "-f", &file]);
+        assert!(said.contains("is a directive, which kops does not read; leave it out"), "{said}");
+        assert_eq!(world.ok(&["get", "clusters"]).stdout, "");
+    }
+    world.create(&text);
+    let file = world.write("specs.yaml", &format!("%YAML 1.2\n---\n{text}"));
+    assert!(world.fails(&["replace", "-f", &file, "--force"]).contains("is a directive"));
+    let editor = world
+        .write("editor", &format!("#!/bin/sh\ngrep -q '^# kapstan:' \"$1\" || cp {file} \"$1\"\n"));
+    let mut command = world.command(&["edit", "cluster", NAME]);
+    let output = command.env("EDITOR", format!("sh {editor}")).output().unwrap();
+    let run = crate::harness::Run::from(output);
+    assert!(run.code == 1 && run.stderr.contains("is a directive"), "{run:#?}");
+    assert_eq!(world.ok(&["get", "cluster", NAME, "-o", "yaml"]).stdout, text);
+}
+
+#[test]
+fn what_kops_reads_otherwise_is_refused_with_both_readings() {
+    let world = World::new("readings");
+    let text = [
+        cluster(NAME, "  iam: {legacy: \"false\"}\n  cloudLabels: {a: yes, on: b}\n").replacen(
+            "      instanceGroup: masters\n",
+            "      instanceGroup: masters\n      volumeSize: 040\n",
+            1,
+        ),
+        group(NAME, "masters", "Master", ""),
+        group(NAME, "nodes", "Node", "  rootVolumeSize: 0100\n  maxPrice: 0.10\n"),
+    ];
+    for (index, name) in [(0, "readings_cluster"), (2, "readings_group")] {
+        let file = world.write("specs.yaml", &text[index]);
+        insta::assert_snapshot!(name, world.neutral(&world.fails(&["create", "-f", &file])));
+    }
+    world.create(&specs(NAME, STRICT));
+    let set = |field: &str| world.run(&["set", "ig", "nodes", field, "--name", NAME]);
+    let refused = set("spec.rootVolumeSize=0100");
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("kops reads 64 here; write 64 or 100"), "{refused:#?}");
+    for (field, written) in [
+        ("spec.rootVolumeSize=0x40", "rootVolumeSize: 64\n"),
+        ("spec.maxPrice=0.10", "maxPrice: '0.10'\n"),
+        ("spec.cloudLabels.a=yes", "a: 'yes'"),
+        ("spec.cloudLabels.b=0755", "b: '0755'"),
+        ("spec.cloudLabels[\"off\"]=1_00", "'off': '1_00'"),
+    ] {
+        let run = set(field);
+        assert_eq!(run.code, 0, "{run:#?}");
+        let kept = world.ok(&["get", "ig", "nodes", "--name", NAME, "-o", "yaml"]).stdout;
+        assert!(kept.contains(written), "{field}: {kept}");
+    }
+}
+
+#[test]
+fn line_ends_that_belong_to_the_last_value_are_kept() {
+    let world = World::new("line_ends");
+    let hook =
+        |script: &str| format!("  hooks:\n  - name: a\n    manifest: |+\n      {script}\n\n\n");
+    let file = world.write(
+        "specs.yaml",
+        &[cluster(NAME, STRICT), group(NAME, "nodes", "Node", &hook("x"))].join("---\n"),
+    );
+    world.ok(&["create", "-f", &file]);
+    let kept = world.ok(&["get", "ig", "nodes", "--name", NAME, "-o", "json"]).stdout;
+    assert!(kept.contains("\"manifest\": \"x\\n\\n\\n\""), "{kept}");
+}

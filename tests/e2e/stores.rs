@@ -1,9 +1,56 @@
 //! The state store: kops' layout, where it is configured, and what happens to its objects.
 
-use crate::harness::{STRICT, World, specs, wait};
+use crate::harness::{STRICT, World, cluster, group, specs, wait};
 
 const NAME: &str = "dev.example.com";
 const KEY: &str = include_str!("../goldens/clusters/minimal/id_rsa.pub");
+
+/// Both kinds of store, each with the specs of a small cluster.
+fn both(test: &str) -> (World, [String; 2]) {
+    let world = World::bare(test);
+    world.zone("example.com", test);
+    let file = world.write("specs.yaml", &specs(NAME, STRICT));
+    let stores = [world.store(), world.path("folder").display().to_string()];
+    for store in &stores {
+        world.ok(&["create", "-f", &file, "--state", store]);
+    }
+    (world, stores)
+}
+
+/// Puts an object into a store as somebody else would.
+fn put(world: &World, store: &str, key: &str, bytes: &[u8]) {
+    if store.starts_with("s3://") {
+        let put = world.s3().put_object().bucket(&world.bucket).key(key);
+        wait(put.body(bytes.to_vec().into()).send()).unwrap();
+    } else {
+        let path = std::path::Path::new(store).join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+/// All keys of a store, in order.
+fn all_keys(world: &World, store: &str) -> Vec<String> {
+    if store.starts_with("s3://") {
+        return keys(world);
+    }
+    let mut keys = Vec::new();
+    let mut folders = vec![std::path::PathBuf::from(store)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    let key = path.strip_prefix(store).unwrap().display().to_string();
+                    keys.extend((key != ".kapstan.lock").then_some(key));
+                }
+            }
+        }
+    }
+    keys.sort();
+    keys
+}
 
 fn keys(world: &World) -> Vec<String> {
     let listed = wait(world.s3().list_objects_v2().bucket(&world.bucket).send()).unwrap();
@@ -174,4 +221,237 @@ fn a_cluster_that_cannot_be_read_hides_no_other() {
     let run = world.ok(&["get", "clusters", "-o", "name", "--state", &store]);
     assert_eq!(run.stdout, "dev.example.com\n");
     assert!(run.stderr.contains("warning: broken.example.com/config:2:1: "), "{run:#?}");
+}
+
+#[test]
+fn what_is_no_group_is_told_by_its_key_and_harms_nothing() {
+    let (world, stores) = both("strays");
+    for store in &stores {
+        for stray in ["nodes~", ".DS_Store", "no des"] {
+            put(&world, store, &format!("{NAME}/instancegroup/{stray}"), b"x");
+        }
+        let state = ["--state", store];
+        let shown = world.ok(&[&["get", "ig", "--name", NAME, "-o", "name"], &state[..]].concat());
+        assert_eq!(shown.stdout, "masters\nnodes\n", "{shown:#?}");
+        for stray in ["nodes~", ".DS_Store", "no des"] {
+            let warning = format!("warning: {NAME}/instancegroup/{stray} in the state store is no");
+            assert!(shown.stderr.contains(&warning), "{shown:#?}");
+        }
+        world.ok(&[&["iam", "show", NAME], &state[..]].concat());
+        let said = world.fails(&[&["get", "ig", "nope", "--name", NAME], &state[..]].concat());
+        assert!(said.contains("it has masters, nodes\n"), "{said}");
+    }
+}
+
+#[test]
+fn a_text_that_cannot_be_read_is_mended_replaced_or_deleted() {
+    let (world, stores) = both("unreadable");
+    let cluster_file = world.write("cluster.yaml", &cluster(NAME, STRICT));
+    let group_file = world.write("nodes.yaml", &group(NAME, "nodes", "Node", ""));
+    for store in &stores {
+        let run = |args: &[&str]| world.run(&[args, &["--state", store]].concat());
+        let ok = |args: &[&str]| world.ok(&[args, &["--state", store]].concat());
+        let fails = |args: &[&str]| world.fails(&[args, &["--state", store]].concat());
+
+        let config = format!("{NAME}/config");
+        for broken in [&b"a: [\n"[..], b"\xff\xfe", b"", b"%YAML 1.2\nkind: Cluster\n", b"a: 1\n"] {
+            put(&world, store, &config, broken);
+            let said = fails(&["update", "cluster", NAME]);
+            assert!(said.contains(&config), "{said}");
+            assert!(said.contains(&format!("kapstan edit cluster {NAME}")), "{said}");
+            let said = fails(&["replace", "-f", &cluster_file]);
+            assert!(said.contains("Nothing was written") && said.contains("--force"), "{said}");
+            let replaced = ok(&["replace", "-f", &cluster_file, "--force"]);
+            assert_eq!(replaced.stdout, format!("Cluster/{NAME} replaced\n"), "{replaced:#?}");
+            ok(&["get", "cluster", NAME]);
+        }
+
+        // The editor gets the text with what is wrong with it on top.
+        put(&world, store, &config, b"a: [\n");
+        let editor = world.write(
+            "editor",
+            &format!(
+                "#!/bin/sh\ncp \"$1\" {0}/opened\ncp {0}/cluster.yaml \"$1\"\n",
+                world.home.path().display()
+            ),
+        );
+        let args = ["edit", "cluster", NAME, "--state", store];
+        let edited = world.command(&args).env("EDITOR", format!("sh {editor}")).output().unwrap();
+        let edited = crate::harness::Run::from(edited);
+        assert_eq!(edited.code, 0, "{edited:#?}");
+        let opened = std::fs::read_to_string(world.path("opened")).unwrap();
+        assert!(opened.starts_with(&format!("# kapstan: {config}:2:1")), "{opened}");
+        assert!(opened.ends_with("\na: [\n"), "{opened}");
+        ok(&["get", "cluster", NAME]);
+
+        // A group that cannot be read hides no other.
+        let nodes = format!("{NAME}/instancegroup/nodes");
+        put(&world, store, &nodes, b"a: [\n");
+        let shown = ok(&["get", "ig", "--name", NAME, "-o", "name"]);
+        assert_eq!(shown.stdout, "masters\n");
+        assert!(shown.stderr.contains(&format!("warning: {nodes}:2:1")), "{shown:#?}");
+        ok(&["set", "ig", "masters", "spec.machineType=m5.xlarge", "--name", NAME]);
+        let said = fails(&["update", "cluster", NAME]);
+        let mending = format!("kapstan edit ig nodes --name {NAME}");
+        assert!(said.contains(&nodes) && said.contains(&mending), "{said}");
+        ok(&["replace", "-f", &group_file, "--force"]);
+        ok(&["get", "ig", "nodes", "--name", NAME]);
+        put(&world, store, &nodes, b"a: [\n");
+        ok(&["delete", "ig", "nodes", "--name", NAME, "--yes"]);
+        put(&world, store, &nodes, b"a: [\n");
+        ok(&["delete", "-f", &group_file, "--yes"]);
+        assert_eq!(ok(&["get", "ig", "--name", NAME, "-o", "name"]).stdout, "masters\n");
+
+        // And the cluster goes, if it is known where it was.
+        put(&world, store, &nodes, b"a: [\n");
+        put(&world, store, &config, b"a: [\n");
+        let said = fails(&["delete", "cluster", NAME, "--yes"]);
+        assert!(said.contains("cannot be read, give --region"), "{said}");
+        assert_eq!(run(&["delete", "cluster", NAME, "--region", "us-west-2"]).code, 0);
+        assert_eq!(all_keys(&world, store).len(), 3);
+        ok(&["delete", "cluster", NAME, "--region", "us-west-2", "--yes"]);
+        assert_eq!(all_keys(&world, store), [""; 0]);
+        put(&world, store, &config, b"a: [\n");
+        ok(&["delete", "cluster", NAME, "--unregister", "--yes"]);
+        put(&world, store, &config, b"a: [\n");
+        ok(&["delete", "-f", &cluster_file, "--yes"]);
+        assert_eq!(all_keys(&world, store), [""; 0]);
+    }
+}
+
+#[test]
+fn a_group_is_called_like_its_key() {
+    let (world, stores) = both("misnamed");
+    for store in &stores {
+        let other = format!("{NAME}/instancegroup/other");
+        put(&world, store, &other, group(NAME, "nodes", "Node", "").as_bytes());
+        let state = ["--state", store];
+        let shown = world.ok(&[&["get", "ig", "--name", NAME, "-o", "name"], &state[..]].concat());
+        assert_eq!(shown.stdout, "masters\nnodes\n");
+        let both_keys = format!(
+            "{other} calls itself InstanceGroup/nodes, which belongs at {NAME}/instancegroup/nodes"
+        );
+        assert!(shown.stderr.contains(&both_keys), "{shown:#?}");
+        for args in [["update", "cluster", NAME], ["iam", "show", NAME]] {
+            let said = world.fails(&[&args[..], &state[..]].concat());
+            assert!(said.contains(&both_keys), "{said}");
+        }
+        world.ok(&[&["delete", "ig", "other", "--name", NAME, "--yes"], &state[..]].concat());
+        world.ok(&[&["iam", "show", NAME], &state[..]].concat());
+
+        put(&world, store, &other, group("b.example.com", "other", "Node", "").as_bytes());
+        let said = world.fails(&[&["update", "cluster", NAME], &state[..]].concat());
+        assert!(
+            said.contains("names the cluster \"b.example.com\", but the group belongs"),
+            "{said}"
+        );
+        put(&world, store, &other, cluster(NAME, STRICT).as_bytes());
+        let said = world.fails(&[&["update", "cluster", NAME], &state[..]].concat());
+        assert!(said.contains(&format!("{other} calls itself Cluster/{NAME}")), "{said}");
+    }
+}
+
+/// What kops keeps for a cluster beside its specs, and what somebody else has put there.
+fn filled(world: &World, store: &str) {
+    for key in [
+        "backups/etcd/main/control/etcd-cluster-spec",
+        "pki/private/ca/keyset.yaml",
+        "secrets/admin",
+        "addons/bootstrap-channel.yaml",
+        "clusteraddons/default",
+        "igconfig/node/nodes/nodeupconfig.yaml",
+        "manifests/etcd/main.yaml",
+        "cluster.spec",
+        "cluster-completed.spec",
+        "kops-version.txt",
+        "kapstan-lock",
+        "instancegroup/.DS_Store",
+        "notes/runbook.txt",
+    ] {
+        put(world, store, &format!("{NAME}/{key}"), b"secret");
+    }
+    let large = vec![b'x'; 5 * 1024 * 1024];
+    put(world, store, &format!("{NAME}/backups/etcd/main/large"), &large);
+    put(world, store, "dev.example.com-b/config", b"another's");
+}
+
+#[test]
+fn a_cluster_goes_from_the_store_unread_and_what_is_not_its_own_stays() {
+    let (world, stores) = both("removal");
+    for store in &stores {
+        filled(&world, store);
+        if !store.starts_with("s3://") {
+            std::fs::create_dir_all(std::path::Path::new(store).join(NAME).join("backups/empty"))
+                .unwrap();
+        }
+        let run = |args: &[&str]| world.run(&[args, &["--state", store]].concat());
+        let told = run(&["delete", "cluster", NAME]);
+        assert_eq!(told.code, 0, "{told:#?}");
+        assert!(
+            told.stderr.contains("2 in instancegroup/")
+                || told.stderr.contains("3 in instancegroup/"),
+            "{told:#?}"
+        );
+        assert!(told.stderr.contains(&format!("{NAME}/notes/runbook.txt")), "{told:#?}");
+        world.forget_calls();
+        let done = run(&["delete", "cluster", NAME, "--yes"]);
+        assert_eq!(done.code, 0, "{done:#?}");
+        assert!(done.stderr.contains(&format!("{NAME}/notes/runbook.txt")), "{done:#?}");
+        let runbook = format!("{NAME}/notes/runbook.txt");
+        assert_eq!(all_keys(&world, store), ["dev.example.com-b/config".to_owned(), runbook]);
+        let reads = world.calls().into_iter().filter(|call| call.operation == "GetObject").count();
+        assert_eq!(reads, usize::from(store.starts_with("s3://")), "the spec alone is read");
+        if !store.starts_with("s3://") {
+            assert!(!std::path::Path::new(store).join(NAME).join("backups").exists());
+        }
+    }
+}
+
+#[test]
+fn backups_can_be_kept() {
+    let (world, stores) = both("backups");
+    for store in &stores {
+        put(&world, store, &format!("{NAME}/backups/etcd/main/1"), b"x");
+        let args = ["delete", "cluster", NAME, "--unregister", "--keep-backups", "--yes"];
+        let run = world.ok(&[&args[..], &["--state", store]].concat());
+        assert!(run.stderr.contains("1 in dev.example.com/backups/"), "{run:#?}");
+        assert_eq!(all_keys(&world, store), ["dev.example.com/backups/etcd/main/1"]);
+        // What is left of a removal can be removed too.
+        world.ok(&["delete", "cluster", NAME, "--unregister", "--yes", "--state", store]);
+        assert_eq!(all_keys(&world, store), [""; 0]);
+    }
+}
+
+#[test]
+fn aws_is_not_touched_where_the_store_could_not_be_cleared() {
+    let world = World::with("store_first", &specs(NAME, STRICT));
+    world.apply(NAME);
+    for operation in ["s3:ListBucket", "s3:DeleteObject"] {
+        world.rules(serde_json::json!([{"operation": operation, "error": "AccessDenied"}]));
+        world.forget_calls();
+        let said = world.fails(&["delete", "cluster", NAME, "--yes"]);
+        assert!(said.contains(operation), "{said}");
+        assert_eq!(world.iam_writes(), [""; 0]);
+    }
+    world.rules(serde_json::json!([]));
+    world.ok(&["delete", "cluster", NAME, "--yes"]);
+    assert_eq!(keys(&world), [""; 0]);
+}
+
+#[test]
+fn objects_that_s3_does_not_remove_are_named_and_the_spec_stays() {
+    let world = World::with("not_removed", &specs(NAME, STRICT));
+    put(&world, &world.store(), &format!("{NAME}/backups/held"), b"x");
+    let policy = serde_json::json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject",
+        "Resource": format!("arn:aws:s3:::{}/{NAME}/backups/*", world.bucket),
+    }]});
+    let s3 = world.s3();
+    wait(s3.put_bucket_policy().bucket(&world.bucket).policy(policy.to_string()).send()).unwrap();
+    let said = world.fails(&["delete", "cluster", NAME, "--unregister", "--yes"]);
+    assert!(said.contains("dev.example.com/backups/held: AccessDenied"), "{said}");
+    assert_eq!(keys(&world), ["dev.example.com/backups/held", "dev.example.com/config"]);
+    wait(s3.delete_bucket_policy().bucket(&world.bucket).send()).unwrap();
+    world.ok(&["delete", "cluster", NAME, "--unregister", "--yes"]);
+    assert_eq!(keys(&world), [""; 0]);
 }

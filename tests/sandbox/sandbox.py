@@ -187,6 +187,8 @@ def operation(environ, service, body):
         is_object = path.strip("/").count("/") > 0
         if is_object:
             return {"GET": "GetObject", "HEAD": "HeadObject"}.get(method, method.title() + "Object")
+        if method == "POST" and "delete" in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True):
+            return "DeleteObjects"
         return {"GET": "ListBucket", "HEAD": "HeadBucket"}.get(method, method.title() + "Bucket")
     if service == "route53":
         parts = path.strip("/").split("/")[2:]

@@ -30,6 +30,11 @@ pub(super) fn read(text: &str) -> Result<Stream, YamlError> {
             Event::DocumentStart(explicit) => {
                 reader.document += 1;
                 reader.anchors.clear();
+                if !explicit && reader.document > 1 {
+                    let at = Position { line: span.start.line(), column: span.start.col() + 1 };
+                    let message = "the object that begins here has no --- above it; put one there";
+                    return Err(reader.error(message.to_owned(), Some(at)));
+                }
                 starts.push(explicit.then_some(span.start.line()));
                 roots.push(reader.document_root()?);
             }
@@ -87,9 +92,22 @@ impl<'a> Reader<'a> {
         self.count(1, at)?;
         let (anchor, value) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let is_text =
-                    tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
-                let plain = style == ScalarStyle::Plain && !is_text;
+                let unquoted = style == ScalarStyle::Plain;
+                let plain = match tag.as_deref() {
+                    None => unquoted,
+                    Some(tag) => match (tag.is_yaml_core_schema(), tag.suffix.as_str()) {
+                        (true, "str") => false,
+                        (true, "int" | "float" | "bool" | "null") => true,
+                        // `!` alone: not to be resolved.
+                        _ if tag.handle.is_empty() && tag.suffix == "!" => false,
+                        _ => {
+                            let message = "a value with this tag is not read; write the value \
+                                           itself"
+                                .to_owned();
+                            return Err(self.error(message, Some(at)));
+                        }
+                    },
+                };
                 let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let scalar = Scalar { text: text.into_owned(), plain };
                 (anchor, if null { Value::Null } else { Value::Scalar(scalar) })
@@ -134,13 +152,13 @@ impl<'a> Reader<'a> {
             };
             let event = self.next()?;
             let value = self.node(event, depth + 1)?;
-            let text = match &key.value {
+            let (text, key_plain) = match &key.value {
                 Value::Scalar(scalar) if scalar.plain && scalar.text == "<<" => {
                     merged.push(value);
                     continue;
                 }
-                Value::Scalar(scalar) => scalar.text.clone(),
-                Value::Null => "null".to_owned(),
+                Value::Scalar(scalar) => (scalar.text.clone(), scalar.plain),
+                Value::Null => ("null".to_owned(), true),
                 _ => {
                     let message = "a key must be a single value, not a list or mapping".to_owned();
                     return Err(self.error(message, Some(key.at)));
@@ -150,7 +168,7 @@ impl<'a> Reader<'a> {
                 let message = format!("the key {text:?} stands already at line {}", first.line);
                 return Err(self.error(message, Some(key.at)));
             }
-            entries.push(Entry { key: text, key_at: key.at, value });
+            entries.push(Entry { key: text, key_at: key.at, key_plain, value });
         }
         for source in merged {
             let at = source.at;
