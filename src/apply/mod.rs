@@ -4,7 +4,6 @@
 //! is finished, nothing new begins, and the outcome tells what was done and what was not.
 //! A second run plans anew and finishes the job.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -12,6 +11,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 
 use crate::aws::{Aws, AwsError, Fault};
+use crate::plan::order::{Step, Walk};
 use crate::plan::{Change, Plan};
 use crate::resource::ResourceId;
 use crate::resource::ids::Work;
@@ -58,52 +58,46 @@ pub(crate) async fn apply(
 ) -> Outcome {
     let work = Work::new(aws, plan.ids.clone());
     let work = &work;
-    let mut waiting: Vec<&Change> = plan.writes().collect();
-    let planned: BTreeSet<&ResourceId> = waiting.iter().map(|change| &change.id).collect();
-    let mut done: BTreeSet<&ResourceId> = BTreeSet::new();
+    let mut walk = Walk::new(plan.writes());
     let mut running = FuturesUnordered::new();
     let mut outcome = Outcome::default();
     loop {
         outcome.interrupted = *interrupt.borrow();
         let may_go_on = outcome.failed.is_empty() || on_failure == OnFailure::GoOn;
         let goes_on = !outcome.interrupted && may_go_on;
-        let is_ready = |change: &Change| {
-            change.needs.iter().all(|need| !planned.contains(need) || done.contains(need))
-        };
         while goes_on && running.len() < AT_ONCE {
-            let Some(next) = waiting.iter().position(|change| is_ready(change)) else { break };
-            let change = waiting.remove(next);
-            let follows = change.needs.iter().any(|need| done.contains(need));
-            running.push(async move { (change, send(work, change, follows).await) });
+            let Some(step) = walk.begin() else { break };
+            running.push(async move { (step, send(work, step).await) });
         }
         let ended = tokio::select! {
             ended = running.next() => ended,
             Ok(()) = interrupt.changed(), if !outcome.interrupted => continue,
         };
-        let Some((change, result)) = ended else { break };
-        progress(change, result.as_ref().err());
+        let Some((step, result)) = ended else { break };
+        let id = step.change.id.clone();
+        progress(step.change, result.as_ref().err());
         match result {
             Ok(()) => {
-                done.insert(&change.id);
-                outcome.done.push(change.id.clone());
+                walk.end(&step);
+                outcome.done.push(id);
             }
-            Err(error) => outcome.failed.push((change.id.clone(), error)),
+            Err(error) => outcome.failed.push((id, error)),
         }
     }
-    outcome.not_begun = waiting.into_iter().map(|change| change.id.clone()).collect();
+    outcome.not_begun = walk.not_begun().map(|change| change.id.clone()).collect();
     outcome
 }
 
 /// Sends one write. One that follows upon something just created is repeated while AWS does
 /// not know that thing yet.
-async fn send(work: &Work<'_>, change: &Change, follows: bool) -> Result<(), AwsError> {
-    let Some(write) = &change.write else { return Ok(()) };
+async fn send(work: &Work<'_>, step: Step<'_>) -> Result<(), AwsError> {
+    let Some(write) = &step.change.write else { return Ok(()) };
     let started = tokio::time::Instant::now();
     let mut pause = Duration::from_millis(100);
     loop {
         match write.send(work).await {
             Err(error)
-                if follows
+                if step.follows
                     && error.fault == Fault::Missing
                     && started.elapsed() < CONSISTENT_WITHIN =>
             {

@@ -10,6 +10,18 @@ use crate::aws::Aws;
 use crate::plan::Plan;
 use crate::report::text;
 
+/// Tells every reason for which the plan cannot be carried out.
+pub(super) fn refuse(ui: &Ui, plan: &Plan) -> anyhow::Result<()> {
+    for refusal in &plan.refusals {
+        ui.refuse(refusal);
+    }
+    match plan.refusals.len() {
+        0 => Ok(()),
+        1 => bail!("the plan cannot be applied for this reason; nothing was changed"),
+        count => bail!("the plan cannot be applied for these {count} reasons; nothing was changed"),
+    }
+}
+
 /// Carries a plan out, tells each step on stderr, and stops when the user asks.
 pub(super) async fn carry_out(ui: &Ui, aws: &Aws, plan: &Plan, on_failure: OnFailure) -> Outcome {
     let (stop, interrupt) = watch::channel(false);

@@ -107,8 +107,10 @@ pub(super) async fn run(
             ))?,
             format => output::report(ui, &plan, &place, None, format)?,
         }
+        carry_out::refuse(ui, &plan)?;
         return Ok(Done::Yes);
     }
+    carry_out::refuse(ui, &plan)?;
     store.check_removal(&removal).await.with_context(|| {
         format!("nothing was deleted, since what is kept in {place} could not be removed after it")
     })?;

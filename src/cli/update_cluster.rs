@@ -1,6 +1,5 @@
 //! `update cluster`: shows how AWS differs from a cluster's spec, and with `--yes` mends it.
 
-use anyhow::bail;
 use clap::{Args, ValueEnum};
 
 use super::Done;
@@ -10,7 +9,6 @@ use super::output::{self, ReportFormat};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::apply::OnFailure;
-use crate::plan::Plan;
 use crate::plan::lifecycle::{Lifecycles, Mode, Override, Phase};
 use crate::report::text::{self, Detail};
 
@@ -137,7 +135,7 @@ pub(crate) async fn run(
             ReportFormat::Text => ui.out(&text::dry_run_end(plan, &command))?,
             format => output::report(ui, plan, place, None, format)?,
         }
-        refuse(ui, plan)?;
+        carry_out::refuse(ui, plan)?;
         let changes = plan.writes().next().is_some();
         return Ok(match changes && args.detailed_exitcode {
             true => Done::ChangesFound,
@@ -165,16 +163,4 @@ pub(super) async fn apply(ui: &Ui, global: &Global, cluster: &str) -> anyhow::Re
         detailed_exitcode: false,
     };
     run(ui, global, &args).await
-}
-
-/// Tells every reason for which the plan cannot be carried out.
-fn refuse(ui: &Ui, plan: &Plan) -> anyhow::Result<()> {
-    for refusal in &plan.refusals {
-        ui.refuse(refusal);
-    }
-    match plan.refusals.len() {
-        0 => Ok(()),
-        1 => bail!("the plan cannot be applied for this reason; nothing was changed"),
-        count => bail!("the plan cannot be applied for these {count} reasons; nothing was changed"),
-    }
 }

@@ -20,8 +20,7 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
             Err(problem) => problems.push(problem),
             Ok(subnets) => {
                 let template = template(input, group, role, &subnets, desired);
-                let scaling =
-                    scaling_group(input, group, &subnets, &template.resource_id(), desired);
+                let scaling = scaling_group(input, group, &subnets, &template.resource_id());
                 desired.resources.extend([template.into(), scaling.into()]);
             }
         }
@@ -177,7 +176,6 @@ fn scaling_group(
     group: &InstanceGroup,
     subnets: &[&Subnet],
     template: &ResourceId,
-    desired: &DesiredCluster,
 ) -> AutoscalingGroup {
     let cluster = input.cluster;
     let spec = &group.spec;
@@ -186,11 +184,6 @@ fn scaling_group(
         .iter()
         .map(|subnet| names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default()))
         .collect();
-    // Instances that start before their way out or their permissions would start for nothing.
-    let first = desired.resources.iter().map(|resource| resource.id()).filter(|id| {
-        matches!(id.kind, Kind::Route | Kind::RouteTableAssociation | Kind::IamRolePolicy)
-            || id.kind == Kind::SecurityGroupRule
-    });
     let price = filled(&spec.max_price).map(str::to_owned);
     let mixed = spec.mixed_instances_policy.as_ref().map(|policy| Mixed {
         types: policy.instances.clone().unwrap_or_default(),
@@ -217,7 +210,6 @@ fn scaling_group(
             max_size: pool.max_size.map(narrow),
         }),
         tags: scaling_tags(cluster, group, &template.name),
-        after: first.collect(),
     }
 }
 

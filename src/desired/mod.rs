@@ -108,7 +108,6 @@ pub(crate) fn cluster(input: Input<'_>) -> Result<DesiredCluster, Vec<Problem>> 
     collect(volumes::add(input, &mut desired));
     collect(load_balancer::add(input, &mut desired));
     dns::add(input, &mut desired);
-    // Last, since instances start after what the others put before them.
     collect(instances::add(input, &mut desired));
     if problems.is_empty() { Ok(desired) } else { Err(problems) }
 }

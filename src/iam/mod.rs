@@ -10,6 +10,7 @@ pub(crate) mod difference;
 pub(crate) mod document;
 pub(crate) mod parse;
 pub(crate) mod partition;
+pub(crate) mod pattern;
 mod permissions;
 pub(crate) mod quota;
 pub(crate) mod role_policy;

@@ -4,10 +4,13 @@
 //! for what goes out, a rule too many is removed, as kops does
 //! (`upup/pkg/fi/cloudup/awstasks/securitygroup.go`).
 
+use std::collections::BTreeMap;
+
 use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner};
 use crate::resource::delete::Deletion;
 use crate::resource::security_group::{LiveSecurityGroup, SecurityGroup};
+use crate::resource::security_group_rule::SecurityGroupRule;
 use crate::resource::{Drift, FieldChange, Kind, Managed, Resource, ResourceId, Write};
 
 pub(super) fn plan(planner: &mut Planner<'_>, resources: &[Resource]) {
@@ -15,22 +18,31 @@ pub(super) fn plan(planner: &mut Planner<'_>, resources: &[Resource]) {
     if lifecycle == Lifecycle::Ignore {
         return;
     }
+    let mut wanted: BTreeMap<&ResourceId, Vec<&SecurityGroupRule>> = BTreeMap::new();
+    for resource in resources {
+        if let Resource::Managed(Managed::SecurityGroupRule(rule)) = resource {
+            wanted.entry(&rule.group).or_default().push(rule);
+        }
+    }
+    let rows = planner.live.security_groups.rows();
+    let rows: BTreeMap<&str, &LiveSecurityGroup> =
+        rows.iter().map(|found| (found.id.as_str(), found)).collect();
     for resource in resources {
         let Resource::Managed(Managed::SecurityGroup(group)) = resource else { continue };
         if group.existing.is_some() {
             continue;
         }
-        let id = planner.ids.get(&resource.id()).map(str::to_owned);
-        let mut rows = planner.live.security_groups.rows().iter();
-        if let Some(found) = rows.find(|found| Some(&found.id) == id.as_ref()) {
-            plan_group(planner, resources, group, found, lifecycle);
+        let id = resource.id();
+        if let Some(found) = planner.ids.get(&id).and_then(|id| rows.get(id)) {
+            let wanted = wanted.get(&id).map(Vec::as_slice).unwrap_or_default();
+            plan_group(planner, wanted, group, found, lifecycle);
         }
     }
 }
 
 fn plan_group(
     planner: &mut Planner<'_>,
-    resources: &[Resource],
+    wanted: &[&SecurityGroupRule],
     group: &SecurityGroup,
     found: &LiveSecurityGroup,
     lifecycle: Lifecycle,
@@ -39,11 +51,7 @@ fn plan_group(
     let mut changes = Vec::new();
     for live in &found.rules {
         let view = planner.view();
-        let is_wanted = resources.iter().any(|resource| {
-            matches!(resource, Resource::Managed(Managed::SecurityGroupRule(rule))
-                if rule.is(live, view))
-        });
-        if is_wanted {
+        if wanted.iter().any(|rule| rule.is(live, view)) {
             continue;
         }
         let is_own_port = |port: &i32| live.from == Some(*port) && live.to == Some(*port);
@@ -63,6 +71,7 @@ fn plan_group(
                 false => "not kapstan's, left as it is".to_owned(),
             },
             needs: Vec::new(),
+            behind: &[],
             write: goes.then(|| Write::Delete(Deletion::SecurityGroupRule(live.clone()))),
         });
     }

@@ -1,19 +1,39 @@
 //! Launch templates before they are compared: what only AWS tells of images and machine
 //! types, which user data is kept, and which version a group must run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Planner;
 use super::lifecycle::{Lifecycle, Origin};
 use crate::desired::user_data::{self, Bootstrap};
 use crate::desired::{DesiredCluster, Notice};
-use crate::resource::launch_template::LaunchTemplate;
+use crate::resource::autoscaling_group::LiveGroup;
+use crate::resource::launch_template::{LaunchTemplate, LiveTemplate};
+use crate::resource::live::Live;
 use crate::resource::managed::State;
 use crate::resource::{Kind, Managed, Resource};
+
+/// What was found of instance groups. Of several of one name the first counts.
+struct ByName<'a> {
+    groups: BTreeMap<&'a str, &'a LiveGroup>,
+    templates: BTreeMap<&'a str, &'a LiveTemplate>,
+}
+
+impl<'a> ByName<'a> {
+    fn new(live: &'a Live) -> Self {
+        let groups = live.groups.rows().iter().rev();
+        let templates = live.launch_templates.rows().iter().rev();
+        Self {
+            groups: groups.map(|group| (group.name.as_str(), group)).collect(),
+            templates: templates.map(|template| (template.name.as_str(), template)).collect(),
+        }
+    }
+}
 
 /// Fills in what the resources of instance groups lack.
 pub(super) fn resolve(planner: &mut Planner<'_>, desired: &DesiredCluster) -> Vec<Resource> {
     let mut resources = desired.resources.clone();
+    let live = ByName::new(planner.live);
     let lifecycle = planner.lifecycles.of(Kind::LaunchTemplate, Origin::Managed);
     if lifecycle != Lifecycle::Ignore {
         let mut bare = Vec::new();
@@ -21,7 +41,7 @@ pub(super) fn resolve(planner: &mut Planner<'_>, desired: &DesiredCluster) -> Ve
             if let Resource::Managed(Managed::LaunchTemplate(template)) = resource {
                 image(planner, template);
                 machine_type(planner, template);
-                let kept = keep_user_data(planner, template, desired.bootstrap);
+                let kept = keep_user_data(planner, &live, template, desired.bootstrap);
                 if !kept && template.runs_kubernetes && desired.bootstrap == Bootstrap::Unset {
                     bare.push(template.group.clone());
                 }
@@ -41,7 +61,7 @@ pub(super) fn resolve(planner: &mut Planner<'_>, desired: &DesiredCluster) -> Ve
             });
         }
     }
-    versions(planner, &mut resources, lifecycle);
+    versions(planner, &live, &mut resources, lifecycle);
     resources
 }
 
@@ -116,20 +136,19 @@ fn machine_type(planner: &mut Planner<'_>, template: &mut LaunchTemplate) {
 /// what is to take its place. Tells whether there is such.
 fn keep_user_data(
     planner: &mut Planner<'_>,
+    live: &ByName<'_>,
     template: &mut LaunchTemplate,
     bootstrap: Bootstrap,
 ) -> bool {
     if bootstrap != Bootstrap::Unset {
         return false;
     }
-    let live = planner.live;
-    let group = live.groups.rows().iter().find(|group| group.name == template.name);
-    let old = group.and_then(|group| group.launch_configuration.as_ref());
+    let old = live.groups.get(template.name.as_str());
+    let old = old.and_then(|group| group.launch_configuration.as_ref());
     let data = match old {
-        Some(configuration) => live.old_user_data.get(configuration),
+        Some(configuration) => planner.live.old_user_data.get(configuration),
         None => {
-            let mut templates = live.launch_templates.rows().iter();
-            let live = templates.find(|live| live.name == template.name);
+            let live = live.templates.get(template.name.as_str());
             live.and_then(|live| live.user_data.as_ref())
         }
     };
@@ -152,14 +171,17 @@ fn keep_user_data(
 
 /// Tells each group which version of its template it must run: the newest, or the one that
 /// this plan makes.
-fn versions(planner: &Planner<'_>, resources: &mut [Resource], lifecycle: Lifecycle) {
-    let live = planner.live;
-    let mut next = Vec::new();
+fn versions(
+    planner: &Planner<'_>,
+    live: &ByName<'_>,
+    resources: &mut [Resource],
+    lifecycle: Lifecycle,
+) {
+    let mut next = BTreeMap::new();
     for resource in resources.iter_mut() {
         let Resource::Managed(Managed::LaunchTemplate(template)) = resource else { continue };
-        let newest = live.launch_templates.rows().iter().find(|live| live.name == template.name);
-        let newest = newest.map_or(0, |live| live.version);
-        let group = live.groups.rows().iter().find(|group| group.name == template.name);
+        let newest = live.templates.get(template.name.as_str()).map_or(0, |live| live.version);
+        let group = live.groups.get(template.name.as_str());
         template.resolved.next_version = newest + 1;
         template.resolved.used = group.map_or_else(BTreeSet::new, |group| group.used_versions());
         let name = template.name.clone();
@@ -168,11 +190,11 @@ fn versions(planner: &Planner<'_>, resources: &mut [Resource], lifecycle: Lifecy
                 Managed::LaunchTemplate(template.clone()).state(planner.view()),
                 State::Differs(..) | State::Missing(..)
             );
-        next.push((name, if is_made { newest + 1 } else { newest }));
+        next.insert(name, if is_made { newest + 1 } else { newest });
     }
     for resource in resources {
         if let Resource::Managed(Managed::AutoscalingGroup(group)) = resource
-            && let Some((_, version)) = next.iter().find(|(name, _)| *name == group.name)
+            && let Some(version) = next.get(&group.name)
         {
             group.version = *version;
         }

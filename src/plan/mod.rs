@@ -8,11 +8,14 @@ mod existing;
 mod foreign;
 mod instances;
 pub(crate) mod lifecycle;
+pub(crate) mod order;
 mod prune;
 mod quotas;
 mod reads;
 mod state;
 pub(crate) mod teardown;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::AwsError;
 use crate::desired::{DesiredCluster, Notice};
@@ -47,8 +50,25 @@ pub(crate) struct Change {
     pub(crate) reason: String,
     /// What must be done before, of this plan.
     pub(crate) needs: Vec<ResourceId>,
+    /// The kinds of which everything must be done before, though it is not named.
+    pub(crate) behind: &'static [Kind],
     /// Absent exactly for [`Action::Leave`].
     pub(crate) write: Option<Write>,
+}
+
+impl Change {
+    /// Of a resource that is not as wanted, and is left so.
+    fn left(id: ResourceId, drift: Drift, reason: String) -> Self {
+        Self {
+            id,
+            action: Action::Leave,
+            drift,
+            reason,
+            needs: Vec::new(),
+            behind: &[],
+            write: None,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -125,25 +145,12 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, lifecycles: &Lifecycle
     quotas::shrink_first(&mut planner);
     let mut plan = planner.plan;
     plan.ids = planner.ids;
-    plan.changes = in_order(plan.changes);
+    let is_ordered = order::sort(&mut plan.changes)
+        .and_then(|()| order::check(plan.changes.iter().chain(&plan.removals)));
+    plan.refusals.extend(is_ordered.err().map(|cycle| cycle.refusal()));
     plan.unchanged.sort();
     plan.unchanged.dedup();
     plan
-}
-
-/// Sorts changes by kind and name, each behind what it needs.
-fn in_order(mut waiting: Vec<Change>) -> Vec<Change> {
-    waiting.sort_by(|left, right| left.id.cmp(&right.id));
-    let mut ordered = Vec::with_capacity(waiting.len());
-    while !waiting.is_empty() {
-        let is_ready = |change: &Change| {
-            change.needs.iter().all(|need| !waiting.iter().any(|other| other.id == *need))
-        };
-        // Needs have no circles, so that some change is always ready.
-        let next = waiting.iter().position(is_ready).unwrap_or(0);
-        ordered.push(waiting.remove(next));
-    }
-    ordered
 }
 
 struct Planner<'a> {
@@ -258,7 +265,6 @@ impl Planner<'_> {
     /// Turns a state into a change, a warning or a refusal, as the table of lifecycles says.
     fn settle(&mut self, resource: &Resource, origin: Origin, state: State, reason: &str) {
         let id = resource.id();
-        let needs = resource.needs();
         let lifecycle = self.lifecycles.of(id.kind, origin);
         let writes = match lifecycle {
             Lifecycle::Sync => true,
@@ -276,14 +282,14 @@ impl Planner<'_> {
                 self.leave(id, lifecycle, drift, "is not as wanted", reason);
             }
             State::Missing(drift, write) if writes => {
-                self.change(id, Action::Create, drift, needs, write);
+                self.change(resource, Action::Create, drift, write);
             }
             State::Differs(drift, Some(write)) if writes => {
                 let action = match write {
                     Write::RolePolicy(iam_role_policy::Write::Delete { .. }) => Action::Delete,
                     _ => Action::Update,
                 };
-                self.change(id, action, drift, needs, write);
+                self.change(resource, action, drift, write);
             }
             State::Missing(drift, _) => {
                 let reason = match reason {
@@ -314,25 +320,23 @@ impl Planner<'_> {
         let notice = Notice { object: id.to_string(), message, next };
         if lifecycle == Lifecycle::ExistsAndWarnIfChanges {
             let reason = notice.message.clone();
-            let change =
-                Change { id, action: Action::Leave, drift, reason, needs: Vec::new(), write: None };
-            self.plan.changes.push(change);
+            self.plan.changes.push(Change::left(id, drift, reason));
             self.plan.warnings.push(notice);
         } else {
             self.plan.refusals.push(notice);
         }
     }
 
-    fn change(
-        &mut self,
-        id: ResourceId,
-        action: Action,
-        drift: Drift,
-        needs: Vec<ResourceId>,
-        write: Write,
-    ) {
-        let reason = String::new();
-        self.plan.changes.push(Change { id, action, drift, reason, needs, write: Some(write) });
+    fn change(&mut self, resource: &Resource, action: Action, drift: Drift, write: Write) {
+        self.plan.changes.push(Change {
+            id: resource.id(),
+            action,
+            drift,
+            reason: String::new(),
+            needs: resource.needs(),
+            behind: resource.behind(),
+            write: Some(write),
+        });
     }
 
     fn leave(
@@ -360,9 +364,7 @@ impl Planner<'_> {
                 ),
             });
         }
-        let change =
-            Change { id, action: Action::Leave, drift, reason, needs: Vec::new(), write: None };
-        self.plan.changes.push(change);
+        self.plan.changes.push(Change::left(id, drift, reason));
     }
 
     fn denied(&mut self, id: ResourceId, lifecycle: Lifecycle, error: &AwsError) {
@@ -389,11 +391,11 @@ impl Planner<'_> {
     /// what they want in two ways is refused.
     fn check_single(&mut self) {
         let mut kept: Vec<Change> = Vec::new();
+        let mut written: BTreeMap<ResourceId, usize> = BTreeMap::new();
         for change in std::mem::take(&mut self.plan.changes) {
-            let twin = kept.iter().find(|other| other.id == change.id && other.write.is_some());
-            match twin {
-                Some(twin) if change.write.is_some() => {
-                    if twin.write != change.write {
+            if change.write.is_some() {
+                if let Some(twin) = written.get(&change.id) {
+                    if kept[*twin].write != change.write {
                         self.plan.refusals.push(Notice {
                             object: change.id.to_string(),
                             message: "two instance profiles of different groups carry this role \
@@ -402,9 +404,11 @@ impl Planner<'_> {
                             next: "give each profile a role of its own".to_owned(),
                         });
                     }
+                    continue;
                 }
-                _ => kept.push(change),
+                written.insert(change.id.clone(), kept.len());
             }
+            kept.push(change);
         }
         self.plan.changes = kept;
     }
@@ -412,6 +416,9 @@ impl Planner<'_> {
     /// Refuses writes that need something which neither exists nor is created, and names
     /// that IAM would refuse.
     fn check_needs(&mut self) {
+        let created: BTreeSet<&ResourceId> = self.plan.writes().map(|change| &change.id).collect();
+        let told: BTreeSet<&str> =
+            self.plan.refusals.iter().map(|refusal| refusal.object.as_str()).collect();
         let mut refusals = Vec::new();
         for change in self.plan.writes() {
             for need in &change.needs {
@@ -426,9 +433,8 @@ impl Planner<'_> {
                     | Kind::SecurityGroupRule => None,
                     _ => Some(self.ids.get(need).is_some()),
                 };
-                let is_created = self.plan.writes().any(|other| other.id == *need);
-                let is_told = self.plan.refusals.iter().any(|r| r.object == need.to_string());
-                if exists == Some(false) && !is_created && !is_told {
+                let is_lacking = exists == Some(false) && !created.contains(need);
+                if is_lacking && !told.contains(need.to_string().as_str()) {
                     refusals.push(Notice {
                         object: change.id.to_string(),
                         message: format!("needs {need}, which does not exist and is not created"),

@@ -1,6 +1,8 @@
 //! What belongs to instance groups that the spec no longer has: shown apart, and deleted only
 //! when asked.
 
+use std::collections::BTreeSet;
+
 use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner};
 use crate::resource::delete::Deletion;
@@ -11,10 +13,8 @@ pub(super) fn plan(planner: &mut Planner<'_>, cluster: &str, resources: &[Resour
     if planner.lifecycles.of(Kind::AutoscalingGroup, Origin::Managed) != Lifecycle::Sync {
         return;
     }
-    let is_wanted = |kind, name: &str| {
-        let id = ResourceId::new(kind, name);
-        resources.iter().any(|resource| resource.id() == id)
-    };
+    let wanted: BTreeSet<ResourceId> = resources.iter().map(Resource::id).collect();
+    let is_wanted = |kind, name: &str| wanted.contains(&ResourceId::new(kind, name));
     let live = planner.live;
     let mut removals = Vec::new();
     let mut groups = Vec::new();
@@ -40,17 +40,19 @@ pub(super) fn plan(planner: &mut Planner<'_>, cluster: &str, resources: &[Resour
         }
         groups.push(id);
     }
+    let unwanted: BTreeSet<&ResourceId> = groups.iter().collect();
     for template in live.launch_templates.rows() {
         // A template whose group went before it carries that group's name.
         let went = template.is_tagged;
-        let named = groups.iter().any(|group| group.name == template.name);
-        if is_wanted(Kind::LaunchTemplate, &template.name) || !(named || went) {
+        let group = ResourceId::new(Kind::AutoscalingGroup, &template.name);
+        let group = unwanted.contains(&group).then_some(group);
+        if is_wanted(Kind::LaunchTemplate, &template.name) || !(group.is_some() || went) {
             continue;
         }
         removals.push(removal(
             ResourceId::new(Kind::LaunchTemplate, &template.name),
             "no instance group of the spec".to_owned(),
-            groups.iter().filter(|group| group.name == template.name).cloned().collect(),
+            group.into_iter().collect(),
             Deletion::LaunchTemplate(template.id.clone()),
         ));
     }
@@ -86,5 +88,13 @@ fn role_removals(planner: &Planner<'_>, name: &str, groups: &[ResourceId]) -> Ve
 
 fn removal(id: ResourceId, reason: String, needs: Vec<ResourceId>, deletion: Deletion) -> Change {
     let write = Some(Write::Delete(deletion));
-    Change { id, action: Action::Delete, drift: Drift::default(), reason, needs, write }
+    Change {
+        id,
+        action: Action::Delete,
+        drift: Drift::default(),
+        reason,
+        needs,
+        behind: &[],
+        write,
+    }
 }

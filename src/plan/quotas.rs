@@ -1,6 +1,6 @@
 //! Refuses what IAM would refuse for its size, before anything is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Planner;
 use crate::desired::Notice;
@@ -11,11 +11,13 @@ use crate::resource::{Kind, Observed, ResourceId, Write, iam_role, iam_role_poli
 
 pub(super) fn check(planner: &mut Planner<'_>) {
     let mut refusals = Vec::new();
-    let mut roles: BTreeSet<&str> = BTreeSet::new();
+    let mut writes: BTreeMap<&str, Vec<&iam_role_policy::Write>> = BTreeMap::new();
     for change in planner.plan.writes() {
         match &change.write {
-            Some(Write::RolePolicy(iam_role_policy::Write::Put { role, .. })) => {
-                roles.insert(role);
+            Some(Write::RolePolicy(write)) => {
+                let (iam_role_policy::Write::Put { role, .. }
+                | iam_role_policy::Write::Delete { role, .. }) = write;
+                writes.entry(role).or_default().push(write);
             }
             Some(Write::Role(
                 iam_role::Write::Create { name, trust, .. }
@@ -36,8 +38,10 @@ pub(super) fn check(planner: &mut Planner<'_>) {
             _ => {}
         }
     }
-    for role in roles {
-        refusals.extend(inline_policies(planner, role));
+    let puts =
+        |write: &&iam_role_policy::Write| matches!(write, iam_role_policy::Write::Put { .. });
+    for (role, writes) in writes.iter().filter(|(_, writes)| writes.iter().any(puts)) {
+        refusals.extend(inline_policies(planner, role, writes));
     }
     planner.plan.refusals.extend(refusals);
 }
@@ -45,57 +49,48 @@ pub(super) fn check(planner: &mut Planner<'_>) {
 /// Lets the policies of a role shrink before others of it grow, so that it never holds more
 /// than before or after the plan: IAM would refuse what is too much even for a moment.
 pub(super) fn shrink_first(planner: &mut Planner<'_>) {
-    let resized: Vec<(ResourceId, String, Resize)> = planner
-        .plan
-        .writes()
-        .filter_map(|change| {
-            let Some(Write::RolePolicy(write)) = &change.write else { return None };
-            let (role, name, after) = match write {
-                iam_role_policy::Write::Put { role, name, document } => {
-                    (role, name, quota::size(document))
-                }
-                iam_role_policy::Write::Delete { role, name } => (role, name, 0),
-            };
-            let live = planner.live.policies.get(role).and_then(Observed::found);
-            let before = live.and_then(|live| live.get(name)).map_or(0, |l| quota::size(&l.text));
-            let resize = if after > before { Resize::Grows } else { Resize::Shrinks };
-            Some((change.id.clone(), role.clone(), resize))
-        })
+    let mut growing: Vec<(usize, &str)> = Vec::new();
+    let mut shrinking: BTreeMap<&str, Vec<ResourceId>> = BTreeMap::new();
+    for (position, change) in planner.plan.changes.iter().enumerate() {
+        let Some(Write::RolePolicy(write)) = &change.write else { continue };
+        let (role, name, after) = match write {
+            iam_role_policy::Write::Put { role, name, document } => {
+                (role, name, quota::size(document))
+            }
+            iam_role_policy::Write::Delete { role, name } => (role, name, 0),
+        };
+        let live = planner.live.policies.get(role).and_then(Observed::found);
+        let before = live.and_then(|live| live.get(name)).map_or(0, |l| quota::size(&l.text));
+        if after > before {
+            growing.push((position, role));
+        } else {
+            shrinking.entry(role).or_default().push(change.id.clone());
+        }
+    }
+    let first: Vec<(usize, Vec<ResourceId>)> = growing
+        .into_iter()
+        .filter_map(|(position, role)| Some((position, shrinking.get(role)?.clone())))
         .collect();
-    for (id, role, _) in resized.iter().filter(|(_, _, resize)| *resize == Resize::Grows) {
-        let first = resized.iter().filter(|(_, of, r)| of == role && *r == Resize::Shrinks);
-        let first: Vec<ResourceId> = first.map(|(id, _, _)| id.clone()).collect();
-        let growing = planner.plan.changes.iter_mut().filter(|change| change.id == *id);
-        growing.for_each(|change| change.needs.extend(first.iter().cloned()));
+    for (position, first) in first {
+        planner.plan.changes[position].needs.extend(first);
     }
 }
 
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Resize {
-    Grows,
-    Shrinks,
-}
-
 /// All inline policies of the role as they would be after the plan.
-fn inline_policies(planner: &Planner<'_>, role: &str) -> Option<Notice> {
+fn inline_policies(
+    planner: &Planner<'_>,
+    role: &str,
+    writes: &[&iam_role_policy::Write],
+) -> Option<Notice> {
     let mut after: BTreeMap<&str, &str> = BTreeMap::new();
     if let Some(Observed::Found(live)) = planner.live.policies.get(role) {
         after.extend(live.iter().map(|(name, live)| (name.as_str(), live.text.as_str())));
     }
-    for change in planner.plan.writes() {
-        match &change.write {
-            Some(Write::RolePolicy(iam_role_policy::Write::Put { role: of, name, document }))
-                if of == role =>
-            {
-                after.insert(name, document);
-            }
-            Some(Write::RolePolicy(iam_role_policy::Write::Delete { role: of, name }))
-                if of == role =>
-            {
-                after.remove(name.as_str());
-            }
-            _ => {}
-        }
+    for write in writes {
+        match write {
+            iam_role_policy::Write::Put { name, document, .. } => after.insert(name, document),
+            iam_role_policy::Write::Delete { name, .. } => after.remove(name.as_str()),
+        };
     }
     let total: usize = after.values().map(|text| quota::size(text)).sum();
     if total <= quota::INLINE_POLICIES {

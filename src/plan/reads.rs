@@ -1,7 +1,7 @@
 //! What must be read before a plan can be made: what its lifecycle does not ignore, and what
 //! that refers to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lifecycle::{Lifecycle, Lifecycles, Origin};
 use crate::desired::DesiredCluster;
@@ -62,15 +62,17 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
         }
     }
     if reads.kinds.contains(&Kind::AutoscalingGroup) && looks(Kind::IamRole, Origin::Managed) {
-        let has = |name: &String| {
-            desired
-                .resources
-                .iter()
-                .any(|r| matches!(r, Resource::Role(role) if role.name == *name))
-        };
+        let roles: BTreeSet<&String> = desired
+            .resources
+            .iter()
+            .filter_map(|resource| match resource {
+                Resource::Role(role) => Some(&role.name),
+                _ => None,
+            })
+            .collect();
         let idle = Role::ALL.map(|role| (format!("k8s.io/role/{}", role.key()), role));
         let idle = idle.map(|(tag, role)| (tag, role.iam_name(&desired.name)));
-        reads.idle_roles = idle.into_iter().filter(|(_, name)| !has(name)).collect();
+        reads.idle_roles = idle.into_iter().filter(|(_, name)| !roles.contains(name)).collect();
     }
     reads.zones = needs_zone && desired.zone.is_looked_up() || reads.kinds.contains(&Kind::DnsZone);
     reads
@@ -83,10 +85,11 @@ fn kinds(desired: &DesiredCluster, looked: &[&Resource]) -> BTreeSet<Kind> {
         .filter(|resource| matches!(resource, Resource::Managed(_)))
         .map(|resource| resource.id())
         .collect();
+    let resources: BTreeMap<ResourceId, &Resource> =
+        desired.resources.iter().map(|resource| (resource.id(), resource)).collect();
     let mut seen: BTreeSet<ResourceId> = waiting.iter().cloned().collect();
     while let Some(id) = waiting.pop() {
-        let resource = desired.resources.iter().find(|resource| resource.id() == id);
-        for need in resource.map(Resource::needs).unwrap_or_default() {
+        for need in resources.get(&id).map(|resource| resource.needs()).unwrap_or_default() {
             if !Kind::IAM.contains(&need.kind) && seen.insert(need.clone()) {
                 waiting.push(need);
             }

@@ -24,8 +24,15 @@ fn group(name: &str, role: &str, profile: Option<&str>) -> InstanceGroup {
     serde_json::from_value(json!({"metadata": {"name": name}, "spec": spec})).unwrap()
 }
 
-/// A strict cluster below `k8s.local`, so that no hosted zone is looked for.
+/// The IAM kinds of a cluster, which alone have tables here.
 fn desired(groups: &[InstanceGroup]) -> DesiredCluster {
+    let mut desired = whole(groups);
+    desired.resources.retain(|resource| !matches!(resource, Resource::Managed(_)));
+    desired
+}
+
+/// A strict cluster below `k8s.local`, so that no hosted zone is looked for.
+fn whole(groups: &[InstanceGroup]) -> DesiredCluster {
     let spec = json!({"iam": {}, "subnets": [{"name": "a", "zone": "us-west-2a"}]});
     let cluster: Cluster =
         serde_json::from_value(json!({"metadata": {"name": "dev.k8s.local"}, "spec": spec}))
@@ -34,8 +41,6 @@ fn desired(groups: &[InstanceGroup]) -> DesiredCluster {
     let base = Some("s3://state/dev.k8s.local");
     let input = Input { cluster: &cluster, groups: &groups, base, ssh_keys: &[] };
     let mut desired = crate::desired::cluster(input).unwrap();
-    // Only the IAM kinds have tables here.
-    desired.resources.retain(|resource| !matches!(resource, Resource::Managed(_)));
     desired.refusals.clear();
     desired
 }
@@ -267,4 +272,26 @@ fn a_live_text_that_is_no_policy_is_replaced() {
     let plan = make(&desired, &live, &lifecycles(&[]));
     assert_eq!(outcome(&plan), "update IAMRolePolicy");
     assert_eq!(plan.changes[0].drift.fields[0].before.as_deref(), Some("a text that is no policy"));
+}
+
+#[test]
+fn what_needs_each_other_is_refused_by_name() {
+    use crate::resource::Managed;
+    use crate::resource::managed::Looked;
+    let mut desired = whole(&[group("nodes", "Node", None)]);
+    for resource in &mut desired.resources {
+        if let Resource::Managed(Managed::LaunchTemplate(template)) = resource {
+            template.after.push(ResourceId::new(Kind::AutoscalingGroup, &template.name));
+        }
+    }
+    let mut live = settled(&desired);
+    live.launch_templates = Looked::Found(Vec::new());
+    live.groups = Looked::Found(Vec::new());
+    let plan = make(&desired, &live, &lifecycles(&[]));
+    let refusals: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
+    let cycle = "LaunchTemplate/nodes.dev.k8s.local: LaunchTemplate/nodes.dev.k8s.local needs \
+                 AutoscalingGroup/nodes.dev.k8s.local needs LaunchTemplate/nodes.dev.k8s.local, so \
+                 that none of them can come first; this is a fault of kapstan: report it with this \
+                 plan, as -o json prints it";
+    assert!(refusals.iter().any(|refusal| refusal == cycle), "{refusals:#?}");
 }

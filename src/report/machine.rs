@@ -42,6 +42,8 @@ struct ReportedChange<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     reason: &'a str,
     depends_on: &'a [ResourceId],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    depends_on_kinds: Vec<&'static str>,
     fields: &'a [FieldChange],
     #[serde(skip_serializing_if = "Option::is_none")]
     permissions: Option<Permissions<'a>>,
@@ -134,6 +136,7 @@ fn change(change: &Change) -> ReportedChange<'_> {
         },
         reason: &change.reason,
         depends_on: &change.needs,
+        depends_on_kinds: change.behind.iter().map(|kind| kind.name()).collect(),
         fields: &change.drift.fields,
         permissions: (!permissions.is_empty())
             .then_some(Permissions { gained: &permissions.gained, lost: &permissions.lost }),

@@ -1,5 +1,6 @@
 //! The report for people.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::statement;
@@ -8,6 +9,7 @@ use crate::apply::Outcome;
 use crate::aws::AwsError;
 use crate::desired::Notice;
 use crate::plan::{Action, Change, Plan};
+use crate::resource::{Kind, ResourceId};
 
 /// How much to tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -154,13 +156,9 @@ pub(crate) fn apply_end(plan: &Plan, outcome: &Outcome, again: &str) -> String {
     if plan.writes().next().is_none() {
         return nothing_to_do(plan);
     }
-    let of = |action: Action| {
-        let done = outcome.done.iter();
-        let is = |id: &&crate::resource::ResourceId| {
-            plan.writes().any(|change| change.id == **id && change.action == action)
-        };
-        done.filter(is).count()
-    };
+    let done: BTreeSet<&ResourceId> = outcome.done.iter().collect();
+    let done: Vec<&Change> = plan.writes().filter(|change| done.contains(&change.id)).collect();
+    let of = |action: Action| done.iter().filter(|change| change.action == action).count();
     let mut out = format!(
         "{}: {} changed, {} created, {} deleted.\n",
         plan.cluster,
@@ -168,12 +166,10 @@ pub(crate) fn apply_end(plan: &Plan, outcome: &Outcome, again: &str) -> String {
         of(Action::Create),
         of(Action::Delete)
     );
-    let outdates = |change: &Change| {
-        change.id.kind == crate::resource::Kind::LaunchTemplate
-            && change.action == Action::Update
-            && outcome.done.contains(&change.id)
+    let outdates = |change: &&Change| {
+        change.id.kind == Kind::LaunchTemplate && change.action == Action::Update
     };
-    if plan.writes().any(outdates) {
+    if done.iter().any(outdates) {
         let _ = writeln!(
             out,
             "Instances that run are as before. To see which: kapstan rolling-update cluster {}",

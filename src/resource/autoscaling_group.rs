@@ -37,8 +37,6 @@ pub(crate) struct AutoscalingGroup {
     pub(crate) capacity_rebalance: bool,
     pub(crate) warm_pool: Option<WarmPool>,
     pub(crate) tags: Tags,
-    /// What must be there before instances start, though the group does not name it.
-    pub(crate) after: Vec<ResourceId>,
 }
 
 /// Instances of several types, on demand and spot.
@@ -268,8 +266,19 @@ impl Manage for AutoscalingGroup {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        let subnets = self.subnets.iter().chain(&self.after);
-        std::iter::once(&self.template).chain(subnets).cloned().collect()
+        std::iter::once(&self.template).chain(&self.subnets).cloned().collect()
+    }
+
+    /// Instances that start before their way out or their permissions would start for nothing.
+    fn behind(&self) -> &'static [Kind] {
+        const {
+            &[
+                Kind::Route,
+                Kind::RouteTableAssociation,
+                Kind::IamRolePolicy,
+                Kind::SecurityGroupRule,
+            ]
+        }
     }
 
     fn looked(live: &Live) -> &Looked<LiveGroup> {
@@ -284,30 +293,12 @@ impl Manage for AutoscalingGroup {
         found.name.clone()
     }
 
-    fn wanted(&self, view: View<'_>) -> Fields {
-        let live = view.live.groups.rows().iter().find(|found| found.name == self.name);
-        let mut fields = Fields::default()
-            .with("launchTemplate", format!("{} version {}", self.template.name, self.version))
-            .with("minSize", self.min_size)
-            .with("maxSize", self.max_size)
-            .set("subnets", self.subnets.iter().map(|subnet| &subnet.name));
-        if live.is_some_and(|live| live.launch_configuration.is_some()) {
-            fields = fields.maybe("launchConfiguration", None::<String>);
-        }
-        fields = mixed_fields(fields, self.mixed.as_ref(), self.mixed.as_ref())
-            .set("metrics", METRICS)
-            .set("suspendProcesses", self.suspended.clone())
-            .with("instanceProtection", self.protected)
-            .with("capacityRebalance", self.capacity_rebalance)
-            .maybe("warmPool", self.warm_pool.as_ref().map(warm_pool_text))
-            .tags(&self.tags);
-        // As in kops, a tag that is no longer wanted goes; those of AWS itself cannot.
-        for key in live.map(|live| live.tags.keys()).into_iter().flatten() {
-            if !self.tags.contains_key(key) && !key.starts_with("aws:") {
-                fields = fields.maybe(&format!("tags[{key:?}]"), None::<String>);
-            }
-        }
-        fields
+    fn wanted(&self, _: View<'_>) -> Fields {
+        self.fields(None)
+    }
+
+    fn wanted_over(&self, found: &LiveGroup, _: View<'_>) -> Fields {
+        self.fields(Some(found))
     }
 
     fn found(&self, found: &LiveGroup, view: View<'_>) -> Fields {
@@ -398,6 +389,32 @@ impl Manage for AutoscalingGroup {
 }
 
 impl AutoscalingGroup {
+    /// What is wanted, and what of `live` must go.
+    fn fields(&self, live: Option<&LiveGroup>) -> Fields {
+        let mut fields = Fields::default()
+            .with("launchTemplate", format!("{} version {}", self.template.name, self.version))
+            .with("minSize", self.min_size)
+            .with("maxSize", self.max_size)
+            .set("subnets", self.subnets.iter().map(|subnet| &subnet.name));
+        if live.is_some_and(|live| live.launch_configuration.is_some()) {
+            fields = fields.maybe("launchConfiguration", None::<String>);
+        }
+        fields = mixed_fields(fields, self.mixed.as_ref(), self.mixed.as_ref())
+            .set("metrics", METRICS)
+            .set("suspendProcesses", self.suspended.clone())
+            .with("instanceProtection", self.protected)
+            .with("capacityRebalance", self.capacity_rebalance)
+            .maybe("warmPool", self.warm_pool.as_ref().map(warm_pool_text))
+            .tags(&self.tags);
+        // As in kops, a tag that is no longer wanted goes; those of AWS itself cannot.
+        for key in live.map(|live| live.tags.keys()).into_iter().flatten() {
+            if !self.tags.contains_key(key) && !key.starts_with("aws:") {
+                fields = fields.maybe(&format!("tags[{key:?}]"), None::<String>);
+            }
+        }
+        fields
+    }
+
     fn template(
         &self,
         work: &Work<'_>,

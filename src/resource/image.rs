@@ -6,6 +6,7 @@ use futures::future::try_join3;
 
 use super::ec2;
 use crate::aws::{Aws, AwsError};
+use crate::iam::pattern;
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveImage {
@@ -17,7 +18,9 @@ pub(crate) struct LiveImage {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Images {
-    images: Vec<LiveImage>,
+    by_id: BTreeMap<String, LiveImage>,
+    /// The ids of the images of each name.
+    by_name: BTreeMap<String, BTreeSet<String>>,
     /// The image ids that parameters hold.
     parameters: BTreeMap<String, String>,
 }
@@ -55,7 +58,7 @@ pub(super) async fn observe(aws: &Aws, specs: &BTreeSet<String>) -> Result<Image
     let (mut images, more, (others, parameters)) = try_join3(by_id, by_name, by_parameter).await?;
     images.extend(more);
     images.extend(others);
-    Ok(Images { images, parameters })
+    Ok(Images::new(images, parameters))
 }
 
 async fn describe(
@@ -107,6 +110,15 @@ fn owner_and_name(spec: &str) -> Option<(&str, &str)> {
 }
 
 impl Images {
+    fn new(images: Vec<LiveImage>, parameters: BTreeMap<String, String>) -> Self {
+        let mut found = Self { parameters, ..Self::default() };
+        for image in images {
+            found.by_name.entry(image.name.clone()).or_default().insert(image.id.clone());
+            found.by_id.insert(image.id.clone(), image);
+        }
+        found
+    }
+
     /// The image that a spec names.
     ///
     /// # Errors
@@ -120,11 +132,16 @@ impl Images {
                     "amazon" | "aws-marketplace" => true,
                     id => image.owner == id,
                 };
-                let is_named = |image: &LiveImage| match name.contains(['*', '?']) {
-                    true => matches_pattern(name, &image.name),
-                    false => image.name == name,
+                let ids: Vec<&String> = match name.contains(['*', '?']) {
+                    true => {
+                        let names = self.by_name.iter();
+                        let fit = names.filter(|(found, _)| pattern::covers(name, found));
+                        fit.flat_map(|(_, ids)| ids).collect()
+                    }
+                    false => self.by_name.get(name).into_iter().flatten().collect(),
                 };
-                self.images.iter().filter(|image| is_owners(image) && is_named(image)).collect()
+                let named = ids.into_iter().filter_map(|id| self.by_id.get(id));
+                named.filter(|image| is_owners(image)).collect()
             }
             None => {
                 let id = match spec.strip_prefix("ssm:") {
@@ -134,7 +151,7 @@ impl Images {
                         .ok_or_else(|| format!("Systems Manager has no parameter {parameter}"))?,
                     None => spec,
                 };
-                self.images.iter().filter(|image| image.id == *id).take(1).collect()
+                self.by_id.get(id).into_iter().collect()
             }
         };
         match matches[..] {
@@ -144,38 +161,6 @@ impl Images {
                 let ids: Vec<&str> = several.iter().map(|image| image.id.as_str()).collect();
                 Err(format!("{} images have that name: {}", ids.len(), ids.join(", ")))
             }
-        }
-    }
-}
-
-/// Whether a name fits a pattern of EC2's filters, with `*` and `?`.
-fn matches_pattern(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let fits = |part: &str, text: &str| {
-        part.chars().count() <= text.chars().count()
-            && part.chars().zip(text.chars()).all(|(p, c)| p == '?' || p == c)
-    };
-    let first = parts.next().unwrap_or_default();
-    if !fits(first, name) {
-        return false;
-    }
-    let skip = |text: &str, count: usize| text.chars().skip(count).collect::<String>();
-    let mut rest = skip(name, first.chars().count());
-    let mut last = None;
-    for part in parts {
-        last = Some(part);
-        let Some(at) = (0..=rest.chars().count()).find(|at| fits(part, &skip(&rest, *at))) else {
-            return false;
-        };
-        rest = skip(&rest, at + part.chars().count());
-    }
-    match last {
-        // Without an asterisk, or with one at the end.
-        None => rest.is_empty(),
-        Some("") => true,
-        Some(part) => {
-            let count = name.chars().count().saturating_sub(part.chars().count());
-            fits(part, &skip(name, count))
         }
     }
 }
@@ -191,14 +176,15 @@ mod tests {
             owner: owner.to_owned(),
             root_device: "/dev/xvda".to_owned(),
         };
-        Images {
-            images: vec![
-                image("ami-1", "k8s-1.10-debian", "383156758163"),
-                image("ami-2", "k8s-1.10-debian", "111122223333"),
-                image("ami-3", "k8s-1.11-debian", "383156758163"),
-            ],
-            parameters: BTreeMap::from([("/aws/x".to_owned(), "ami-3".to_owned())]),
-        }
+        let found = [
+            image("ami-1", "k8s-1.10-debian", "383156758163"),
+            image("ami-2", "k8s-1.10-debian", "111122223333"),
+            image("ami-3", "k8s-1.11-debian", "383156758163"),
+            // A parameter holds it too.
+            image("ami-3", "k8s-1.11-debian", "383156758163"),
+        ];
+        let parameters = BTreeMap::from([("/aws/x".to_owned(), "ami-3".to_owned())]);
+        Images::new(found.to_vec(), parameters)
     }
 
     #[test]
@@ -210,17 +196,11 @@ mod tests {
         assert_eq!(find("383156758163/k8s-1.10-debian"), Ok("ami-1"));
         assert_eq!(find("k8s-1.10-debian"), Ok("ami-2"));
         assert_eq!(find("ssm:/aws/x"), Ok("ami-3"));
+        assert_eq!(find("kope.io/k8s-1.11-debian"), Ok("ami-3"));
         assert!(find("ssm:/aws/y").unwrap_err().contains("/aws/y"));
         assert!(find("kope.io/k8s-1.12").unwrap_err().contains("no such image"));
         let several = find("kope.io/k8s-*").unwrap_err();
         assert_eq!(several, "2 images have that name: ami-1, ami-3");
-    }
-
-    #[test]
-    fn patterns_are_ec2s() {
-        assert!(matches_pattern("k8s-1.?-*-x", "k8s-1.9-debian-x"));
-        assert!(!matches_pattern("k8s-1.?-*-x", "k8s-1.10-debian-x"));
-        assert!(matches_pattern("*", "anything"));
-        assert!(!matches_pattern("a*b", "abc"));
+        assert_eq!(find("kope.io/k8s-1.?1-*"), Ok("ami-3"));
     }
 }

@@ -138,7 +138,8 @@ pub(super) async fn observe(
     };
     let found = try_join(versions, tagged).await;
     Looked::sort(found.map(|(rows, tagged)| {
-        let tagged: Vec<_> = tagged.iter().filter_map(|row| row.launch_template_id()).collect();
+        let tagged: BTreeSet<_> =
+            tagged.iter().filter_map(|row| row.launch_template_id()).collect();
         let named = rows.iter().filter(|row| row.launch_template_name().is_some_and(&wanted));
         named
             .filter_map(|row| {
@@ -146,7 +147,7 @@ pub(super) async fn observe(
                 let name = row.launch_template_name()?;
                 let data = row.launch_template_data()?;
                 let mut live = from_sdk(id, name, row.version_number()?, data);
-                live.is_tagged = tagged.contains(&id);
+                live.is_tagged = tagged.contains(id);
                 Some(live)
             })
             .collect()
@@ -414,21 +415,12 @@ impl Manage for LaunchTemplate {
         found.id.clone()
     }
 
-    fn wanted(&self, view: View<'_>) -> Fields {
-        let wanted = self.as_version();
-        let mut fields = wanted.machine(|name| name).with("rootDevice", &self.resolved.root_device);
-        fields = volume_fields(fields, "rootVolume", Some(&self.root));
-        fields = more_volumes(fields, &self.volumes);
-        // A volume that is no longer wanted.
-        let live = view.live.launch_templates.rows().iter().find(|live| live.name == self.name);
-        for (device, _) in live.map(|live| live.volumes.as_slice()).unwrap_or_default() {
-            let is_wanted = *device == self.resolved.root_device
-                || self.volumes.iter().any(|(wanted, _)| wanted == device);
-            if !is_wanted {
-                fields = fields.maybe(&format!("volumes[{device:?}]"), None::<String>);
-            }
-        }
-        wanted.behaviour(fields)
+    fn wanted(&self, _: View<'_>) -> Fields {
+        self.fields(None)
+    }
+
+    fn wanted_over(&self, found: &LiveTemplate, _: View<'_>) -> Fields {
+        self.fields(Some(found))
     }
 
     fn found(&self, found: &LiveTemplate, view: View<'_>) -> Fields {
@@ -487,6 +479,22 @@ impl Manage for LaunchTemplate {
 impl LaunchTemplate {
     pub(crate) fn resource_id(&self) -> ResourceId {
         self.id()
+    }
+
+    /// What is wanted, and what of `live` must go.
+    fn fields(&self, live: Option<&LiveTemplate>) -> Fields {
+        let wanted = self.as_version();
+        let mut fields = wanted.machine(|name| name).with("rootDevice", &self.resolved.root_device);
+        fields = volume_fields(fields, "rootVolume", Some(&self.root));
+        fields = more_volumes(fields, &self.volumes);
+        for (device, _) in live.map(|live| live.volumes.as_slice()).unwrap_or_default() {
+            let is_wanted = *device == self.resolved.root_device
+                || self.volumes.iter().any(|(wanted, _)| wanted == device);
+            if !is_wanted {
+                fields = fields.maybe(&format!("volumes[{device:?}]"), None::<String>);
+            }
+        }
+        wanted.behaviour(fields)
     }
 
     /// The disks of the instance itself, as kops maps them.

@@ -1,6 +1,6 @@
 //! `LoadBalancer`: a classic load balancer, before the API server or the bastions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_elasticloadbalancing::types::{
     ConnectionSettings, CrossZoneLoadBalancing, HealthCheck, Listener, LoadBalancerAttributes,
@@ -88,9 +88,10 @@ pub(super) async fn observe(
     let candidates: Vec<&LoadBalancerDescription> = all.iter().filter(may_be_ours).collect();
     let batches: Vec<Vec<String>> =
         candidates.chunks(20).map(|batch| batch.iter().map(|lb| name(lb)).collect()).collect();
-    let tags = try_join_all(batches.into_iter().map(|batch| tags_of(aws, batch))).await?.concat();
+    let tags = try_join_all(batches.into_iter().map(|batch| tags_of(aws, batch))).await?;
+    let tags: BTreeMap<String, Tags> = tags.into_iter().flatten().collect();
     let ours = candidates.into_iter().filter_map(|lb| {
-        let (_, tags) = tags.iter().find(|(tagged, _)| *tagged == name(lb))?;
+        let tags = tags.get(&name(lb))?;
         let is_ours = tags.get(ec2::CLUSTER_TAG).is_some_and(|tag| tag == cluster);
         (is_ours || own_names.contains(&name(lb))).then_some((lb, tags))
     });

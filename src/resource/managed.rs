@@ -8,7 +8,7 @@ use std::fmt::Debug;
 
 use super::ids::{Ids, Work};
 use super::live::Live;
-use super::{Drift, FieldChange, ResourceId, Tags, Write};
+use super::{Drift, FieldChange, Kind, ResourceId, Tags, Write};
 use crate::aws::AwsError;
 
 /// What was found, and under which ids.
@@ -194,6 +194,11 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     /// What must exist before this can.
     fn needs(&self) -> Vec<ResourceId>;
 
+    /// The kinds of which all must be done before this, though it does not name them.
+    fn behind(&self) -> &'static [Kind] {
+        &[]
+    }
+
     /// Where it was looked for.
     fn looked(live: &Live) -> &Looked<Self::Live>;
 
@@ -204,6 +209,11 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     fn aws_id(found: &Self::Live) -> String;
 
     fn wanted(&self, view: View<'_>) -> Fields;
+
+    /// What is wanted where this was found: what must go is a field too, wanted absent.
+    fn wanted_over(&self, _: &Self::Live, view: View<'_>) -> Fields {
+        self.wanted(view)
+    }
 
     fn found(&self, found: &Self::Live, view: View<'_>) -> Fields;
 
@@ -253,13 +263,12 @@ pub(super) fn state<M: Manage>(
         Looked::Denied(error) => return State::Denied(error.clone()),
         Looked::Found(rows) => rows,
     };
-    let wanted = resource.wanted(view);
     let matches: Vec<&M::Live> = rows.iter().filter(|found| resource.is(found, view)).collect();
     let kind = resource.id().kind;
     match matches[..] {
         [] => {
-            let drift =
-                Drift { fields: wanted.differences(&Fields::default()), ..Drift::default() };
+            let fields = resource.wanted(view).differences(&Fields::default());
+            let drift = Drift { fields, ..Drift::default() };
             match (resource.obstacle(view), resource.ownership()) {
                 (Some((what, next)), _) => State::Impossible(drift, what, next),
                 (None, Ownership::Shared) => State::Impossible(
@@ -271,6 +280,7 @@ pub(super) fn state<M: Manage>(
             }
         }
         [found] => {
+            let wanted = resource.wanted_over(found, view);
             let fields = wanted.differences(&resource.found(found, view));
             if fields.is_empty() {
                 return State::Equal;

@@ -229,6 +229,12 @@ macro_rules! managed {
                 }
             }
 
+            pub(crate) fn behind(&self) -> &'static [Kind] {
+                match self {
+                    $(Self::$variant(resource) => resource.behind(),)*
+                }
+            }
+
             /// AWS' own id of the resource, if it was found.
             pub(crate) fn find_id(&self, view: View<'_>) -> Option<String> {
                 match self {
@@ -302,6 +308,14 @@ impl Resource {
                 ResourceId::new(Kind::IamInstanceProfile, &link.profile),
             ],
             Self::Managed(resource) => resource.needs(),
+        }
+    }
+
+    /// The kinds of which all must be done before this, though it does not name them.
+    pub(crate) fn behind(&self) -> &'static [Kind] {
+        match self {
+            Self::Managed(resource) => resource.behind(),
+            _ => &[],
         }
     }
 }

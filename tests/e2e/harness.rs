@@ -241,13 +241,28 @@ impl World {
         self.ok(&["update", "cluster", cluster, "--yes"]);
     }
 
-    /// Asserts that a second look finds nothing to do.
+    /// Asserts that a second look finds nothing to do, nothing to leave and nothing to warn of.
     #[track_caller]
     pub fn assert_settled(&self, cluster: &str, more: &[&str]) {
+        self.assert_settled_but(cluster, more, &[]);
+    }
+
+    /// Asserts that a second look finds nothing to do, and tells of what it leaves (`!`) and
+    /// warns of exactly this: each line has its text, those left first.
+    #[track_caller]
+    pub fn assert_settled_but(&self, cluster: &str, more: &[&str], told: &[&str]) {
         let mut args = vec!["update", "cluster", cluster, "--detailed-exitcode"];
         args.extend(more);
         let run = self.run(&args);
         assert_eq!(run.code, 0, "{run:#?}");
+        let end = run.stdout.lines().last().unwrap_or_default();
+        assert!(end.starts_with(&format!("{cluster}: nothing to do; ")), "{run:#?}");
+        let changes: Vec<&str> = run.stdout.lines().filter(|line| is_change(line)).collect();
+        let warnings = run.stderr.lines().filter(|line| line.starts_with("warning:"));
+        let found: Vec<&str> = changes.into_iter().chain(warnings).collect();
+        let is_told = found.len() == told.len()
+            && found.iter().zip(told).all(|(line, text)| line.contains(text));
+        assert!(is_told, "{found:#?} instead of {told:#?}");
     }
 
     pub fn sdk(&self) -> SdkConfig {
@@ -339,6 +354,11 @@ impl World {
             .replace(&self.home.path().display().to_string(), "[home]")
             .replace(&self.bucket, "state")
     }
+}
+
+/// Whether a line of a plan tells of a resource that is not as wanted.
+fn is_change(line: &str) -> bool {
+    ["  + ", "  ~ ", "  - ", "  ! "].iter().any(|mark| line.starts_with(mark))
 }
 
 /// Asks the sandbox what is not AWS' own; `query` is added to the address.

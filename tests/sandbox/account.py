@@ -124,7 +124,7 @@ class Observation:
 
             name = self.name(row, "VpcId")
             more = [one["CidrBlock"] for one in row.get("CidrBlockAssociationSet", [])
-                    if one["CidrBlockState"]["State"] == "associated"]
+                    if one["CidrBlockState"]["State"] == "associated" and one["CidrBlock"] != row["CidrBlock"]]
             self.add("VPC", name, cidr=row["CidrBlock"], tags=tags_of(row), cidrs=sorted(more),
                      dnsSupport=attribute("enableDnsSupport"), dnsHostnames=attribute("enableDnsHostnames"))
             if row.get("DhcpOptionsId") in self.names:

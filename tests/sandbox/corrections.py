@@ -1,6 +1,7 @@
 """Where moto behaves otherwise than AWS documents, on the paths that kapstan uses."""
 
 import copy
+import sys
 from urllib.parse import parse_qs
 
 from moto.autoscaling.models import InstanceState
@@ -55,6 +56,7 @@ def correct():
     tag_dhcp_options()
     remember_template_versions()
     delete_template_versions()
+    page_templates()
     update_groups_whole()
 
 
@@ -150,6 +152,31 @@ def delete_template_versions():
 
     LaunchTemplates.delete_launch_template_versions = delete
     LaunchTemplateBackend.describe_launch_template_versions = without_deleted
+
+
+def page_templates():
+    """DescribeLaunchTemplates and DescribeLaunchTemplateVersions answer with at most 200 rows, or
+    MaxResults of them, and a token for the rest, where moto drops what is beyond."""
+
+    def page(operation, rows):
+        describe = getattr(LaunchTemplates, operation)
+
+        def paged(response):
+            number = response._get_int_param
+            most, start = number("MaxResults", 200), number("NextToken", 0)
+            response._get_int_param = lambda name, default=None: (
+                sys.maxsize if name == "MaxResults" else number(name, default))
+            answer = describe(response)
+            found = answer.result[rows]
+            answer.result[rows] = found[start:start + most]
+            if start + most < len(found):
+                answer.result["NextToken"] = str(start + most)
+            return answer
+
+        setattr(LaunchTemplates, operation, paged)
+
+    page("describe_launch_templates", "LaunchTemplates")
+    page("describe_launch_template_versions", "LaunchTemplateVersions")
 
 
 def update_groups_whole():
