@@ -89,7 +89,7 @@ impl Bucket {
         Ok(Some(Object { bytes: body.to_vec(), etag, written_by, written_at }))
     }
 
-    /// Writes an object, if it is as expected.
+    /// Writes an object, if it is as expected. Returns its new ETag.
     ///
     /// # Errors
     /// [`Fault::Conflict`] or, where it is gone, [`Fault::Missing`] if it is not.
@@ -99,7 +99,8 @@ impl Bucket {
         bytes: &[u8],
         condition: Condition<'_>,
         writer: &str,
-    ) -> Result<(), AwsError> {
+    ) -> Result<String, AwsError> {
+        const OPERATION: &str = "s3:PutObject";
         let call = self.client.put_object().bucket(&self.name).key(key);
         let call = match condition {
             Condition::Absent => call.if_none_match("*"),
@@ -113,8 +114,13 @@ impl Bucket {
             .set_acl(acl.map(|acl| ObjectCannedAcl::from(acl.as_str())))
             .metadata(WRITTEN_BY, writer)
             .body(ByteStream::from(bytes.to_vec()));
-        let answer = call.send().await;
-        answer.map(|_| ()).map_err(|error| self.error("s3:PutObject", key, error))
+        let answer = call.send().await.map_err(|error| self.error(OPERATION, key, error))?;
+        answer.e_tag.ok_or_else(|| AwsError {
+            operation: OPERATION,
+            object: self.place(key),
+            fault: Fault::Other,
+            message: "S3 gave no ETag".to_owned(),
+        })
     }
 
     /// Removes an object, if it is as expected; errors as for [`Self::put`].

@@ -30,6 +30,11 @@ pub(crate) struct AwsError {
     pub(crate) message: String,
 }
 
+/// A call that was kept back, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("it was not sent: {0}")]
+pub(super) struct NotSent(pub(super) String);
+
 impl AwsError {
     pub(crate) fn new<E, R>(
         operation: &'static str,
@@ -52,6 +57,9 @@ impl AwsError {
         let mut fault = Fault::Other;
         let mut source = error.source();
         while let Some(cause) = source {
+            if cause.is::<NotSent>() {
+                return Self { operation, object, fault: Fault::Other, message: cause.to_string() };
+            }
             message = format!("{message}: {cause}");
             source = cause.source();
         }

@@ -6,8 +6,9 @@
 pub(crate) mod bucket;
 mod error;
 
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -17,6 +18,7 @@ use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iam::error::BoxError;
 
+use error::NotSent;
 pub(crate) use error::{AwsError, Fault};
 
 /// The clients of one region, with one count of calls.
@@ -33,9 +35,21 @@ pub(crate) struct Aws {
     calls: Calls,
 }
 
-/// Counts what is sent to AWS, repeated attempts included.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Calls(Arc<AtomicUsize>);
+/// Counts what is sent to AWS, repeated attempts included, and keeps it back when asked to.
+#[derive(Clone, Default)]
+pub(crate) struct Calls {
+    count: Arc<AtomicUsize>,
+    gate: Arc<OnceLock<Gate>>,
+}
+
+/// Why nothing may be sent, if that is so.
+type Gate = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+impl fmt::Debug for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calls").field("count", &self.count).finish_non_exhaustive()
+    }
+}
 
 impl Intercept for Calls {
     fn name(&self) -> &'static str {
@@ -48,7 +62,10 @@ impl Intercept for Calls {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        if let Some(gate) = self.gate.get() {
+            gate().map_err(NotSent)?;
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 }
@@ -87,7 +104,16 @@ impl Aws {
 
     /// How many requests were sent so far.
     pub(crate) fn calls(&self) -> usize {
-        self.calls.0.load(Ordering::Relaxed)
+        self.calls.count.load(Ordering::Relaxed)
+    }
+
+    /// From here on nothing is sent, repeated attempts included, unless `gate` allows it.
+    pub(crate) fn send_through(
+        &self,
+        gate: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+    ) {
+        // The first gate stays: one run holds one lock.
+        let _ = self.calls.gate.set(Box::new(gate));
     }
 }
 

@@ -7,6 +7,7 @@ use super::Done;
 use super::checks::{self, UnknownFields};
 use super::create_cluster::{self, CreateClusterArgs};
 use super::input::Files;
+use super::locked::{Held, locked};
 use super::secret::{self, SecretCommand};
 use super::settings::Global;
 use super::ui::Ui;
@@ -52,8 +53,11 @@ pub(super) async fn run(ui: &Ui, global: &Global, args: &CreateArgs) -> anyhow::
         None => {
             let documents = args.files.documents()?;
             let placed = place_all(global, &documents)?;
-            let (store, _) = global.store(ui).await?;
-            keep(ui, global, &store, &placed).await?;
+            let work = async |held: &Held| {
+                let (store, _) = global.store(ui).await?;
+                keep(ui, global, &store, &placed, held).await
+            };
+            locked(ui, global, "create -f", clusters(&placed), work).await?;
             if let Some((place, _)) = placed.first() {
                 ui.status(&format!(
                     "To see what it needs of AWS: kapstan update cluster {}",
@@ -71,6 +75,7 @@ pub(super) async fn keep(
     global: &Global,
     store: &Store,
     placed: &[(Place, &Document)],
+    held: &Held,
 ) -> anyhow::Result<()> {
     check_all(ui, global, store, placed).await?;
     let mut existing = Vec::new();
@@ -84,6 +89,7 @@ pub(super) async fn keep(
         "already in the state store: {}; nothing was written. Change it with replace, edit or set",
         existing.join(", ")
     );
+    held.begin()?;
     for (place, document) in placed {
         store.create(place, document).await?;
         ui.out(&format!("{document} created\n"))?;
@@ -107,6 +113,11 @@ pub(super) fn check_alone(
         _ => checks::document(ui, document, cluster.map(AsRef::as_ref), unknown),
     };
     checks::all(placed.iter().map(check).collect())
+}
+
+/// The clusters that documents belong to.
+pub(super) fn clusters(placed: &[(Place, &Document)]) -> Vec<ClusterName> {
+    placed.iter().map(|(place, _)| place.cluster().clone()).collect()
 }
 
 /// Each document with its place, clusters before what belongs to them.

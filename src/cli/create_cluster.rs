@@ -10,11 +10,12 @@ use clap::{Args, ValueEnum};
 use super::Done;
 use super::create;
 use super::input;
+use super::locked::{Held, locked};
 use super::output::ReportFormat;
 use super::settings::Global;
 use super::ui::Ui;
 use super::update_cluster;
-use crate::spec::document;
+use crate::spec::document::{self, Document};
 use crate::spec::name::{ClusterName, ObjectName};
 use crate::spec::new_cluster::{self, Choices, LoadBalancer, Networking};
 use crate::spec::{ssh_credential, yaml};
@@ -208,8 +209,22 @@ pub(super) async fn run(
         return Ok(Done::Yes);
     }
     let key = ssh_key(args, &name)?;
+    let work = async |held: &Held| build(ui, global, args, &name, &placed, key, held).await;
+    locked(ui, global, "create cluster", [name.clone()], work).await
+}
+
+/// Keeps the specs, and builds what they need if that is asked for.
+async fn build(
+    ui: &Ui,
+    global: &Global,
+    args: &CreateClusterArgs,
+    name: &ClusterName,
+    placed: &[(Place, &Document)],
+    key: Option<(Place, String)>,
+    held: &Held,
+) -> anyhow::Result<Done> {
     let (store, _) = global.store(ui).await?;
-    create::keep(ui, global, &store, &placed).await?;
+    create::keep(ui, global, &store, placed, held).await?;
     match key {
         Some((place, key)) => store.keep_ssh_key(&place, &key).await?,
         None => ui.status(&format!(
@@ -218,7 +233,7 @@ pub(super) async fn run(
         )),
     }
     if args.yes {
-        return update_cluster::apply(ui, global, name.as_str()).await;
+        return update_cluster::apply(ui, global, name.as_str(), held).await;
     }
     ui.status(&format!(
         "To see what it needs of AWS: kapstan update cluster {name}\n\

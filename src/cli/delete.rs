@@ -4,12 +4,14 @@ use anyhow::ensure;
 use clap::{Args, Subcommand};
 
 use super::Done;
-use super::create::place_all;
+use super::create::{clusters, place_all};
 use super::delete_cluster::{self, DeleteClusterArgs};
 use super::delete_instance::{self, DeleteInstanceArgs};
 use super::input::Files;
+use super::locked::{Held, locked, locked_if};
 use super::settings::Global;
 use super::ui::Ui;
+use crate::spec::document::Document;
 use crate::spec::name::ObjectName;
 use crate::store::objects::Place;
 
@@ -65,26 +67,45 @@ pub(super) async fn run(ui: &Ui, global: &Global, args: &DeleteArgs) -> anyhow::
 
 async fn delete_group(ui: &Ui, global: &Global, group: &str, yes: bool) -> anyhow::Result<()> {
     let cluster = global.cluster(None)?;
-    let (store, _) = global.store(ui).await?;
-    store.existing(&Place::Cluster(cluster.clone())).await?;
-    let place = Place::InstanceGroup(cluster.clone(), ObjectName::new(group)?);
-    let kept = store.existing(&place).await?;
-    if !yes {
-        ui.out(&format!("{place} would be deleted\n"))?;
-        ui.status("Nothing was changed. To delete it, give --yes");
-        return Ok(());
-    }
-    store.remove(&kept).await?;
-    ui.out(&format!("{place} deleted\n"))?;
-    ui.status(&format!(
-        "What it has in AWS stays until: kapstan update cluster {cluster} --yes --prune"
-    ));
-    Ok(())
+    let what = format!("delete ig {group} of");
+    let work = async |held: Option<&Held>| {
+        let (store, _) = global.store(ui).await?;
+        store.existing(&Place::Cluster(cluster.clone())).await?;
+        let place = Place::InstanceGroup(cluster.clone(), ObjectName::new(group)?);
+        let kept = store.existing(&place).await?;
+        let Some(held) = held else {
+            ui.out(&format!("{place} would be deleted\n"))?;
+            ui.status("Nothing was changed. To delete it, give --yes");
+            return Ok(());
+        };
+        held.begin()?;
+        store.remove(&kept).await?;
+        ui.out(&format!("{place} deleted\n"))?;
+        ui.status(&format!(
+            "What it has in AWS stays until: kapstan update cluster {cluster} --yes --prune"
+        ));
+        Ok(())
+    };
+    locked_if(yes, ui, global, &what, &cluster, work).await
 }
 
 async fn delete_files(ui: &Ui, global: &Global, args: &DeleteArgs) -> anyhow::Result<()> {
     let documents = args.files.documents()?;
-    let mut placed = place_all(global, &documents)?;
+    let placed = place_all(global, &documents)?;
+    if !args.yes {
+        return delete_placed(ui, global, placed, None).await;
+    }
+    let of = clusters(&placed);
+    let work = async |held: &Held| delete_placed(ui, global, placed, Some(held)).await;
+    locked(ui, global, "delete -f", of, work).await
+}
+
+async fn delete_placed(
+    ui: &Ui,
+    global: &Global,
+    mut placed: Vec<(Place, &Document)>,
+    held: Option<&Held>,
+) -> anyhow::Result<()> {
     // What belongs to a cluster goes before the cluster.
     placed.reverse();
     let (store, url) = global.store(ui).await?;
@@ -110,13 +131,14 @@ async fn delete_files(ui: &Ui, global: &Global, args: &DeleteArgs) -> anyhow::Re
             );
         }
     }
-    if !args.yes {
+    let Some(held) = held else {
         for (_, document) in &placed {
             ui.out(&format!("{document} would be deleted\n"))?;
         }
         ui.status("Nothing was changed. To delete them, give --yes");
         return Ok(());
-    }
+    };
+    held.begin()?;
     for (place, document) in &placed {
         match place {
             Place::SshKey { .. } => {

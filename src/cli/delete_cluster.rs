@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::Done;
 use super::carry_out;
+use super::locked::{Held, locked_if};
 use super::output::{self, ReportFormat};
 use super::settings::Global;
 use super::ui::Ui;
@@ -65,16 +66,27 @@ pub(super) async fn run(
     args: &DeleteClusterArgs,
 ) -> anyhow::Result<Done> {
     let name = global.cluster(args.cluster.as_deref())?;
+    let work = async |held: Option<&Held>| delete(ui, global, args, &name, held).await;
+    locked_if(args.yes, ui, global, "delete cluster", &name, work).await
+}
+
+async fn delete(
+    ui: &Ui,
+    global: &Global,
+    args: &DeleteClusterArgs,
+    name: &ClusterName,
+    held: Option<&Held>,
+) -> anyhow::Result<Done> {
     let (store, url) = global.store(ui).await?;
     let backups = if args.keep_backups { Backups::Keep } else { Backups::Remove };
-    let removal = store.removal(&name, backups).await?;
+    let removal = store.removal(name, backups).await?;
     if args.unregister {
         if removal.is_empty() {
             store.existing(&Place::Cluster(name.clone())).await?;
         }
-        return unregister(ui, &store, &name, &removal, args.yes).await;
+        return unregister(ui, &store, name, &removal, held).await;
     }
-    let kept = spec(ui, &store, &name, args.region.is_some()).await?;
+    let kept = spec(ui, &store, name, args.region.is_some()).await?;
     let spec_region = kept.as_ref().and_then(|cluster| cluster.region()).map(str::to_owned);
     let Some(region) = args.region.clone().or(spec_region) else {
         bail!("the region of {name} is not known, since no subnet names a zone; give --region");
@@ -98,7 +110,7 @@ pub(super) async fn run(
     if let Some(left) = removal.left() {
         ui.status(&format!("To be left in the state store: {left}"));
     }
-    if !args.yes {
+    let Some(held) = held else {
         match args.output {
             ReportFormat::Text => ui.out(&format!(
                 "{} to delete in AWS, and the specs. Nothing was deleted. To do it: \
@@ -109,12 +121,12 @@ pub(super) async fn run(
         }
         carry_out::refuse(ui, &plan)?;
         return Ok(Done::Yes);
-    }
+    };
     carry_out::refuse(ui, &plan)?;
     store.check_removal(&removal).await.with_context(|| {
         format!("nothing was deleted, since what is kept in {place} could not be removed after it")
     })?;
-    let outcome = carry_out::carry_out(ui, &aws, &plan, OnFailure::GoOn).await;
+    let outcome = carry_out::carry_out(ui, &aws, &plan, OnFailure::GoOn, held).await?;
     match args.output {
         ReportFormat::Text => {
             let again = format!("kapstan delete cluster {name} --yes");
@@ -128,7 +140,7 @@ pub(super) async fn run(
     }
     let done = carry_out::finish(&outcome)?;
     if !removal.is_empty() {
-        remove(ui, &store, &name, backups).await?;
+        remove(ui, &store, name, backups).await?;
     }
     Ok(done)
 }
@@ -173,10 +185,11 @@ async fn unregister(
     store: &Store,
     name: &ClusterName,
     removal: &Removal,
-    yes: bool,
+    held: Option<&Held>,
 ) -> anyhow::Result<Done> {
-    if yes {
+    if let Some(held) = held {
         store.check_removal(removal).await?;
+        held.begin()?;
         remove(ui, store, name, removal.backups()).await?;
         return Ok(Done::Yes);
     }

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::Done;
 use super::kubernetes::{self, KubernetesArgs};
+use super::locked::{Held, locked_if};
 use super::replacing::{self, Intervals, ReplacingArgs};
 use super::settings::Global;
 use super::ui::Ui;
@@ -43,22 +44,34 @@ pub(super) async fn run(
     global: &Global,
     args: &DeleteInstanceArgs,
 ) -> anyhow::Result<Done> {
+    let name = global.cluster(None)?;
+    let what = format!("delete instance {} of", args.instance);
+    let work = async |held: Option<&Held>| delete(ui, global, args, held).await;
+    locked_if(args.yes, ui, global, &what, &name, work).await
+}
+
+async fn delete(
+    ui: &Ui,
+    global: &Global,
+    args: &DeleteInstanceArgs,
+    held: Option<&Held>,
+) -> anyhow::Result<Done> {
     let asked = (!args.replacing.cloudonly).then_some(&args.kubernetes);
     let mut observer = kubernetes::observer(ui, global, None, asked).await?;
     let world = observer.first_look().await?;
     let cluster = observer.cluster.name();
     let (group, member) = find(&world, &args.instance, cluster)?;
     let (group, id, told) = (group.to_owned(), member.id.clone(), member.told());
-    if !args.yes {
+    let Some(held) = held else {
         ui.out(&format!("{told} of {group} would be emptied and replaced\n"))?;
         ui.status("Nothing was changed. To do it, give --yes");
         return Ok(Done::Yes);
-    }
+    };
     let none = Duration::ZERO;
     let intervals = Intervals { bastion: none, master: none, node: none };
     let mut options = args.replacing.options(intervals, Choice::One(id));
     options.groups = [group].into();
-    let run = replacing::replace(ui, &mut observer, world, options).await?;
+    let run = replacing::replace(ui, &mut observer, world, options, held).await?;
     ui.out(&rolling::end(&run))?;
     replacing::finish(&run)
 }

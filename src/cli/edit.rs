@@ -8,11 +8,12 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 
 use super::checks::{self, UnknownFields};
+use super::locked::{Held, locked};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{self, Document};
-use crate::spec::name::ObjectName;
+use crate::spec::name::{ClusterName, ObjectName};
 use crate::store::Store;
 use crate::store::objects::{KeptText, Place};
 
@@ -56,15 +57,15 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &EditArgs) -> anyhow::Re
     match &args.what {
         EditCommand::Cluster { cluster } => {
             let name = global.cluster(cluster.as_deref())?;
-            let kept = store.existing(&Place::Cluster(name)).await?;
-            edit(ui, global, &store, &kept, None).await
+            let kept = store.existing(&Place::Cluster(name.clone())).await?;
+            edit(ui, global, &store, &name, &kept, None).await
         }
         EditCommand::Ig { group } => {
             let name = global.cluster(None)?;
             let cluster = store.cluster_spec(&name).await?;
-            let place = Place::InstanceGroup(name, ObjectName::new(group)?);
+            let place = Place::InstanceGroup(name.clone(), ObjectName::new(group)?);
             let kept = store.existing(&place).await?;
-            edit(ui, global, &store, &kept, Some(&cluster)).await
+            edit(ui, global, &store, &name, &kept, Some(&cluster)).await
         }
     }
 }
@@ -73,11 +74,17 @@ async fn edit(
     ui: &Ui,
     global: &Global,
     store: &Store,
+    name: &ClusterName,
     kept: &KeptText,
     cluster: Option<&Cluster>,
 ) -> anyhow::Result<()> {
     let before = &kept.place;
     let kept_text = kept.lossy();
+    if let Some(other) = store.lock_of(name).await? {
+        ui.status(&format!(
+            "{name} is locked at present by {other}. What you edit is written once it is free"
+        ));
+    }
     let file = EditedFile::new(before)?;
     // What cannot be read is here to be mended.
     let mut shown = match kept.document() {
@@ -108,7 +115,12 @@ async fn edit(
         }
         match read_edited(ui, global, kept, cluster, &own) {
             Ok(document) => {
-                return match store.update(kept, &document).await {
+                let write = async |held: &Held| {
+                    held.begin()?;
+                    store.update(kept, &document).await
+                };
+                // While the editor is open, others may write.
+                return match locked(ui, global, "edit", [name.clone()], write).await {
                     Ok(()) => ui.out(&format!("{document} changed\n")),
                     Err(error) => {
                         let place = file.keep(&own)?;

@@ -15,6 +15,7 @@ mod iam_diff;
 mod iam_show;
 mod input;
 mod kubernetes;
+mod locked;
 mod observe;
 mod output;
 mod refresh;
@@ -24,7 +25,9 @@ mod rolling_update;
 mod secret;
 mod set;
 mod settings;
+mod signals;
 mod ui;
+mod unlock;
 mod unset;
 mod update_cluster;
 mod validate;
@@ -93,6 +96,7 @@ enum Command {
     Iam(IamCommand),
     /// Print the version
     Version,
+    Unlock(unlock::UnlockArgs),
     Completion(completion::CompletionArgs),
 }
 
@@ -168,6 +172,7 @@ async fn run(ui: &Ui, cli: &Cli) -> anyhow::Result<Done> {
         Command::Iam(IamCommand::Show(args)) => iam_show::run(ui, global, args).await,
         Command::Iam(IamCommand::Diff(args)) => iam_diff::run(ui, global, args).await,
         Command::Version => ui.out(concat!("kapstan ", env!("CARGO_PKG_VERSION"), "\n")),
+        Command::Unlock(args) => unlock::run(ui, global, args).await,
         Command::Completion(args) => completion::run(ui, args, Cli::command()),
     };
     done.map(|()| Done::Yes)

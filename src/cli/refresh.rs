@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use tokio::sync::watch;
 
 use super::Done;
-use super::carry_out::watch_signals;
+use super::locked::Held;
 use super::replacing::duration;
 use super::ui::Ui;
 use crate::resource::instance_refresh::{self, Wish};
@@ -60,6 +59,7 @@ pub(super) async fn run(
     args: &RefreshArgs,
     at_once: usize,
     is_forced: bool,
+    held: &Held,
 ) -> anyhow::Result<Done> {
     let needs = |group: &&Group| group.members.iter().any(|member| !member.reasons.is_empty());
     for group in world.groups.iter().filter(|group| group.role != Role::Node).filter(needs) {
@@ -72,6 +72,7 @@ pub(super) async fn run(
             group.name
         ));
     }
+    let stopped = held.begin_in(&observer.aws)?;
     let nodes = world.groups.iter().filter(|group| group.role == Role::Node);
     if args.cancel {
         return cancel(ui, observer, nodes).await;
@@ -87,12 +88,9 @@ pub(super) async fn run(
             skips_matching: !is_forced,
         })
         .collect();
-    let (stop, stopped) = watch::channel(false);
-    let watcher = tokio::spawn(watch_signals(stop));
     let tell =
         |now, group: &str, text: &str| ui.status(&format!("{} {group}: {text}", of_day(now)));
     let ends = refresh(&observer.aws, &observer.clock, &wishes, at_once, stopped, tell).await;
-    watcher.abort();
     let mut failed = Vec::new();
     for (group, end) in ends? {
         match end {

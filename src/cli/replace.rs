@@ -4,11 +4,12 @@ use anyhow::bail;
 use clap::Args;
 
 use super::checks;
-use super::create::{check_all, place_all};
+use super::create::{check_all, clusters, place_all};
 use super::input::Files;
+use super::locked::{Held, locked};
 use super::settings::Global;
 use super::ui::Ui;
-use crate::spec::document::Spec;
+use crate::spec::document::{Document, Spec};
 use crate::store::objects::{KeptText, Place};
 
 /// Put new specs in the place of kept ones
@@ -33,6 +34,18 @@ pub(crate) struct ReplaceArgs {
 pub(crate) async fn run(ui: &Ui, global: &Global, args: &ReplaceArgs) -> anyhow::Result<()> {
     let documents = args.files.documents()?;
     let placed = place_all(global, &documents)?;
+    let of = clusters(&placed);
+    let work = async |held: &Held| replace(ui, global, args, placed, held).await;
+    locked(ui, global, "replace", of, work).await
+}
+
+async fn replace(
+    ui: &Ui,
+    global: &Global,
+    args: &ReplaceArgs,
+    placed: Vec<(Place, &Document)>,
+    held: &Held,
+) -> anyhow::Result<()> {
     let (store, url) = global.store(ui).await?;
     check_all(ui, global, &store, &placed).await?;
     let mut steps: Vec<(Option<KeptText>, _)> = Vec::new();
@@ -62,6 +75,7 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &ReplaceArgs) -> anyhow:
         steps.push((before, (place, document)));
     }
     checks::all(results)?;
+    held.begin()?;
     for (before, (place, document)) in steps {
         let done = match (before, &document.spec) {
             (Some(before), _) if before.is_text(&document.text) => "unchanged",

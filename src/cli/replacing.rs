@@ -8,10 +8,9 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::{ArgAction, Args};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use tokio::sync::watch;
 
 use super::Done;
-use super::carry_out::watch_signals;
+use super::locked::Held;
 use super::ui::Ui;
 use crate::report::rolling;
 use crate::resource::fleet::Time;
@@ -106,16 +105,15 @@ pub(super) async fn replace(
     observer: &mut Observer,
     world: World,
     options: Options,
+    held: &Held,
 ) -> anyhow::Result<Run> {
     let baseline = rolling::baseline(world.kubernetes.failures());
     if !baseline.is_empty() {
         ui.status(&baseline);
     }
-    let (stop, stopped) = watch::channel(false);
-    let watcher = tokio::spawn(watch_signals(stop));
+    let stopped = held.begin_in(&observer.aws)?;
     let told = Told::new(ui);
     let run = engine::roll(observer, world, options, stopped, &told).await;
-    watcher.abort();
     told.clear();
     if ui.verbose {
         ui.status(&format!("AWS: {} calls in all", observer.aws.calls()));

@@ -8,6 +8,7 @@ use clap::{ArgAction, Args};
 
 use super::Done;
 use super::kubernetes::{self, KubernetesArgs};
+use super::locked::{Held, locked_if};
 use super::output::{self, ReportFormat};
 use super::refresh::{self, Engine, RefreshArgs};
 use super::replacing::{self, Intervals, ReplacingArgs, duration};
@@ -141,6 +142,17 @@ pub(crate) async fn run(
     global: &Global,
     args: &RollingUpdateArgs,
 ) -> anyhow::Result<Done> {
+    let name = global.cluster(args.cluster.as_deref())?;
+    let work = async |held: Option<&Held>| update(ui, global, args, held).await;
+    locked_if(args.yes, ui, global, "rolling-update cluster", &name, work).await
+}
+
+async fn update(
+    ui: &Ui,
+    global: &Global,
+    args: &RollingUpdateArgs,
+    held: Option<&Held>,
+) -> anyhow::Result<Done> {
     let is_handed_over = args.refresh.engine == Engine::InstanceRefresh;
     ensure!(is_handed_over || !args.refresh.cancel, "--cancel goes with --engine instance-refresh");
     // Auto Scaling knows no Kubernetes.
@@ -169,11 +181,14 @@ pub(crate) async fn run(
     let needed = members
         .filter(|member| member.life != Life::Leaving)
         .any(|member| args.force || !member.reasons.is_empty());
-    if is_handed_over && args.yes && (needed || args.refresh.cancel) {
-        let at_once = args.max_parallel_groups;
-        return refresh::run(ui, &observer, &shown, &args.refresh, at_once, args.force).await;
+    if let Some(held) = held
+        && is_handed_over
+        && (needed || args.refresh.cancel)
+    {
+        let (refresh, at_once) = (&args.refresh, args.max_parallel_groups);
+        return refresh::run(ui, &observer, &shown, refresh, at_once, args.force, held).await;
     }
-    if !args.yes || !needed {
+    let Some(held) = held.filter(|_| needed) else {
         match args.output {
             ReportFormat::Text if !needed => ui.out("\nNo instance needs to be replaced.\n")?,
             ReportFormat::Text => ui.out(&format!(
@@ -186,7 +201,7 @@ pub(crate) async fn run(
             true => Done::ChangesFound,
             false => Done::Yes,
         });
-    }
+    };
     let intervals = Intervals {
         bastion: args.bastion_interval,
         master: args.control_plane_interval,
@@ -197,7 +212,7 @@ pub(crate) async fn run(
     options.interactive = args.interactive;
     options.max_parallel_groups = args.max_parallel_groups;
     options.groups = shown.groups.iter().map(|group| group.name.clone()).collect();
-    let run = replacing::replace(ui, &mut observer, world, options).await?;
+    let run = replacing::replace(ui, &mut observer, world, options, held).await?;
     match args.output {
         ReportFormat::Text => ui.out(&rolling::end(&run))?,
         format => output::machine(ui, &rolling::report(&cluster, &shown, Some(&run)), format)?,

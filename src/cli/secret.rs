@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 
 use super::input::read_text;
+use super::locked::{Held, locked};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::name::ObjectName;
@@ -30,8 +31,12 @@ pub(crate) async fn run(ui: &Ui, global: &Global, command: &SecretCommand) -> an
     let name = ObjectName::new(key_name).context("the key's name")?;
     let key = read_text(file).with_context(|| file.clone())?;
     let place = Place::ssh_key(cluster.clone(), name, &key).with_context(|| file.clone())?;
-    let (store, _) = global.store(ui).await?;
-    store.existing_cluster(&cluster).await?;
-    store.keep_ssh_key(&place, &key).await?;
-    ui.out(&format!("SSHCredential/{key_name} created\n"))
+    let work = async |held: &Held| {
+        let (store, _) = global.store(ui).await?;
+        store.existing_cluster(&cluster).await?;
+        held.begin()?;
+        store.keep_ssh_key(&place, &key).await?;
+        ui.out(&format!("SSHCredential/{key_name} created\n"))
+    };
+    locked(ui, global, "create secret", [cluster.clone()], work).await
 }

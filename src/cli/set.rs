@@ -4,6 +4,7 @@ use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
 
 use super::checks::{self, UnknownFields};
+use super::locked::{Held, locked};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::cluster::Cluster;
@@ -56,9 +57,11 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &SetArgs) -> anyhow::Res
         SetCommand::Cluster { arguments } => {
             let is_field = |argument: &str| argument.contains('=');
             let (cluster, fields) = cluster_and_fields(global, arguments, is_field);
-            edit_cluster(ui, global, cluster, &edits(fields)?).await
+            edit_cluster(ui, global, "set cluster", cluster, &edits(fields)?).await
         }
-        SetCommand::Ig { group, fields } => edit_group(ui, global, group, &edits(fields)?).await,
+        SetCommand::Ig { group, fields } => {
+            edit_group(ui, global, &format!("set ig {group} of"), group, &edits(fields)?).await
+        }
     }
 }
 
@@ -109,26 +112,34 @@ pub(super) fn cluster_and_fields<'a>(
 pub(super) async fn edit_cluster(
     ui: &Ui,
     global: &Global,
+    what: &str,
     cluster: Option<&str>,
     edits: &[Edit],
 ) -> anyhow::Result<()> {
     ensure!(!edits.is_empty(), "no field is given");
     let name = global.cluster(cluster)?;
-    let (store, _) = global.store(ui).await?;
-    let kept = store.existing_cluster(&name).await?;
-    edit(ui, global, &store, &kept, None, edits).await
+    let work = async |held: &Held| {
+        let (store, _) = global.store(ui).await?;
+        let kept = store.existing_cluster(&name).await?;
+        edit(ui, global, &store, &kept, None, edits, held).await
+    };
+    locked(ui, global, what, [name.clone()], work).await
 }
 
 pub(super) async fn edit_group(
     ui: &Ui,
     global: &Global,
+    what: &str,
     group: &str,
     edits: &[Edit],
 ) -> anyhow::Result<()> {
     let name = global.cluster(None)?;
-    let (store, _) = global.store(ui).await?;
-    let (cluster, kept) = store.group_in_cluster(&name, group).await?;
-    edit(ui, global, &store, &kept, Some(&cluster), edits).await
+    let work = async |held: &Held| {
+        let (store, _) = global.store(ui).await?;
+        let (cluster, kept) = store.group_in_cluster(&name, group).await?;
+        edit(ui, global, &store, &kept, Some(&cluster), edits, held).await
+    };
+    locked(ui, global, what, [name.clone()], work).await
 }
 
 async fn edit(
@@ -138,6 +149,7 @@ async fn edit(
     kept: &Kept,
     cluster: Option<&Cluster>,
     edits: &[Edit],
+    held: &Held,
 ) -> anyhow::Result<()> {
     let before = &kept.document;
     let text = patch::apply(&before.text, before.kind(), edits)
@@ -153,6 +165,7 @@ async fn edit(
     after.refuse(after.unknown.iter().filter(is_new).cloned().collect())?;
     checks::document(ui, &after, cluster, UnknownFields::from_strict(global.strict))?;
     checks::update(before, &after)?;
+    held.begin()?;
     store.update(&kept.text, &after).await?;
     ui.out(&format!("{after} changed\n"))
 }

@@ -1,9 +1,13 @@
 //! What holds for every command: where the specs are, which cluster is meant, how to talk.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail, ensure};
 use clap::{ArgAction, Args};
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 
+use super::replacing::duration;
 use super::ui::{ColorChoice, Ui};
 use crate::spec::name::ClusterName;
 use crate::store::Store;
@@ -34,6 +38,19 @@ pub(crate) struct Global {
     /// Take a field that kops does not have as an error, not as a warning (for CI)
     #[arg(long, global = true)]
     pub(crate) strict: bool,
+
+    /// How long to wait while another command writes the same cluster [default: until it is
+    /// known whether that command lives]
+    ///
+    /// One command at a time writes a cluster, its specs or AWS. By default one that finds
+    /// another at work is refused once it has seen a sign of life of it, which takes some
+    /// seconds; one that died is out of the way after a minute. With 0s it is refused at once.
+    /// Commands that only read never wait.
+    #[arg(long, global = true, value_parser = duration, value_name = "TIME")]
+    pub(crate) lock_timeout: Option<Duration>,
+
+    #[arg(skip)]
+    opened: OnceCell<(Store, StoreUrl)>,
 }
 
 /// kops' own settings file.
@@ -45,8 +62,12 @@ struct KopsSettings {
 }
 
 impl Global {
-    /// Opens the state store.
+    /// The state store, which is opened once.
     pub(crate) async fn store(&self, ui: &Ui) -> anyhow::Result<(Store, StoreUrl)> {
+        self.opened.get_or_try_init(async || self.open(ui).await).await.cloned()
+    }
+
+    async fn open(&self, ui: &Ui) -> anyhow::Result<(Store, StoreUrl)> {
         let url = match self.configured_store()? {
             Some(url) => url,
             None => {

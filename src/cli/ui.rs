@@ -4,6 +4,7 @@
 use std::io::{ErrorKind, Write as _};
 
 use anstyle::AnsiColor;
+use anyhow::Context as _;
 use clap::ValueEnum;
 
 use crate::desired::Notice;
@@ -19,7 +20,7 @@ pub(crate) enum ColorChoice {
     Never,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Ui {
     pub(crate) verbose: bool,
 }
@@ -38,12 +39,13 @@ impl Ui {
         Self { verbose }
     }
 
-    /// A result. A reader who has gone (`| head`) has seen enough; that is no error.
+    /// A result. A reader who has gone (`| head`) has seen enough: that is no error, and what
+    /// the command does goes on.
     pub(crate) fn out(&self, text: &str) -> anyhow::Result<()> {
         let mut stdout = anstream::stdout();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-            result => Ok(result?),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            result => result.context("the result cannot be written"),
         }
     }
 

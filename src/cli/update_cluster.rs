@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::Done;
 use super::carry_out;
+use super::locked::{Held, locked_if};
 use super::observe;
 use super::output::{self, ReportFormat};
 use super::settings::Global;
@@ -118,6 +119,19 @@ pub(crate) async fn run(
     global: &Global,
     args: &UpdateClusterArgs,
 ) -> anyhow::Result<Done> {
+    let name = global.cluster(args.cluster.as_deref())?;
+    let is_applied = args.mode() == Mode::Apply;
+    let work = async |held: Option<&Held>| update(ui, global, args, held).await;
+    locked_if(is_applied, ui, global, "update cluster", &name, work).await
+}
+
+/// Shows the plan, and carries it out with the lock in hand.
+async fn update(
+    ui: &Ui,
+    global: &Global,
+    args: &UpdateClusterArgs,
+    held: Option<&Held>,
+) -> anyhow::Result<Done> {
     let lifecycles = args.lifecycles()?;
     let mut observed = observe::plan(ui, global, args.cluster.as_deref(), &lifecycles).await?;
     observed.plan.prune = args.prune;
@@ -130,7 +144,8 @@ pub(crate) async fn run(
         ui.out(&text::plan(plan, place, detail))?;
     }
     let command = args.apply_with(&plan.cluster);
-    if !plan.refusals.is_empty() || args.mode() == Mode::DryRun {
+    let held = held.filter(|_| plan.refusals.is_empty());
+    let Some(held) = held else {
         match args.output {
             ReportFormat::Text => ui.out(&text::dry_run_end(plan, &command))?,
             format => output::report(ui, plan, place, None, format)?,
@@ -141,8 +156,8 @@ pub(crate) async fn run(
             true => Done::ChangesFound,
             false => Done::Yes,
         });
-    }
-    let outcome = carry_out::carry_out(ui, &observed.aws, plan, OnFailure::Stop).await;
+    };
+    let outcome = carry_out::carry_out(ui, &observed.aws, plan, OnFailure::Stop, held).await?;
     match args.output {
         ReportFormat::Text => ui.out(&text::apply_end(plan, &outcome, &command))?,
         format => output::report(ui, plan, place, Some(&outcome), format)?,
@@ -151,7 +166,12 @@ pub(crate) async fn run(
 }
 
 /// Brings AWS in line with a cluster, as `update cluster NAME --yes` does.
-pub(super) async fn apply(ui: &Ui, global: &Global, cluster: &str) -> anyhow::Result<Done> {
+pub(super) async fn apply(
+    ui: &Ui,
+    global: &Global,
+    cluster: &str,
+    held: &Held,
+) -> anyhow::Result<Done> {
     let args = UpdateClusterArgs {
         cluster: Some(cluster.to_owned()),
         yes: true,
@@ -162,5 +182,5 @@ pub(super) async fn apply(ui: &Ui, global: &Global, cluster: &str) -> anyhow::Re
         output: ReportFormat::Text,
         detailed_exitcode: false,
     };
-    run(ui, global, &args).await
+    update(ui, global, &args, Some(held)).await
 }

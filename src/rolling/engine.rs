@@ -25,6 +25,8 @@ use crate::spec::instance_group::InstanceGroup;
 
 /// Between two looks; what `kubectl drain` waits before it asks a pod again.
 const TICK: Duration = Duration::from_secs(5);
+/// Why everything ends when the user, or who runs the update, wants it to.
+const STOPPED: &str = "this run was stopped";
 /// How much is done at once.
 const BOUND: usize = 16;
 
@@ -143,7 +145,7 @@ pub(crate) async fn roll(
     let mut errors = Errors::default();
     loop {
         if *stop.borrow() && !run.is_stopping {
-            halt(observer, &mut run, &world, "stopped as you asked", teller, &mut errors).await;
+            halt(observer, &mut run, &world, STOPPED, teller, &mut errors).await;
         }
         let decision = decide(&mut run, &world);
         carry_out(observer, &mut run, &world, &decision, teller, &mut errors).await;
@@ -188,10 +190,14 @@ async fn next_look(
             Ok(world) => return Ok(world),
             Err(error) => error,
         };
+        if *stop.borrow() {
+            halt(observer, run, &world, STOPPED, teller, errors).await;
+            return Ok(world);
+        }
         let since = *lost.get_or_insert(now);
         errors.tell(&format!("AWS cannot be looked at: {error}; trying again"), now, teller);
         let is_final = matches!(error.fault, Fault::Credentials | Fault::Denied);
-        if is_final || *stop.borrow() || now - since >= run.options.validation_timeout {
+        if is_final || now - since >= run.options.validation_timeout {
             let reason = reason_of(&error, now - since);
             halt(observer, run, &world, &reason, teller, errors).await;
             return Ok(world);

@@ -19,7 +19,7 @@ use crate::spec::yaml;
 const LOCK: &str = ".kapstan.lock";
 const TEMPORARY: &str = ".kapstan-write-";
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LocalStore {
     root: PathBuf,
 }
@@ -50,7 +50,12 @@ impl LocalStore {
         Ok(Some(Stored { version: Version::Content(bytes.clone()), bytes, written }))
     }
 
-    pub(super) fn write(&self, key: &str, bytes: &[u8], expect: Expect<'_>) -> Result<(), Refused> {
+    pub(super) fn write(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        expect: Expect<'_>,
+    ) -> Result<Version, Refused> {
         fs::create_dir_all(&self.root).with_context(|| format!("{}", self.root.display()))?;
         let _lock = self.lock()?;
         let path = self.root.join(key);
@@ -70,7 +75,7 @@ impl LocalStore {
             Ok(())
         };
         write().with_context(|| format!("{} was not written", path.display()))?;
-        Ok(())
+        Ok(Version::Content(bytes.to_vec()))
     }
 
     pub(super) fn delete(&self, key: &str, version: &Version) -> Result<(), Refused> {
@@ -288,7 +293,7 @@ mod tests {
                 let count: u32 = String::from_utf8(now.bytes).unwrap().parse().unwrap();
                 let next = (count + 1).to_string();
                 match store.write("c/config", next.as_bytes(), Expect::Unchanged(&now.version)) {
-                    Ok(()) => break,
+                    Ok(_) => break,
                     Err(Refused::Conflict) => {}
                     Err(Refused::Failed(error)) => panic!("{error:#}"),
                 }

@@ -4,6 +4,7 @@
 //! <store>/<cluster>/config                        the Cluster
 //! <store>/<cluster>/instancegroup/<name>          each InstanceGroup
 //! <store>/<cluster>/pki/ssh/public/<name>/<md5>   each SSH key
+//! <store>/.kapstan/<cluster>/lock                 who writes at present, which kops does not know
 //! ```
 //!
 //! [`objects`] knows this layout; below it [`local`] and [`s3`] keep bytes under keys. Each
@@ -11,17 +12,19 @@
 
 mod conflict;
 mod local;
+pub(crate) mod lock;
 pub(crate) mod objects;
 pub(crate) mod removal;
 mod s3;
 pub(crate) mod url;
+mod who;
 
 use anyhow::Context as _;
 
 use url::StoreUrl;
 
 /// A place where specs are kept.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Store {
     Local(local::LocalStore),
     S3(s3::S3Store),
@@ -98,7 +101,7 @@ impl Store {
         }
     }
 
-    async fn write(&self, key: &str, bytes: &[u8], expect: Expect<'_>) -> Result<(), Refused> {
+    async fn write(&self, key: &str, bytes: &[u8], expect: Expect<'_>) -> Result<Version, Refused> {
         match self {
             Self::Local(store) => store.write(key, bytes, expect),
             Self::S3(store) => store.write(key, bytes, expect).await,

@@ -347,7 +347,7 @@ impl Store {
 
     async fn create_bytes(&self, place: &Place, bytes: &[u8], name: &str) -> anyhow::Result<()> {
         match self.write(&place.key(), bytes, Expect::Absent).await {
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
             Err(Refused::Conflict) => {
                 bail!("{name} exists already; change it with replace or edit")
             }
@@ -387,7 +387,7 @@ impl Store {
         let bytes = checked_bytes(document)?;
         let expect = Expect::Unchanged(&before.version);
         let written = self.write(&before.place.key(), bytes, expect).await;
-        self.settle(before, written).await
+        self.settle(before, written.map(|_| ())).await
     }
 
     /// Removes an object that was looked at before.

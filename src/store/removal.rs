@@ -11,12 +11,11 @@ use crate::spec::name::ClusterName;
 
 /// What kops and kapstan keep directly below a cluster's folder. kops deletes the same
 /// (`pkg/client/simple/vfsclientset/clientset.go`, `DeleteAllClusterState`).
-const FILES: [&str; 5] = [SPEC, "cluster.spec", "cluster-completed.spec", "kops-version.txt", LOCK];
+const FILES: [&str; 4] = [SPEC, "cluster.spec", "cluster-completed.spec", "kops-version.txt"];
 const FOLDERS: [&str; 8] = [
     "addons", BACKUPS, "clusteraddons", "igconfig", "instancegroup", "manifests", "pki", "secrets",
 ];
 const SPEC: &str = "config";
-const LOCK: &str = "kapstan-lock";
 const BACKUPS: &str = "backups";
 
 /// How many keys an error or a notice names.
@@ -26,8 +25,7 @@ const NAMED: usize = 10;
 #[derive(Debug, Default)]
 pub(crate) struct Removal {
     cluster: String,
-    /// What goes, the spec and then the lock last: a removal that was broken off can be begun
-    /// again, and nobody begins another while it lasts.
+    /// What goes, the spec last: a removal that was broken off can be begun again.
     known: Vec<String>,
     /// What somebody else has put there.
     unknown: Vec<String>,
@@ -56,7 +54,7 @@ impl Removal {
                 _ => removal.unknown.push(key),
             }
         }
-        removal.known.sort_by_key(|key| (key == LOCK, key == SPEC));
+        removal.known.sort_by_key(|key| key == SPEC);
         removal
     }
 
@@ -131,7 +129,7 @@ impl Store {
     ) -> anyhow::Result<Removal> {
         // Looked at anew: a node may have kept a backup since.
         let removal = self.removal(cluster, backups).await?;
-        let is_last = |key: &String| matches!(key.as_str(), SPEC | LOCK);
+        let is_last = |key: &String| key == SPEC;
         let (last, first): (Vec<String>, Vec<String>) =
             removal.known.iter().cloned().partition(is_last);
         let batches = [first].into_iter().chain(last.into_iter().map(|key| vec![key]));
@@ -175,14 +173,14 @@ mod tests {
         let removal = of(
             &[
                 "", "backups/etcd/main/1", "config", "instancegroup", "instancegroup/nodes",
-                "instancegroup/nodes~", "kapstan-lock", "kops-version.txt", "notes/runbook.txt",
-                "pki", "pki/private/ca/keyset.yaml", "secrets/admin", "secrets/",
+                "instancegroup/nodes~", "kops-version.txt", "notes/runbook.txt", "pki",
+                "pki/private/ca/keyset.yaml", "secrets/admin", "secrets/",
             ],
             Backups::Remove,
         );
         assert_eq!(
             removal.to_string(),
-            "1 in backups/, config, 2 in instancegroup/, kapstan-lock, kops-version.txt, 1 in pki/, \
+            "1 in backups/, config, 2 in instancegroup/, kops-version.txt, 1 in pki/, \
              2 in secrets/"
         );
         assert_eq!(
@@ -190,7 +188,7 @@ mod tests {
             "what neither kops nor kapstan keeps: dev.example.com/instancegroup, \
              dev.example.com/notes/runbook.txt, dev.example.com/pki"
         );
-        assert!(removal.known.ends_with(&["config".to_owned(), "kapstan-lock".to_owned()]));
+        assert!(removal.known.ends_with(&["config".to_owned()]));
     }
 
     #[test]

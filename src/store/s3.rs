@@ -2,12 +2,12 @@
 
 use anyhow::bail;
 
-use super::{Expect, NotRemoved, Refused, Stored, Version, Written};
+use super::{Expect, NotRemoved, Refused, Stored, Version, Written, who};
 use crate::aws::bucket::{Bucket, Condition, GetError};
 use crate::aws::{AwsError, Fault};
 use crate::spec::yaml;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct S3Store {
     bucket: Bucket,
     prefix: String,
@@ -43,13 +43,14 @@ impl S3Store {
         key: &str,
         bytes: &[u8],
         expect: Expect<'_>,
-    ) -> Result<(), Refused> {
+    ) -> Result<Version, Refused> {
         let condition = match expect {
             Expect::Absent => Condition::Absent,
             Expect::Unchanged(Version::Etag(etag)) => Condition::Etag(etag),
             Expect::Unchanged(Version::Content(_)) => return Err(Refused::Conflict),
         };
-        refused(self.bucket.put(&self.key(key), bytes, condition, &writer()).await)
+        let written = self.bucket.put(&self.key(key), bytes, condition, &who::writer()).await;
+        refused(written).map(Version::Etag)
     }
 
     pub(super) async fn delete(&self, key: &str, version: &Version) -> Result<(), Refused> {
@@ -105,24 +106,13 @@ impl S3Store {
     }
 }
 
-fn refused(answer: Result<(), AwsError>) -> Result<(), Refused> {
+fn refused<T>(answer: Result<T, AwsError>) -> Result<T, Refused> {
     match answer {
-        Ok(()) => Ok(()),
+        Ok(done) => Ok(done),
         // An object that was expected and is gone is a conflict as well.
         Err(error) if matches!(error.fault, Fault::Conflict | Fault::Missing) => {
             Err(Refused::Conflict)
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-/// The user and machine that write, for those who come after.
-fn writer() -> String {
-    let of = |names: &[&str]| names.iter().find_map(|name| std::env::var(name).ok());
-    let user = of(&["USER", "LOGNAME", "USERNAME"]).unwrap_or_else(|| "someone".to_owned());
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or(of(&["HOSTNAME"]));
-    match host.as_deref().map(str::trim).filter(|host| !host.is_empty()) {
-        Some(host) => format!("{user}@{host}"),
-        None => user,
     }
 }

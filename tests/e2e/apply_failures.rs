@@ -40,9 +40,7 @@ fn killed_at_any_write_the_next_run_converges() {
                 .spawn()
                 .unwrap();
             wait_until("a write is held", || world.held() == 1);
-            child.kill().unwrap();
-            child.wait().unwrap();
-            world.rules(json!([]));
+            world.kill(&mut child, NAME);
             world.apply(NAME);
             world.assert_settled(NAME, &[]);
         }

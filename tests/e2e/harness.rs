@@ -323,6 +323,14 @@ impl World {
         self.admin("PUT", "rules", &rules.to_string());
     }
 
+    /// Kills a run where it stands, and frees the cluster that it leaves locked.
+    pub fn kill(&self, child: &mut Child, cluster: &str) {
+        child.kill().unwrap();
+        child.wait().unwrap();
+        self.rules(json!([]));
+        self.ok(&["unlock", cluster, "--force"]);
+    }
+
     pub fn forget_calls(&self) {
         self.admin("DELETE", "calls", "");
     }
@@ -384,6 +392,9 @@ pub fn administrate(key: &str, method: &str, what: &str, query: &str, body: &str
 pub struct Call {
     pub service: String,
     pub operation: String,
+    pub path: String,
+    /// What the caller had in `AWS_EXECUTION_ENV`.
+    pub run: String,
     pub write: bool,
     pub started: f64,
     pub ended: f64,
@@ -394,6 +405,8 @@ impl From<&Json> for Call {
         Self {
             service: json["service"].as_str().unwrap().to_owned(),
             operation: json["operation"].as_str().unwrap().to_owned(),
+            path: json["path"].as_str().unwrap().to_owned(),
+            run: json["run"].as_str().unwrap().to_owned(),
             write: json["write"].as_bool().unwrap(),
             started: json["started"].as_f64().unwrap(),
             ended: json["ended"].as_f64().unwrap_or(f64::MAX),

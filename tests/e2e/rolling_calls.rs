@@ -18,8 +18,7 @@ fn calls(rolling: &Rolling, waits: usize) -> (BTreeMap<String, usize>, usize) {
         .spawn()
         .unwrap();
     assert!(rolling.simulation.is_held(&mut child));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    rolling.world.kill(&mut child, crate::rolling::NAME);
     rolling.simulation.hold_at_wait(None);
     let mut counts = BTreeMap::new();
     for call in rolling.world.calls().into_iter().filter(|call| call.service != "s3") {

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use crate::harness::Run;
-use crate::rolling::Rolling;
+use crate::rolling::{NAME, Rolling};
 use serde_json::json;
 
 const SMALL: &[(&str, usize, &str)] = &[("nodes", 2, "")];
@@ -16,8 +16,7 @@ impl Rolling {
         let mut child =
             self.command(&["--yes"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let is_held = self.simulation.is_held(&mut child);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.world.kill(&mut child, NAME);
         self.simulation.hold_at_wait(None);
         is_held
     }
@@ -73,9 +72,7 @@ fn killed_within_each_write_it_converges() {
                 std::thread::sleep(std::time::Duration::from_millis(20));
                 assert!(child.try_wait().unwrap().is_none(), "{test} ended");
             }
-            child.kill().unwrap();
-            child.wait().unwrap();
-            rolling.world.rules(json!([]));
+            rolling.world.kill(&mut child, NAME);
             rolling.ok(&["--yes"]);
             assert_eq!(rolling.fewest("nodes"), 2, "{test}");
             rolling.assert_whole();
@@ -109,7 +106,7 @@ fn interrupted_it_lets_go_and_says_where_it_stands() {
     std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
     let run = Run::from(child.wait_with_output().unwrap());
     assert_eq!(run.code, 1, "{run:#?}");
-    assert!(run.stderr.contains("nodes: stops: stopped as you asked"), "{}", run.stderr);
+    assert!(run.stderr.contains("nodes: stops: this run was stopped"), "{}", run.stderr);
     assert!(run.stderr.contains("is released"), "{}", run.stderr);
     assert!(run.stderr.contains("stays detached, and serves"), "{}", run.stderr);
     assert!(run.stdout.contains("nodes: stopped after 0 of 2"), "{}", run.stdout);

@@ -36,8 +36,7 @@ fn a_refresh_that_is_left_is_followed_again_and_cancelled() {
     let mut child =
         rolling.command(&ENGINE).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     assert!(rolling.simulation.is_held(&mut child));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    rolling.world.kill(&mut child, crate::rolling::NAME);
     rolling.simulation.hold_at_wait(None);
     let run = rolling.ok(&with(&["--cancel"]));
     assert!(run.stdout.contains("its refresh is being cancelled"), "{}", run.stdout);

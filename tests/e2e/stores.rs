@@ -364,7 +364,6 @@ fn filled(world: &World, store: &str) {
         "cluster.spec",
         "cluster-completed.spec",
         "kops-version.txt",
-        "kapstan-lock",
         "instancegroup/.DS_Store",
         "notes/runbook.txt",
     ] {

@@ -124,9 +124,7 @@ fn killed_at_every_tenth_call_the_next_run_converges() {
         while world.held() == 0 {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        world.rules(json!([]));
+        world.kill(&mut child, NAME);
         world.apply(NAME);
         world.assert_settled(NAME, &[]);
         assert_eq!(names(&world), expected, "killed {when} write {nth}");

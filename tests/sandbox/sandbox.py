@@ -8,7 +8,8 @@ account of its own, so that tests can share one sandbox; the key "test" has 1234
 
 Beside AWS' own calls it serves, for one access key (?key=KEY):
 
-  GET     /_sandbox/calls    every call so far: service, operation, write, started, ended, status
+  GET     /_sandbox/calls    every call so far: service, operation, path, write, run (what the
+                             caller has in AWS_EXECUTION_ENV), started, ended, status
   DELETE  /_sandbox/calls    forget them
   PUT     /_sandbox/rules    a JSON list of rules (see Rule), in place of those before
   GET     /_sandbox/held     how many calls a rule holds back at present
@@ -97,6 +98,7 @@ class Sandbox:
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = account_of(key)
         call = {"service": service, "operation": operation(environ, service, body)}
         call["write"] = not READS.match(call["operation"])
+        call["path"], call["run"] = environ["PATH_INFO"], run(environ)
         call["started"] = time.monotonic()
         watch = self.watch(key)
         text = unquote(body.decode("utf-8", "replace").replace("+", " ")) + environ["PATH_INFO"]
@@ -173,6 +175,11 @@ def signer(environ):
     """The access key and the service that a request is signed for."""
     match = re.search(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
     return (match[1], match[2].lower()) if match else (DEFAULT_KEY, "unsigned")
+
+
+def run(environ):
+    match = re.search(r"exec-env/(\S+)", environ.get("HTTP_X_AMZ_USER_AGENT", ""))
+    return match[1] if match else ""
 
 
 def account_of(key):
