@@ -10,6 +10,7 @@ mod cli;
 mod desired;
 mod iam;
 mod kubernetes;
+mod limits;
 mod plan;
 mod report;
 mod resource;

@@ -3,7 +3,7 @@
 use anyhow::{bail, ensure};
 
 use super::ui::Ui;
-use crate::desired::{self, DesiredCluster, Input};
+use crate::desired::{self, DesiredCluster, Input, user_data};
 use crate::iam::additional;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
@@ -43,9 +43,12 @@ pub(crate) fn document(
             problems.extend(additional::check(cluster));
             problems
         }
-        Spec::InstanceGroup(group) => validate::instance_group(group, cluster),
-        // Its key was read when its place in the store was found.
-        Spec::SshCredential(_) => Vec::new(),
+        Spec::InstanceGroup(group) => {
+            let mut problems = validate::instance_group(group, cluster);
+            problems.extend(user_data::check(group));
+            problems
+        }
+        Spec::SshCredential(credential) => validate::ssh_credential(credential),
     };
     // A misspelt field is often the cause of another problem, so they are told together.
     if unknown == UnknownFields::Refuse || !problems.is_empty() {

@@ -13,7 +13,9 @@ use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
+use crate::spec::instance_group::InstanceGroup;
 use crate::spec::name::ClusterName;
+use crate::spec::validate;
 use crate::store::Store;
 use crate::store::objects::Place;
 
@@ -169,6 +171,19 @@ pub(super) async fn check_all(
             })?),
         };
         results.push(checks::document(ui, document, cluster.as_ref(), unknown));
+    }
+    for (place, document) in placed {
+        if let (Place::Cluster(name), Spec::Cluster(cluster)) = (place, &document.spec) {
+            let groups: Vec<&InstanceGroup> = placed
+                .iter()
+                .filter(|(place, _)| place.cluster() == name)
+                .filter_map(|(_, document)| match &document.spec {
+                    Spec::InstanceGroup(group) => Some(group.as_ref()),
+                    _ => None,
+                })
+                .collect();
+            results.push(document.refuse(validate::distinct(cluster, &groups)));
+        }
     }
     checks::all(results)
 }

@@ -1,6 +1,6 @@
 //! `create secret`: keeps an SSH public key.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Subcommand;
 
 use super::input::read_text;
@@ -8,6 +8,7 @@ use super::locked::{Held, locked};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::name::ObjectName;
+use crate::spec::ssh_credential;
 use crate::store::objects::Place;
 
 #[derive(Debug, Subcommand)]
@@ -31,6 +32,9 @@ pub(crate) async fn run(ui: &Ui, global: &Global, command: &SecretCommand) -> an
     let name = ObjectName::new(key_name).context("the key's name")?;
     let key = read_text(file).with_context(|| file.clone())?;
     let place = Place::ssh_key(cluster.clone(), name, &key).with_context(|| file.clone())?;
+    if let Some(reason) = ssh_credential::not_for_ec2(&key) {
+        bail!("{file}: {reason}");
+    }
     let work = async |held: &Held| {
         let (store, _) = global.store(ui).await?;
         store.existing_cluster(&cluster).await?;

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{DesiredCluster, ExistingProfile, Input, Notice};
 use crate::iam::additional;
 use crate::iam::document::Document;
-use crate::iam::partition::Partition;
 use crate::iam::role_policy::RolePolicy;
 use crate::iam::trust;
+use crate::limits::partition::Partition;
 use crate::resource::iam_instance_profile::IamInstanceProfile;
 use crate::resource::iam_instance_profile_role::IamInstanceProfileRole;
 use crate::resource::iam_role::IamRole;
@@ -37,26 +37,29 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
         };
         match arn.parse::<ProfileArn>() {
             Err(form) => refuse(group, format!("{arn:?} is no ARN of a profile; {form}")),
-            // One account has one profile of a name, whatever the rest of the ARN says.
-            Ok(arn) => match own.iter().find(|(known, _)| known.name == arn.name) {
-                Some((_, (other, first))) if *other != role => refuse(
-                    group,
-                    format!(
-                        "{} is the profile of {role}s here and of {other}s in the group {}; each \
+            // One account has one profile of a name, whatever its case and the rest of the ARN say.
+            Ok(arn) => {
+                match own.iter().find(|(known, _)| known.name.eq_ignore_ascii_case(&arn.name)) {
+                    Some((_, (other, first))) if *other != role => refuse(
+                        group,
+                        format!(
+                            "{} is the profile of {role}s here and of {other}s in the group {}; each \
                          role needs a profile of its own",
-                        arn.as_str(),
-                        first.name()
+                            arn.as_str(),
+                            first.name()
+                        ),
                     ),
-                ),
-                Some(_) => {}
-                None => {
-                    own.insert(arn, (role, group));
+                    Some(_) => {}
+                    None => {
+                        own.insert(arn, (role, group));
+                    }
                 }
-            },
+            }
         }
     }
     for (arn, (_, group)) in &own {
-        if managed.iter().any(|role| role.iam_name(&desired.name) == arn.name) {
+        let is_own = |role: &Role| role.iam_name(&desired.name).eq_ignore_ascii_case(&arn.name);
+        if managed.iter().any(is_own) {
             refuse(
                 group,
                 format!(

@@ -2,11 +2,12 @@
 //! `pkg/model/awsmodel/autoscalinggroup.go`; for newer fields `docs/instance_groups.md`).
 
 use super::user_data;
-use super::volumes::{VOLUME_TYPE, iops, narrow};
+use super::volumes::whole;
 use super::{DesiredCluster, Input, Notice, names, ssh};
+use crate::limits::volume::{Asked, has_iops};
 use crate::resource::autoscaling_group::{AutoscalingGroup, Mixed, WarmPool};
 use crate::resource::launch_template::{LaunchTemplate, Resolved, Spot, Volume};
-use crate::resource::{Kind, ResourceId, Tags};
+use crate::resource::{Kind, Resource, ResourceId, Tags};
 use crate::spec::cluster::{Cluster, Subnet, filled};
 use crate::spec::instance_group::{InstanceGroup, Role};
 use crate::spec::path::FieldPath;
@@ -19,9 +20,14 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
         match subnets(input.cluster, group) {
             Err(problem) => problems.push(problem),
             Ok(subnets) => {
-                let template = template(input, group, role, &subnets, desired);
-                let scaling = scaling_group(input, group, &subnets, &template.resource_id());
-                desired.resources.extend([template.into(), scaling.into()]);
+                notices(group, desired);
+                match of_group(input, group, role, &subnets, desired) {
+                    Ok(resources) => desired.resources.extend(resources),
+                    Err(message) => {
+                        let message = format!("InstanceGroup/{}: {message}", group.name());
+                        problems.push(Problem::new(&FieldPath::root().key("spec"), message));
+                    }
+                }
             }
         }
     }
@@ -44,16 +50,46 @@ fn subnets<'a>(cluster: &'a Cluster, group: &InstanceGroup) -> Result<Vec<&'a Su
     }
 }
 
+fn of_group(
+    input: Input<'_>,
+    group: &InstanceGroup,
+    role: Role,
+    subnets: &[&Subnet],
+    desired: &mut DesiredCluster,
+) -> Result<[Resource; 2], String> {
+    let template = template(input, group, role, subnets, desired)?;
+    let scaling = scaling_group(input, group, subnets, &template.resource_id())?;
+    Ok([template.into(), scaling.into()])
+}
+
+/// kops leaves out operations of volumes whose type has none to choose.
+fn notices(group: &InstanceGroup, desired: &mut DesiredCluster) {
+    let root = (group.root_volume().kind, group.spec.root_volume_iops, "rootVolumeIops".to_owned());
+    let volumes = group.spec.volumes.iter().flatten().enumerate();
+    let volumes = volumes.map(|(index, volume)| {
+        (volume.asked().kind, volume.iops, format!("volumes[{index}].iops"))
+    });
+    for (kind, iops, field) in std::iter::once(root).chain(volumes) {
+        if iops.is_some_and(|iops| iops > 0) && !has_iops(&kind) {
+            desired.notices.push(Notice {
+                object: format!("InstanceGroup/{}", group.name()),
+                message: format!("spec.{field} is ignored, since {kind} has none to choose"),
+                next: "remove it, or choose gp3, io1 or io2".to_owned(),
+            });
+        }
+    }
+}
+
 fn template(
     input: Input<'_>,
     group: &InstanceGroup,
     role: Role,
     subnets: &[&Subnet],
     desired: &mut DesiredCluster,
-) -> LaunchTemplate {
+) -> Result<LaunchTemplate, String> {
     let cluster = input.cluster;
     let spec = &group.spec;
-    let name = names::autoscaling_group(cluster.name(), group);
+    let name = group.aws_name(cluster.name());
     let id = ResourceId::new(Kind::LaunchTemplate, &name);
     for (field, value) in [("image", &spec.image), ("machineType", &spec.machine_type)] {
         if filled(value).is_none() {
@@ -94,13 +130,13 @@ fn template(
     let interruption = filled(&spec.instance_interruption_behavior).map(str::to_owned);
     // With a mixed policy the Auto Scaling group decides what is bought as spot.
     let spot = (price.is_some() && !is_mixed).then_some(Spot { price, interruption });
-    let mut tags = names::tags(cluster, &id.name, false);
-    tags.extend(names::labels(cluster.spec.cloud_labels.as_ref()));
+    let mut tags = names::labels(cluster.spec.cloud_labels.as_ref());
+    tags.extend(names::tags(cluster, &id.name, false));
     let mut zones: Vec<String> =
         subnets.iter().filter_map(|subnet| filled(&subnet.zone).map(str::to_owned)).collect();
     zones.sort();
     zones.dedup();
-    LaunchTemplate {
+    Ok(LaunchTemplate {
         name,
         group: group.name().to_owned(),
         zones,
@@ -111,8 +147,8 @@ fn template(
         profile,
         security_groups: std::iter::once(own).chain(more).collect(),
         public_ip: is_public && spec.associate_public_ip.unwrap_or(true),
-        root: root_volume(group, role),
-        volumes: volumes(group),
+        root: volume(group.root_volume(), spec.root_volume_delete_on_termination)?,
+        volumes: volumes(group)?,
         monitoring: spec.detailed_instance_monitoring.unwrap_or(false),
         tenancy: filled(&spec.tenancy).map(str::to_owned),
         spot,
@@ -125,48 +161,36 @@ fn template(
             .instance_metadata
             .as_ref()
             .and_then(|metadata| metadata.http_put_response_hop_limit)
-            .map(narrow),
+            .map(|hops| whole("instanceMetadata.httpPutResponseHopLimit", hops))
+            .transpose()?,
         cpu_credits: filled(&spec.cpu_credits).map(str::to_owned),
         ebs_optimized: spec.root_volume_optimization,
         user_data: user_data::of(group),
         tags,
         after,
         resolved: Resolved::default(),
-    }
+    })
 }
 
-fn root_volume(group: &InstanceGroup, role: Role) -> Volume {
-    let spec = &group.spec;
-    let default = match role {
-        Role::Master => 64,
-        Role::Node => 128,
-        Role::Bastion => 32,
-    };
-    let volume_type = filled(&spec.root_volume_type).unwrap_or(VOLUME_TYPE).to_owned();
-    Volume {
-        size: narrow(spec.root_volume_size.filter(|size| *size > 0).unwrap_or(default)),
-        iops: iops(&volume_type, spec.root_volume_iops.filter(|iops| *iops > 0)),
-        throughput: spec.root_volume_throughput.map(narrow),
-        encrypted: spec.root_volume_encryption.unwrap_or(false),
-        kms_key: filled(&spec.root_volume_encryption_key).map(str::to_owned),
-        delete_on_termination: spec.root_volume_delete_on_termination.unwrap_or(true),
-        volume_type,
-    }
+fn volume(asked: Asked, delete_on_termination: Option<bool>) -> Result<Volume, String> {
+    Ok(Volume {
+        size: whole("the size of a volume", asked.size)?,
+        iops: asked.iops.map(|iops| whole("the iops of a volume", iops)).transpose()?,
+        throughput: asked
+            .throughput
+            .map(|mib| whole("the throughput of a volume", mib))
+            .transpose()?,
+        encrypted: asked.encrypted,
+        kms_key: asked.key,
+        delete_on_termination: delete_on_termination.unwrap_or(true),
+        volume_type: asked.kind,
+    })
 }
 
-fn volumes(group: &InstanceGroup) -> Vec<(String, Volume)> {
-    let more = group.spec.volumes.iter().flatten().map(|volume| {
-        let volume_type = filled(&volume.kind).unwrap_or(VOLUME_TYPE).to_owned();
-        let live = Volume {
-            size: narrow(volume.size.unwrap_or_default()),
-            iops: iops(&volume_type, volume.iops.filter(|iops| *iops > 0)),
-            throughput: volume.throughput.map(narrow),
-            encrypted: volume.encrypted.unwrap_or(false),
-            kms_key: filled(&volume.key).map(str::to_owned),
-            delete_on_termination: volume.delete_on_termination.unwrap_or(true),
-            volume_type,
-        };
-        (filled(&volume.device).unwrap_or_default().to_owned(), live)
+fn volumes(group: &InstanceGroup) -> Result<Vec<(String, Volume)>, String> {
+    let more = group.spec.volumes.iter().flatten().map(|own| {
+        let device = filled(&own.device).unwrap_or_default().to_owned();
+        Ok((device, volume(own.asked(), own.delete_on_termination)?))
     });
     more.collect()
 }
@@ -176,7 +200,7 @@ fn scaling_group(
     group: &InstanceGroup,
     subnets: &[&Subnet],
     template: &ResourceId,
-) -> AutoscalingGroup {
+) -> Result<AutoscalingGroup, String> {
     let cluster = input.cluster;
     let spec = &group.spec;
     let (smallest, largest) = group.sizes();
@@ -185,53 +209,114 @@ fn scaling_group(
         .map(|subnet| names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default()))
         .collect();
     let price = filled(&spec.max_price).map(str::to_owned);
-    let mixed = spec.mixed_instances_policy.as_ref().map(|policy| Mixed {
-        types: policy.instances.clone().unwrap_or_default(),
-        on_demand_allocation: filled(&policy.on_demand_allocation_strategy).map(str::to_owned),
-        on_demand_base: policy.on_demand_base.map(narrow),
-        on_demand_above_base: policy.on_demand_above_base.map(narrow),
-        spot_allocation: filled(&policy.spot_allocation_strategy).map(str::to_owned),
-        spot_pools: policy.spot_instance_pools.map(narrow),
-        spot_max_price: price,
-    });
-    AutoscalingGroup {
+    let maybe = |field, number: Option<i64>| number.map(|n| whole(field, n)).transpose();
+    let mixed = match &spec.mixed_instances_policy {
+        None => None,
+        Some(policy) => Some(Mixed {
+            types: policy.instances.clone().unwrap_or_default(),
+            on_demand_allocation: filled(&policy.on_demand_allocation_strategy).map(str::to_owned),
+            on_demand_base: maybe("onDemandBase", policy.on_demand_base)?,
+            on_demand_above_base: maybe("onDemandAboveBase", policy.on_demand_above_base)?,
+            spot_allocation: filled(&policy.spot_allocation_strategy).map(str::to_owned),
+            spot_pools: maybe("spotInstancePools", policy.spot_instance_pools)?,
+            spot_max_price: price,
+        }),
+    };
+    let warm_pool = match &spec.warm_pool {
+        None => None,
+        Some(pool) => Some(WarmPool {
+            min_size: whole("warmPool.minSize", pool.min_size.unwrap_or(0))?,
+            max_size: maybe("warmPool.maxSize", pool.max_size)?,
+        }),
+    };
+    Ok(AutoscalingGroup {
         name: template.name.clone(),
         template: template.clone(),
         version: 0,
-        min_size: narrow(smallest),
-        max_size: narrow(largest),
+        min_size: whole("minSize", smallest)?,
+        max_size: whole("maxSize", largest)?,
         subnets: subnet_ids,
         mixed,
         suspended: spec.suspend_processes.clone().unwrap_or_default(),
         protected: spec.instance_protection.unwrap_or(false),
         capacity_rebalance: spec.capacity_rebalance.unwrap_or(false),
-        warm_pool: spec.warm_pool.as_ref().map(|pool| WarmPool {
-            min_size: narrow(pool.min_size.unwrap_or(0)),
-            max_size: pool.max_size.map(narrow),
-        }),
+        warm_pool,
         tags: scaling_tags(cluster, group, &template.name),
-    }
+    })
 }
 
 /// The tags of a group, which its instances get too (kops `pkg/model/context.go`,
-/// `CloudTagsForInstanceGroup`); labels and taints tell the cluster autoscaler what a node
-/// would have.
+/// `CloudTagsForInstanceGroup`). Our own come last, so that no label takes their place.
 fn scaling_tags(cluster: &Cluster, group: &InstanceGroup, name: &str) -> Tags {
-    const TEMPLATE: &str = "k8s.io/cluster-autoscaler/node-template";
     let mut tags = names::labels(cluster.spec.cloud_labels.as_ref());
     tags.extend(names::labels(group.spec.cloud_labels.as_ref()));
-    for (key, value) in names::labels(group.spec.node_labels.as_ref()) {
-        tags.insert(format!("{TEMPLATE}/label/{key}"), value);
-    }
-    for taint in group.spec.taints.iter().flatten() {
-        if let Some((key, value)) = taint.split_once('=') {
-            tags.insert(format!("{TEMPLATE}/taint/{key}"), value.to_owned());
-        }
-    }
+    tags.extend(group.autoscaler_tags().into_iter().map(|tag| (tag.key, tag.value)));
     if let Some(role) = group.spec.role {
         tags.insert(format!("k8s.io/role/{}", role.key()), "1".to_owned());
     }
     tags.insert("KubernetesCluster".to_owned(), cluster.name().to_owned());
     tags.insert("Name".to_owned(), name.to_owned());
     tags
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::resource::Managed;
+
+    fn resources(labels: &Json, group: &Json) -> Result<Vec<Resource>, Vec<Problem>> {
+        let spec = json!({
+            "iam": {},
+            "cloudLabels": labels,
+            "subnets": [{"name": "a", "zone": "us-west-2a"}],
+        });
+        let cluster: Cluster =
+            serde_json::from_value(json!({"metadata": {"name": "dev.k8s.local"}, "spec": spec}))
+                .unwrap();
+        let group = json!({"metadata": {"name": "nodes"}, "spec": group});
+        let group: InstanceGroup = serde_json::from_value(group).unwrap();
+        let input = Input { cluster: &cluster, groups: &[&group], base: None, ssh_keys: &[] };
+        crate::desired::cluster(input).map(|desired| desired.resources)
+    }
+
+    #[test]
+    fn no_label_takes_the_place_of_a_tag_of_ours() {
+        let labels = json!({
+            "Name": "theirs",
+            "KubernetesCluster": "twin",
+            "kubernetes.io/cluster/dev.k8s.local": "shared",
+            "k8s.io/role/node": "0",
+        });
+        let all = resources(&labels, &json!({"role": "Node", "cloudLabels": labels})).unwrap();
+        for resource in all {
+            let (tags, ours) = match resource {
+                Resource::Managed(Managed::LaunchTemplate(own)) => {
+                    (own.tags, ("kubernetes.io/cluster/dev.k8s.local", "owned"))
+                }
+                Resource::Managed(Managed::AutoscalingGroup(own)) => {
+                    (own.tags, ("k8s.io/role/node", "1"))
+                }
+                _ => continue,
+            };
+            for (key, value) in
+                [("Name", "nodes.dev.k8s.local"), ("KubernetesCluster", "dev.k8s.local"), ours]
+            {
+                assert_eq!(tags.get(key).map(String::as_str), Some(value), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_is_never_cut() {
+        for group in [
+            json!({"role": "Node", "maxSize": 3_000_000_000_i64}),
+            json!({"role": "Node", "rootVolumeSize": 3_000_000_000_i64}),
+            json!({"role": "Node", "warmPool": {"maxSize": 3_000_000_000_i64}}),
+        ] {
+            let problems = resources(&json!({}), &group).unwrap_err();
+            assert!(problems[0].message.contains("is 3000000000"), "{}", problems[0]);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::volumes::narrow;
+use super::volumes::whole;
 use super::{DesiredCluster, Input, names, network};
 use crate::resource::load_balancer::LoadBalancer;
 use crate::resource::load_balancer_attachment::{LoadBalancerAttachment, Target};
@@ -60,6 +60,9 @@ fn add_api(
     let more = more.map(|id| ResourceId::new(Kind::SecurityGroup, id));
     let security_groups = std::iter::once(own).chain(more).collect();
     let aws_name = names::balancer_name("api", name);
+    let path = FieldPath::root().key("spec").key("api").key("loadBalancer");
+    let idle = api.idle_timeout_seconds.unwrap_or(IDLE_SECONDS);
+    let idle = whole("idleTimeoutSeconds", idle).map_err(|m| Problem::new(&path, m))?;
     let certificate = filled(&api.ssl_certificate).map(str::to_owned);
     let tags = names::tags(cluster, &id.name, false);
     let target: fn(ResourceId) -> Target = match api.is_network() {
@@ -91,7 +94,7 @@ fn add_api(
                     port: 443,
                     certificate,
                     health_target: "SSL:443".to_owned(),
-                    idle_timeout_seconds: narrow(api.idle_timeout_seconds.unwrap_or(IDLE_SECONDS)),
+                    idle_timeout_seconds: idle,
                     cross_zone: api.cross_zone_load_balancing,
                     subnets,
                     security_groups,
@@ -168,6 +171,9 @@ fn add_bastion(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Pro
         .topology
         .as_ref()
         .and_then(|topology| topology.bastion.as_ref()?.idle_timeout_seconds);
+    let path = FieldPath::root().key("spec").key("topology").key("bastion");
+    let idle = whole("idleTimeoutSeconds", idle.unwrap_or(IDLE_SECONDS))
+        .map_err(|message| Problem::new(&path, message))?;
     desired.resources.push(
         LoadBalancer {
             name: id.name.clone(),
@@ -176,7 +182,7 @@ fn add_bastion(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Pro
             port: 22,
             certificate: None,
             health_target: "TCP:22".to_owned(),
-            idle_timeout_seconds: narrow(idle.unwrap_or(IDLE_SECONDS)),
+            idle_timeout_seconds: idle,
             cross_zone: None,
             subnets,
             security_groups: vec![names::balancer_security_group(name, "bastion")],
@@ -218,5 +224,5 @@ fn external(
 }
 
 fn group_id(cluster: &Cluster, group: &InstanceGroup) -> ResourceId {
-    ResourceId::new(Kind::AutoscalingGroup, names::autoscaling_group(cluster.name(), group))
+    ResourceId::new(Kind::AutoscalingGroup, group.aws_name(cluster.name()))
 }

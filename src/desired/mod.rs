@@ -108,6 +108,13 @@ pub(crate) fn cluster(input: Input<'_>) -> Result<DesiredCluster, Vec<Problem>> 
     collect(volumes::add(input, &mut desired));
     collect(load_balancer::add(input, &mut desired));
     dns::add(input, &mut desired);
+    for doubt in additional::doubts(input.cluster) {
+        desired.notices.push(Notice {
+            object: format!("Cluster/{}", desired.name),
+            message: doubt.to_string(),
+            next: "correct it, or IAM may refuse the policy".to_owned(),
+        });
+    }
     collect(instances::add(input, &mut desired));
     if problems.is_empty() { Ok(desired) } else { Err(problems) }
 }

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::limits::LOAD_BALANCER_NAME;
 use crate::resource::{Kind, ResourceId, Tags};
 use crate::spec::cluster::Cluster;
-use crate::spec::instance_group::{InstanceGroup, Role};
+use crate::spec::instance_group::Role;
 
 pub(super) fn vpc(cluster: &str) -> ResourceId {
     ResourceId::new(Kind::Vpc, cluster)
@@ -36,19 +37,11 @@ pub(super) fn balancer(cluster: &str, prefix: &str) -> ResourceId {
     ResourceId::new(Kind::LoadBalancer, format!("{prefix}.{cluster}"))
 }
 
-/// The name of a group's Auto Scaling group and launch template.
-pub(crate) fn autoscaling_group(cluster: &str, group: &InstanceGroup) -> String {
-    match group.spec.role {
-        Some(Role::Master) => format!("{}.masters.{cluster}", group.name()),
-        _ => format!("{}.{cluster}", group.name()),
-    }
-}
-
-/// A load balancer's name: at most 32 characters, told apart by a hash where it is cut.
+/// A load balancer's name, cut to fit and told apart by a hash.
 pub(crate) fn balancer_name(prefix: &str, cluster: &str) -> String {
     let whole = format!("{prefix}-{}", cluster.replace('.', "-"));
     let hash = &base32hex(fnv1a(whole.as_bytes()))[..6];
-    let base: String = whole.chars().take(32 - hash.len() - 1).collect();
+    let base: String = whole.chars().take(LOAD_BALANCER_NAME.most - hash.len() - 1).collect();
     format!("{base}-{hash}")
 }
 
@@ -75,7 +68,7 @@ pub(super) fn tags(cluster: &Cluster, name: &str, shared: bool) -> Tags {
         tags.insert("KubernetesCluster".to_owned(), cluster.name().to_owned());
     }
     let ownership = if shared { "shared" } else { "owned" };
-    tags.insert(format!("kubernetes.io/cluster/{}", cluster.name()), ownership.to_owned());
+    tags.insert(cluster.owner_key(), ownership.to_owned());
     tags
 }
 

@@ -3,7 +3,7 @@
 use super::{DesiredCluster, Input, Notice, names};
 use crate::resource::ssh_key::SshKey;
 use crate::resource::{Kind, ResourceId};
-use crate::spec::ssh_credential;
+use crate::spec::ssh_credential::{self, not_for_ec2};
 
 /// The name of the key pair; `None` if instances get none, or if it is not known which.
 pub(super) fn key(input: Input<'_>) -> Option<ResourceId> {
@@ -32,8 +32,13 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
         }
         (_, None) if cluster.spec.ssh_key_name.is_some() => return,
         (_, None) => "no SSH public key is kept for the cluster".to_owned(),
+        ([one], Some(_)) if cluster.spec.ssh_key_name.is_none() && not_for_ec2(one).is_some() => {
+            let reason = not_for_ec2(one).unwrap_or_default();
+            format!("the SSH key that is kept cannot be used: {reason}")
+        }
         (keys, Some(id)) => {
-            let public_key = keys.first().cloned();
+            // What EC2 cannot import, it must have already.
+            let public_key = keys.first().filter(|key| not_for_ec2(key).is_none()).cloned();
             let tags = names::tags(cluster, &id.name, false);
             desired.resources.push(SshKey { name: id.name, public_key, tags }.into());
             return;

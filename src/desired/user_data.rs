@@ -3,8 +3,11 @@
 //! [`Bootstrap`] is the seam: another way of bringing up Kubernetes is another variant, and
 //! gives parts to put before those of the instance group.
 
+use crate::limits::USER_DATA;
 use crate::spec::cluster::{Cluster, filled};
 use crate::spec::instance_group::{self, InstanceGroup};
+use crate::spec::path::FieldPath;
+use crate::spec::problem::Problem;
 
 /// How user data of ours begins, by which it is told from that of others.
 const BOUNDARY: &str = "KAPSTAN-PART";
@@ -55,6 +58,17 @@ pub(super) fn of(group: &InstanceGroup) -> Option<Vec<u8>> {
     }
     out.push_str(&format!("--{boundary}--\r\n"));
     Some(out.into_bytes())
+}
+
+/// Whether EC2 takes the user data of a group, which it gets with a frame around its parts.
+pub(crate) fn check(group: &InstanceGroup) -> Option<Problem> {
+    let data = of(group)?;
+    let reason = USER_DATA.refusal(i64::try_from(data.len()).unwrap_or(i64::MAX))?;
+    let path = FieldPath::root().key("spec").key("additionalUserData");
+    let message = format!(
+        "with the frame of a MIME archive {reason}; let the instance fetch the rest when it boots"
+    );
+    Some(Problem::new(&path, message))
 }
 
 fn head(boundary: &str) -> String {

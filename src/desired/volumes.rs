@@ -1,14 +1,11 @@
 //! The volumes of etcd (kops `pkg/model/master_volumes.go`).
 
-use super::{DesiredCluster, Input, names};
+use super::{DesiredCluster, Input, Notice, names};
+use crate::limits::volume::has_iops;
 use crate::resource::ebs_volume::EbsVolume;
-use crate::spec::cluster::{EtcdCluster, EtcdMember, filled};
+use crate::spec::cluster::{Cluster, EtcdCluster, EtcdMember, filled};
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
-
-const SIZE: i64 = 20;
-pub(super) const VOLUME_TYPE: &str = "gp2";
-pub(super) const IOPS: i64 = 100;
 
 pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Vec<Problem>> {
     let path = FieldPath::root().key("spec").key("etcdClusters");
@@ -29,7 +26,14 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
             zones.sort();
             zones.dedup();
             match zones[..] {
-                [zone] => desired.resources.push(volume(input, etcd, member, zone).into()),
+                [zone] => {
+                    let path = path.index(at).key("etcdMembers").index(index);
+                    notices(input.cluster, &path, member, desired);
+                    match volume(input, etcd, member, zone) {
+                        Ok(volume) => desired.resources.push(volume.into()),
+                        Err(message) => problems.push(Problem::new(&path, message)),
+                    }
+                }
                 _ => {
                     let path = path.index(at).key("etcdMembers").index(index).key("instanceGroup");
                     let message = format!(
@@ -46,7 +50,24 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-fn volume(input: Input<'_>, etcd: &EtcdCluster, member: &EtcdMember, zone: &str) -> EbsVolume {
+/// kops leaves out operations of types that have none to choose.
+fn notices(cluster: &Cluster, path: &FieldPath, member: &EtcdMember, desired: &mut DesiredCluster) {
+    let kind = member.volume().kind;
+    if member.volume_iops.is_some_and(|iops| iops > 0) && !has_iops(&kind) {
+        desired.notices.push(Notice {
+            object: format!("Cluster/{}", cluster.name()),
+            message: format!("{path}.volumeIops is ignored, since {kind} has none to choose"),
+            next: "remove it, or choose gp3, io1 or io2".to_owned(),
+        });
+    }
+}
+
+fn volume(
+    input: Input<'_>,
+    etcd: &EtcdCluster,
+    member: &EtcdMember,
+    zone: &str,
+) -> Result<EbsVolume, String> {
     let cluster = input.cluster;
     let etcd_name = filled(&etcd.name).unwrap_or_default();
     let own = filled(&member.name).unwrap_or_default();
@@ -57,31 +78,21 @@ fn volume(input: Input<'_>, etcd: &EtcdCluster, member: &EtcdMember, zone: &str)
     tags.extend(names::tags(cluster, &name, false));
     tags.insert(format!("k8s.io/etcd/{etcd_name}"), format!("{own}/{}", all.join(",")));
     tags.insert("k8s.io/role/master".to_owned(), "1".to_owned());
-    let volume_type = filled(&member.volume_type).unwrap_or(VOLUME_TYPE).to_owned();
-    let asked = member.volume_iops.filter(|iops| *iops > 0);
-    EbsVolume {
+    let asked = member.volume();
+    Ok(EbsVolume {
         zone: zone.to_owned(),
-        size: narrow(member.volume_size.filter(|size| *size > 0).unwrap_or(SIZE)),
-        iops: iops(&volume_type, asked),
-        throughput: member.volume_throughput.map(narrow),
-        encrypted: member.encrypted_volume.unwrap_or(false),
-        kms_key: filled(&member.kms_key_id).map(str::to_owned),
-        volume_type,
+        size: whole("volumeSize", asked.size)?,
+        iops: asked.iops.map(|iops| whole("volumeIops", iops)).transpose()?,
+        throughput: asked.throughput.map(|mib| whole("volumeThroughput", mib)).transpose()?,
+        encrypted: asked.encrypted,
+        kms_key: asked.key,
+        volume_type: asked.kind,
         name,
         tags,
-    }
+    })
 }
 
-/// Operations a second, for the types that have them; `io1` cannot do without.
-pub(super) fn iops(volume_type: &str, asked: Option<i64>) -> Option<i32> {
-    match volume_type {
-        "io1" | "io2" => Some(narrow(asked.unwrap_or(IOPS))),
-        "gp3" => asked.map(narrow),
-        _ => None,
-    }
-}
-
-/// A number of a spec as AWS takes it; what is too large is AWS' to refuse.
-pub(super) fn narrow(number: i64) -> i32 {
-    number.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+/// A number of a spec as AWS' calls carry it. One that does not fit is refused, never cut.
+pub(super) fn whole(field: &str, number: i64) -> Result<i32, String> {
+    i32::try_from(number).map_err(|_| format!("{field} is {number}; AWS takes numbers of 32 bits"))
 }

@@ -9,7 +9,6 @@ pub(crate) mod additional;
 pub(crate) mod difference;
 pub(crate) mod document;
 pub(crate) mod parse;
-pub(crate) mod partition;
 pub(crate) mod pattern;
 mod permissions;
 pub(crate) mod quota;

@@ -8,6 +8,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::document::{Conditions, Document, Effect, Principals, Scope, Statement, Values};
+use crate::limits::policy::{self, Operand};
+use crate::limits::shorten;
 use crate::spec::spelling::nearest;
 
 /// A fault in the text of a policy. Line and column count from 1, inside that text.
@@ -27,9 +29,18 @@ pub(crate) enum PrincipalRule {
     Refused,
 }
 
+/// How strictly actions, resources and conditions are read.
+#[derive(Clone, Copy, Debug)]
+enum Grammar<'a> {
+    /// What AWS gives back it has taken.
+    Loose,
+    /// As AWS reads what is written to it; resources lie in one of these partitions.
+    Strict(&'a [&'a str]),
+}
+
 /// Reads a whole document, such as AWS gives back.
 pub(crate) fn document(text: &str, principal: PrincipalRule) -> Result<Document, PolicyError> {
-    let reader = Reader { text, principal };
+    let reader = Reader { text, principal, grammar: Grammar::Loose };
     let raw: &RawValue = reader.json(text)?;
     let mut faults = Vec::new();
     let mut document = Document { version: None, id: None, statements: Vec::new() };
@@ -47,12 +58,14 @@ pub(crate) fn document(text: &str, principal: PrincipalRule) -> Result<Document,
     }
 }
 
-/// Reads a JSON list of statements and reports every statement that is wrong.
+/// Reads the JSON list of statements that a user gives a role, and reports every statement
+/// that AWS would refuse. Their resources may lie in these partitions.
 pub(crate) fn statements(
     text: &str,
-    principal: PrincipalRule,
+    partitions: &[&str],
 ) -> Result<Vec<Statement>, Vec<PolicyError>> {
-    let reader = Reader { text, principal };
+    let grammar = Grammar::Strict(partitions);
+    let reader = Reader { text, principal: PrincipalRule::Refused, grammar };
     let raw: &RawValue = reader.json(text).map_err(|fault| vec![fault])?;
     if !raw.get().starts_with('[') {
         let message = "a list of statements is expected: [ {\"Effect\": …}, … ]";
@@ -74,6 +87,7 @@ const ELEMENTS: [&str; 9] = [
 struct Reader<'a> {
     text: &'a str,
     principal: PrincipalRule,
+    grammar: Grammar<'a>,
 }
 
 /// A JSON object's members in order, duplicates included.
@@ -116,7 +130,13 @@ impl<'a> Reader<'a> {
 
     /// A fault at a value of the text.
     fn fault(&self, at: &RawValue, message: impl Into<String>) -> PolicyError {
-        let offset = (at.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
+        self.fault_within(at, 0, message)
+    }
+
+    /// A fault so many bytes behind the beginning of a value.
+    fn fault_within(&self, at: &RawValue, skip: usize, message: impl Into<String>) -> PolicyError {
+        let begin = (at.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
+        let offset = begin + skip;
         let before = self.text.get(..offset).unwrap_or(self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
@@ -207,14 +227,15 @@ impl<'a> Reader<'a> {
                 "NotPrincipal" => principal = Some(Scope::AllBut(self.principals(value)?)),
                 "Action" => actions = Some(Scope::Only(self.actions(value, "Action")?)),
                 "NotAction" => actions = Some(Scope::AllBut(self.actions(value, "NotAction")?)),
-                "Resource" => resources = Some(Scope::Only(self.filled(value, "Resource")?)),
+                "Resource" => resources = Some(Scope::Only(self.resources(value, "Resource")?)),
                 "NotResource" => {
-                    resources = Some(Scope::AllBut(self.filled(value, "NotResource")?));
+                    resources = Some(Scope::AllBut(self.resources(value, "NotResource")?));
                 }
                 "Condition" => conditions = self.conditions(value)?,
                 other => return Err(self.unknown(value, other, &ELEMENTS)),
             }
         }
+        self.check_characters(raw)?;
         let missing = |name: &str| self.fault(raw, format!("this statement has no {name}"));
         if self.principal == PrincipalRule::Refused && resources.is_none() && actions.is_some() {
             return Err(missing("Resource (nor NotResource)"));
@@ -243,23 +264,70 @@ impl<'a> Reader<'a> {
     }
 
     fn effect(&self, raw: &'a RawValue) -> Result<Effect, PolicyError> {
-        match serde_json::from_str::<String>(raw.get()).as_deref() {
-            Ok("Allow") => Ok(Effect::Allow),
-            Ok("Deny") => Ok(Effect::Deny),
-            _ => Err(self.fault(raw, "Effect is \"Allow\" or \"Deny\"")),
+        let text = self.text_of(raw, "Effect")?;
+        match text.as_str() {
+            "Allow" => Ok(Effect::Allow),
+            "Deny" => Ok(Effect::Deny),
+            found => {
+                let hint = did_you_mean(found, policy::EFFECTS);
+                let message =
+                    format!("Effect is {}, and takes Allow or Deny{hint}", shorten(found));
+                Err(self.fault(raw, message))
+            }
         }
     }
 
     fn actions(&self, raw: &'a RawValue, name: &str) -> Result<Values, PolicyError> {
         let values = self.filled(raw, name)?;
-        let wrong = values.iter().find(|action| *action != "*" && !action.contains(':'));
-        match wrong {
-            Some(action) => Err(self.fault(
-                raw,
-                format!("{action:?} is no action, such as dynamodb:GetItem, or * for all"),
-            )),
-            None => Ok(values),
+        if let Grammar::Loose = self.grammar {
+            return Ok(values);
         }
+        self.refuse_first(raw, &values, |action| {
+            let reason = policy::action_refusal(action)?;
+            Some(format!(
+                "{} is no action, such as dynamodb:GetItem, or * for all: {reason}",
+                shorten(action)
+            ))
+        })?;
+        Ok(values)
+    }
+
+    fn resources(&self, raw: &'a RawValue, name: &str) -> Result<Values, PolicyError> {
+        let values = self.filled(raw, name)?;
+        let Grammar::Strict(partitions) = self.grammar else { return Ok(values) };
+        self.refuse_first(raw, &values, |resource| {
+            let reason = policy::resource_refusal(resource, partitions)?;
+            Some(format!("{} is no resource: {reason}", shorten(resource)))
+        })?;
+        Ok(values)
+    }
+
+    /// A fault for the first value that is refused.
+    fn refuse_first(
+        &self,
+        raw: &RawValue,
+        values: &Values,
+        refusal: impl Fn(&str) -> Option<String>,
+    ) -> Result<(), PolicyError> {
+        match values.iter().find_map(refusal) {
+            Some(message) => Err(self.fault(raw, message)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_characters(&self, raw: &'a RawValue) -> Result<(), PolicyError> {
+        if let Grammar::Loose = self.grammar {
+            return Ok(());
+        }
+        // Escapes (\u65e5) say the same.
+        let json: Result<serde_json::Value, _> = serde_json::from_str(raw.get());
+        let said = json.map(|json| json.to_string()).unwrap_or_default();
+        let Some(c) = policy::foreign_character(&said) else { return Ok(()) };
+        let message = format!(
+            "IAM takes no {c:?} in a policy: its characters end at U+00FF (IAM API, \
+             policyDocumentType)"
+        );
+        Err(self.fault_within(raw, raw.get().find(c).unwrap_or_default(), message))
     }
 
     fn filled(&self, raw: &'a RawValue, name: &str) -> Result<Values, PolicyError> {
@@ -300,14 +368,57 @@ impl<'a> Reader<'a> {
 
     fn conditions(&self, raw: &'a RawValue) -> Result<Conditions, PolicyError> {
         let mut conditions = Conditions::new();
-        for (operator, keys) in self.entries(raw, "Condition")? {
-            let keys = self.entries(keys, "what a condition operator takes")?.into_iter();
-            let keys =
-                keys.map(|(key, values)| Ok((key.into_owned(), self.values(values, "Condition")?)));
+        for (operator, raw_keys) in self.entries(raw, "Condition")? {
+            let operand = self.operand(raw_keys, &operator)?;
+            let keys = self.entries(raw_keys, "what a condition operator takes")?.into_iter();
+            let keys = keys.map(|(key, raw)| {
+                let values = self.values(raw, "Condition")?;
+                self.check_dates(raw, operand, &key, &values)?;
+                Ok((key.into_owned(), values))
+            });
             conditions.insert(operator.into_owned(), keys.collect::<Result<_, _>>()?);
         }
         Ok(conditions)
     }
+
+    /// What an operator compares with, where that is known.
+    fn operand(&self, raw: &RawValue, operator: &str) -> Result<Option<Operand>, PolicyError> {
+        match (policy::operand(operator), self.grammar) {
+            (None, Grammar::Strict(_)) => {
+                let bare = policy::bare_operator(operator);
+                let known = policy::OPERATORS.iter().map(|(name, _)| *name);
+                let hint = did_you_mean(bare, known);
+                let message =
+                    format!("{} is no condition operator of IAM{hint}", shorten(operator));
+                Err(self.fault(raw, message))
+            }
+            (operand, _) => Ok(operand),
+        }
+    }
+
+    /// Dates are what IAM reads while it takes a policy; other values are [doubted] only.
+    ///
+    /// [doubted]: super::additional::doubts
+    fn check_dates(
+        &self,
+        raw: &RawValue,
+        operand: Option<Operand>,
+        key: &str,
+        values: &Values,
+    ) -> Result<(), PolicyError> {
+        let (Grammar::Strict(_), Some(Operand::Date)) = (self.grammar, operand) else {
+            return Ok(());
+        };
+        self.refuse_first(raw, values, |value| {
+            let reason = policy::value_doubt(Operand::Date, value)?;
+            Some(format!("{key} is {}; {reason}", shorten(value)))
+        })
+    }
+}
+
+/// A hint at the word that was likely meant, to be put behind what was found.
+fn did_you_mean<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(found, known).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -315,18 +426,19 @@ mod tests {
     use super::*;
 
     fn faults(text: &str) -> Vec<String> {
-        let faults = statements(text, PrincipalRule::Refused).unwrap_err();
+        let faults = statements(text, &["aws"]).unwrap_err();
         faults.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn every_element_of_iam_survives() {
         let text = r#"[
-          {"Sid": "One", "Effect": "Deny", "NotAction": "s3:*", "NotResource": ["a", "b"],
+          {"Sid": "One", "Effect": "Deny", "NotAction": "s3:*",
+           "NotResource": ["arn:aws:s3:::a", "arn:aws:s3:::b"],
            "Condition": {"Bool": {"aws:SecureTransport": "true"}, "NumericLessThan": {"k": ["1"]}}},
           {"Effect": "Allow", "Action": ["es:*"], "Resource": "*"}
         ]"#;
-        let read = statements(text, PrincipalRule::Refused).unwrap();
+        let read = statements(text, &["aws"]).unwrap();
         let again: serde_json::Value = read.iter().map(Statement::to_json).collect();
         assert_eq!(again, serde_json::from_str::<serde_json::Value>(text).unwrap());
     }
@@ -357,7 +469,15 @@ mod tests {
             ),
             (
                 "[{\"Effect\": \"allow\"}]",
-                "line 1, column 13 of the text: Effect is \"Allow\" or \"Deny\"",
+                "line 1, column 13 of the text: Effect is \"allow\", and takes Allow or Deny; did you mean \"Allow\"?",
+            ),
+            (
+                "[{\"Effect\": \"Alow\"}]",
+                "line 1, column 13 of the text: Effect is \"Alow\", and takes Allow or Deny; did you mean \"Allow\"?",
+            ),
+            (
+                "[{\"Effect\": \"Maybe\"}]",
+                "line 1, column 13 of the text: Effect is \"Maybe\", and takes Allow or Deny",
             ),
             (
                 "[{\"Principal\": \"*\"}]",
@@ -365,11 +485,38 @@ mod tests {
             ),
             (
                 "[{\"Effect\":\"Allow\",\"Action\":\"everything\",\"Resource\":\"*\"}]",
-                "line 1, column 29 of the text: \"everything\" is no action, such as dynamodb:GetItem, or * for all",
+                "line 1, column 29 of the text: \"everything\" is no action, such as dynamodb:GetItem, or * for all: the service is missing",
+            ),
+            (
+                "[{\"Effect\":\"Allow\",\"Action\":[\"s3:*\",\"s3:a:b\"],\"Resource\":\"*\"}]",
+                "line 1, column 29 of the text: \"s3:a:b\" is no action, such as dynamodb:GetItem, or * for all: it has more than one colon",
+            ),
+            (
+                "[{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"arn:aws-cn:s3:::b\"}]",
+                "line 1, column 47 of the text: \"arn:aws-cn:s3:::b\" is no resource: its partition is \"aws-cn\", and the cluster lies in aws",
+            ),
+            (
+                "[{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\n\"Resource\":\"arn:aws:s3:::a日\"}]",
+                "line 2, column 27 of the text: IAM takes no '日' in a policy: its characters end at U+00FF (IAM API, policyDocumentType)",
+            ),
+            (
+                "[{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"*\",\"Sid\":\"\",\"Condition\":{\"ForAnyValue:StringEqual\":{\"k\":\"v\"}}}]",
+                "line 1, column 99 of the text: \"ForAnyValue:StringEqual\" is no condition operator of IAM; did you mean \"StringEquals\"?",
+            ),
+            (
+                "[{\"Effect\":\"Allow\",\"Action\":\"s3:*\",\"Resource\":\"*\",\"Condition\":{\"DateLessThan\":{\"aws:CurrentTime\":[\"tomorrow\"]}}}]",
+                "line 1, column 98 of the text: aws:CurrentTime is \"tomorrow\"; a date is expected, such as 2018-01-01 or 2018-01-01T00:00:00Z",
             ),
         ] {
             assert_eq!(faults(text), [fault], "{text}");
         }
+    }
+
+    #[test]
+    fn what_aws_gives_back_is_read_whatever_it_is() {
+        let text = r#"{"Statement": [{"Effect": "Allow", "Action": "new thing", "Resource": "日",
+            "Condition": {"NewOperator": {"k": "v"}, "DateEquals": {"k": "soon"}}}]}"#;
+        assert!(document(text, PrincipalRule::Refused).is_ok());
     }
 
     #[test]

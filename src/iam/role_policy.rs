@@ -6,9 +6,9 @@
 //! say the same only one is written.
 
 use super::document::{Document, Statement, Values, many};
-use super::partition::Partition;
 use super::permissions as may;
 use super::stores::{self, Location};
+use crate::limits::partition::Partition;
 use crate::spec::cluster::{Cluster, filled};
 use crate::spec::instance_group::Role;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::document::{Conditions, Document, Effect, Scope, Statement, Values};
-use super::partition::Partition;
+use crate::limits::partition::Partition;
 
 /// The trust policy of every role of ours (kops `pkg/model/iam.go`). EC2's name ends as
 /// its partition's endpoints do.

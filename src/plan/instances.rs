@@ -7,6 +7,7 @@ use super::Planner;
 use super::lifecycle::{Lifecycle, Origin};
 use crate::desired::user_data::{self, Bootstrap};
 use crate::desired::{DesiredCluster, Notice};
+use crate::limits::device;
 use crate::resource::autoscaling_group::LiveGroup;
 use crate::resource::launch_template::{LaunchTemplate, LiveTemplate};
 use crate::resource::live::Live;
@@ -61,6 +62,7 @@ pub(super) fn resolve(planner: &mut Planner<'_>, desired: &DesiredCluster) -> Ve
             });
         }
     }
+    mixed_types(planner, &resources);
     versions(planner, &live, &mut resources, lifecycle);
     resources
 }
@@ -83,6 +85,14 @@ fn image(planner: &mut Planner<'_>, template: &mut LaunchTemplate) {
         Ok(image) => {
             template.resolved.image.clone_from(&image.id);
             template.resolved.root_device.clone_from(&image.root_device);
+            let is_root = |(name, _): &&(String, _)| device::is_same(name, &image.root_device);
+            if let Some((name, _)) = template.volumes.iter().find(is_root) {
+                let message = format!(
+                    "spec.volumes has the device {name}, which is the root device of {}",
+                    image.id
+                );
+                refuse(planner, template, message, "choose another device, such as /dev/xvdd");
+            }
         }
         Err(reason) if !template.image.is_empty() => {
             let message = format!("spec.image {}: {reason}", template.image);
@@ -116,6 +126,18 @@ fn machine_type(planner: &mut Planner<'_>, template: &mut LaunchTemplate) {
         return refuse(planner, template, message, "choose another");
     };
     template.resolved.ephemeral = found.mapped_disks;
+    if let Some(credits) = &template.cpu_credits
+        && !found.burstable
+    {
+        planner.plan.warnings.push(Notice {
+            object: format!("InstanceGroup/{}", template.group),
+            message: format!(
+                "spec.cpuCredits {credits}: {} has no credits, so that EC2 may start no instance",
+                template.machine_type
+            ),
+            next: "remove it, or choose a burstable type such as t3.medium".to_owned(),
+        });
+    }
     let lacking: Vec<&str> = template
         .zones
         .iter()
@@ -129,6 +151,38 @@ fn machine_type(planner: &mut Planner<'_>, template: &mut LaunchTemplate) {
             lacking.join(" and ")
         );
         refuse(planner, template, message, "choose another type, or other subnets");
+    }
+}
+
+/// Every type of a mixed group exists; in which zones, Auto Scaling sees to itself.
+fn mixed_types(planner: &mut Planner<'_>, resources: &[Resource]) {
+    let lifecycle = planner.lifecycles.of(Kind::AutoscalingGroup, Origin::Managed);
+    let Some(Ok(types)) = &planner.live.instance_types else { return };
+    if lifecycle == Lifecycle::Ignore {
+        return;
+    }
+    let templates = resources.iter().filter_map(|resource| match resource {
+        Resource::Managed(Managed::LaunchTemplate(template)) => {
+            Some((&template.name, &template.group))
+        }
+        _ => None,
+    });
+    let groups: BTreeMap<&String, &String> = templates.collect();
+    for resource in resources {
+        let Resource::Managed(Managed::AutoscalingGroup(group)) = resource else { continue };
+        let Some(own) = groups.get(&group.name) else { continue };
+        let named = group.mixed.iter().flat_map(|mixed| mixed.types.iter().enumerate());
+        for (index, name) in named.filter(|(_, name)| !types.contains_key(*name)) {
+            planner.plan.refusals.push(Notice {
+                object: format!("InstanceGroup/{own}"),
+                message: format!(
+                    "spec.mixedInstancesPolicy.instances[{index}] {name}: there is no such type \
+                     in {}",
+                    planner.plan.region
+                ),
+                next: "choose another".to_owned(),
+            });
+        }
     }
 }
 

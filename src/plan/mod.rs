@@ -13,13 +13,13 @@ mod prune;
 mod quotas;
 mod reads;
 mod state;
+mod subnets;
 pub(crate) mod teardown;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::AwsError;
 use crate::desired::{DesiredCluster, Notice};
-use crate::iam::quota;
 use crate::resource::hosted_zone;
 use crate::resource::iam_role_policy;
 use crate::resource::ids::Ids;
@@ -140,7 +140,8 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, lifecycles: &Lifecycle
         existing::plan(&mut planner, profile);
     }
     planner.check_needs();
-    quotas::check(&mut planner);
+    quotas::check(&mut planner, &resources);
+    subnets::check(&mut planner, &resources);
     planner.check_single();
     quotas::shrink_first(&mut planner);
     let mut plan = planner.plan;
@@ -413,8 +414,7 @@ impl Planner<'_> {
         self.plan.changes = kept;
     }
 
-    /// Refuses writes that need something which neither exists nor is created, and names
-    /// that IAM would refuse.
+    /// Refuses writes that need something which neither exists nor is created.
     fn check_needs(&mut self) {
         let created: BTreeSet<&ResourceId> = self.plan.writes().map(|change| &change.id).collect();
         let told: BTreeSet<&str> =
@@ -442,21 +442,6 @@ impl Planner<'_> {
                             "create it first, or let kapstan: --lifecycle-overrides {}=Sync",
                             need.kind
                         ),
-                    });
-                }
-            }
-            if change.action == Action::Create {
-                let longest = match change.id.kind {
-                    Kind::IamRole => quota::ROLE_NAME,
-                    Kind::IamRolePolicy => quota::POLICY_NAME,
-                    Kind::IamInstanceProfile | Kind::IamInstanceProfileRole => quota::PROFILE_NAME,
-                    _ => continue,
-                };
-                if let Some(reason) = quota::not_a_name(&change.id.name, longest) {
-                    refusals.push(Notice {
-                        object: change.id.to_string(),
-                        message: reason,
-                        next: String::new(),
                     });
                 }
             }

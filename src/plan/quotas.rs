@@ -1,16 +1,26 @@
-//! Refuses what IAM would refuse for its size, before anything is written.
+//! Refuses names, tags and policies that AWS would refuse, before anything is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Planner;
+use super::{Action, Change, Planner};
 use crate::desired::Notice;
 use crate::iam::document::Document;
 use crate::iam::parse::{self, PrincipalRule};
 use crate::iam::quota;
-use crate::resource::{Kind, Observed, ResourceId, Write, iam_role, iam_role_policy};
+use crate::limits::{self, INLINE_POLICIES, POLICY_SIZES_SOURCE, TRUST_POLICY, Text, tag};
+use crate::resource::{
+    Kind, Managed, Observed, Resource, ResourceId, Tags, Write, iam_role, iam_role_policy,
+};
 
-pub(super) fn check(planner: &mut Planner<'_>) {
+pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
     let mut refusals = Vec::new();
+    for change in planner.plan.writes().filter(|change| change.action == Action::Create) {
+        refusals.extend(names(change));
+    }
+    let written: BTreeSet<&ResourceId> = planner.plan.writes().map(|change| &change.id).collect();
+    for resource in resources.iter().filter(|resource| written.contains(&resource.id())) {
+        refusals.extend(tags(resource));
+    }
     let mut writes: BTreeMap<&str, Vec<&iam_role_policy::Write>> = BTreeMap::new();
     for change in planner.plan.writes() {
         match &change.write {
@@ -24,12 +34,12 @@ pub(super) fn check(planner: &mut Planner<'_>) {
                 | iam_role::Write::Update { name, trust: Some(trust), .. },
             )) => {
                 let size = quota::size(trust);
-                if size > quota::TRUST_POLICY {
+                if size > TRUST_POLICY {
                     refusals.push(Notice {
                         object: format!("{}/{name}", Kind::IamRole),
                         message: format!(
-                            "its trust policy would have {size} characters, and IAM takes {}",
-                            quota::TRUST_POLICY
+                            "its trust policy would have {size} characters, and IAM takes \
+                             {TRUST_POLICY} ({POLICY_SIZES_SOURCE})"
                         ),
                         next: String::new(),
                     });
@@ -44,6 +54,96 @@ pub(super) fn check(planner: &mut Planner<'_>) {
         refusals.extend(inline_policies(planner, role, writes));
     }
     planner.plan.refusals.extend(refusals);
+}
+
+/// The names that a change gives to AWS, with their limits.
+fn names_given(change: &Change) -> Vec<(&'static Text, &str)> {
+    let id = &change.id;
+    let managed = match &change.write {
+        Some(Write::Create(resource)) => Some(resource.as_ref()),
+        _ => None,
+    };
+    let limit = match (id.kind, managed) {
+        (_, Some(Managed::LoadBalancer(balancer))) => {
+            return vec![(&limits::LOAD_BALANCER_NAME, &balancer.aws_name)];
+        }
+        (_, Some(Managed::NetworkLoadBalancer(balancer))) => {
+            return vec![
+                (&limits::LOAD_BALANCER_NAME, &balancer.aws_name),
+                (&limits::TARGET_GROUP_NAME, &balancer.target_group),
+            ];
+        }
+        (Kind::IamRole, _) => &limits::ROLE_NAME,
+        (Kind::IamRolePolicy, _) => &limits::POLICY_NAME,
+        (Kind::IamInstanceProfile | Kind::IamInstanceProfileRole, _) => &limits::PROFILE_NAME,
+        (Kind::SecurityGroup, _) => &limits::SECURITY_GROUP_NAME,
+        (Kind::SshKey, _) => &limits::KEY_PAIR_NAME,
+        (Kind::LaunchTemplate, _) => &limits::LAUNCH_TEMPLATE_NAME,
+        (Kind::AutoscalingGroup, _) => &limits::AUTOSCALING_GROUP_NAME,
+        _ => return Vec::new(),
+    };
+    vec![(limit, &id.name)]
+}
+
+fn names(change: &Change) -> impl Iterator<Item = Notice> {
+    names_given(change).into_iter().filter_map(|(limit, name)| {
+        Some(Notice {
+            object: change.id.to_string(),
+            message: limit.refusal(name)?,
+            next: "the name comes from the spec's; choose another for the cluster or the group"
+                .to_owned(),
+        })
+    })
+}
+
+fn tags(resource: &Resource) -> Vec<Notice> {
+    let none = Tags::new();
+    let (tags, is_picky) = match resource {
+        Resource::Role(role) => (&role.tags, true),
+        Resource::InstanceProfile(profile) => (&profile.tags, true),
+        Resource::RolePolicy(_) | Resource::InstanceProfileRole(_) => (&none, false),
+        Resource::Managed(managed) => match managed {
+            Managed::LoadBalancer(balancer) => (&balancer.tags, true),
+            Managed::NetworkLoadBalancer(balancer) => (&balancer.tags, true),
+            Managed::Vpc(own) => (&own.tags, false),
+            Managed::DhcpOptions(own) => (&own.tags, false),
+            Managed::Subnet(own) => (&own.tags, false),
+            Managed::InternetGateway(own) => (&own.tags, false),
+            Managed::ElasticIp(own) => (&own.tags, false),
+            Managed::NatGateway(own) => (&own.tags, false),
+            Managed::RouteTable(own) => (&own.tags, false),
+            Managed::SecurityGroup(own) => (&own.tags, false),
+            Managed::SshKey(own) => (&own.tags, false),
+            Managed::EbsVolume(own) => (&own.tags, false),
+            Managed::LaunchTemplate(own) => (&own.tags, false),
+            Managed::AutoscalingGroup(own) => (&own.tags, false),
+            Managed::VpcCidrBlock(_)
+            | Managed::VpcDhcpOptionsAssociation(_)
+            | Managed::Route(_)
+            | Managed::RouteTableAssociation(_)
+            | Managed::SecurityGroupRule(_)
+            | Managed::DnsZone(_)
+            | Managed::DnsName(_)
+            | Managed::LoadBalancerAttachment(_) => (&none, false),
+        },
+    };
+    let mut reasons = Vec::new();
+    let count = i64::try_from(tags.len()).unwrap_or(i64::MAX);
+    reasons.extend(tag::COUNT.refusal(count).map(|reason| format!("the number of tags {reason}")));
+    for (key, value) in tags {
+        reasons.extend(tag::key_refusal(key).map(|reason| format!("the tag {key:?} {reason}")));
+        let reason = tag::VALUE.refusal(value);
+        reasons.extend(reason.map(|reason| format!("the tag {key:?}: {reason}")));
+        if is_picky && !(tag::is_plain(key) && tag::is_plain(value)) {
+            reasons.push(format!(
+                "the tag {key:?} is {value:?}, and takes letters, digits, spaces and _.:/=+-@ only"
+            ));
+        }
+    }
+    let next = "shorten names in the spec, or have fewer labels".to_owned();
+    let notice =
+        |message| Notice { object: resource.id().to_string(), message, next: next.clone() };
+    reasons.into_iter().map(notice).collect()
 }
 
 /// Lets the policies of a role shrink before others of it grow, so that it never holds more
@@ -93,7 +193,7 @@ fn inline_policies(
         };
     }
     let total: usize = after.values().map(|text| quota::size(text)).sum();
-    if total <= quota::INLINE_POLICIES {
+    if total <= INLINE_POLICIES {
         return None;
     }
     let documents: Vec<(&str, Document)> = after
@@ -108,10 +208,9 @@ fn inline_policies(
     Some(Notice {
         object: format!("{}/{role}", Kind::IamRole),
         message: format!(
-            "its inline policies would have {total} characters together ({}), and IAM takes {}; \
-             the largest statements: {}",
+            "its inline policies would have {total} characters together ({}), and IAM takes \
+             {INLINE_POLICIES} ({POLICY_SIZES_SOURCE}); the largest statements: {}",
             sizes.join(", "),
-            quota::INLINE_POLICIES,
             largest.join("; ")
         ),
         next: "shorten spec.additionalPolicies, or move statements to a managed policy".to_owned(),

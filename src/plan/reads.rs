@@ -61,6 +61,8 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
             add(&mut reads, resource);
         }
     }
+    reads.availability_zones =
+        reads.kinds.contains(&Kind::Subnet) && has_zone_without_groups(&looked);
     if reads.kinds.contains(&Kind::AutoscalingGroup) && looks(Kind::IamRole, Origin::Managed) {
         let roles: BTreeSet<&String> = desired
             .resources
@@ -76,6 +78,28 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
     }
     reads.zones = needs_zone && desired.zone.is_looked_up() || reads.kinds.contains(&Kind::DnsZone);
     reads
+}
+
+/// Whether a subnet is to lie in a zone that no launch template names: of those that one
+/// names, its machine type tells whether they exist.
+fn has_zone_without_groups(looked: &[&Resource]) -> bool {
+    let managed = || {
+        looked.iter().filter_map(|resource| match resource {
+            Resource::Managed(managed) => Some(managed),
+            _ => None,
+        })
+    };
+    let of_groups: BTreeSet<&String> = managed()
+        .filter_map(|managed| match managed {
+            Managed::LaunchTemplate(template) => Some(&template.zones),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    managed().any(|managed| match managed {
+        Managed::Subnet(subnet) => subnet.existing.is_none() && !of_groups.contains(&subnet.zone),
+        _ => false,
+    })
 }
 
 /// The kinds that are looked at, and those that they refer to.

@@ -55,3 +55,13 @@ pub(super) async fn instances(aws: &Aws, ids: &[String]) -> Result<Looked<String
         all.filter_map(|instance| instance.instance_id().map(str::to_owned)).collect()
     }))
 }
+
+/// The availability zones of the region in which the account may create anything.
+pub(super) async fn availability_zones(aws: &Aws) -> Result<Looked<String>, AwsError> {
+    let answer = aws.ec2.describe_availability_zones().send().await;
+    let answer = answer.map_err(|error| AwsError::new("ec2:DescribeAvailabilityZones", "", error));
+    Looked::sort(answer.map(|answer| {
+        let zones = answer.availability_zones().iter();
+        zones.filter_map(|zone| zone.zone_name().map(str::to_owned)).collect()
+    }))
+}

@@ -13,6 +13,8 @@ pub(crate) struct LiveInstanceType {
     /// How many disks must be mapped to be seen; those on NVMe show themselves
     /// (EC2 user guide, "Instance store volumes").
     pub(crate) mapped_disks: i32,
+    /// Whether it has CPU credits.
+    pub(crate) burstable: bool,
     pub(crate) zones: BTreeSet<String>,
 }
 
@@ -46,7 +48,9 @@ pub(super) async fn observe(
         let disks = store.map(|store| store.disks()).unwrap_or_default();
         let count = disks.iter().filter_map(|disk| disk.count()).sum();
         let mapped_disks = if must_map { count } else { 0 };
-        live.entry(name.as_str().to_owned()).or_default().mapped_disks = mapped_disks;
+        let entry = live.entry(name.as_str().to_owned()).or_default();
+        entry.mapped_disks = mapped_disks;
+        entry.burstable = row.burstable_performance_supported().unwrap_or(false);
     }
     for row in offerings {
         if let (Some(name), Some(zone)) = (row.instance_type(), row.location()) {

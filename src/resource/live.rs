@@ -25,7 +25,7 @@ use super::network_load_balancer::{self, Network};
 use super::route_table::{self, LiveAssociation, LiveRoute, LiveRouteTable};
 use super::security_group::{self, LiveSecurityGroup};
 use super::security_group_rule::LiveRule;
-use super::subnet::{self, LiveSubnet};
+use super::subnet::{self, Chosen, LiveSubnet};
 use super::vpc::{self, LiveVpc};
 use super::vpc_cidr_block::LiveCidrBlock;
 use super::{Kind, Observed, dns_zone, ec2, ssh_key};
@@ -49,6 +49,8 @@ pub(crate) struct Reads {
     /// The VPC that the cluster shares.
     pub(crate) vpc: Option<String>,
     pub(crate) subnets: Vec<String>,
+    /// Whether subnets are to lie in zones of which no machine type tells whether they exist.
+    pub(crate) availability_zones: bool,
     pub(crate) security_groups: Vec<String>,
     pub(crate) ssh_keys: Vec<String>,
     /// AWS' names of the cluster's classic load balancers.
@@ -80,6 +82,9 @@ pub(crate) struct Live {
     pub(crate) cidr_blocks: Looked<LiveCidrBlock>,
     pub(crate) dhcp_options: Looked<LiveDhcpOptions>,
     pub(crate) subnets: Looked<LiveSubnet>,
+    pub(crate) availability_zones: Looked<String>,
+    /// All that a shared VPC has, where the cluster has subnets of its own in it.
+    pub(crate) subnets_of_vpc: Looked<LiveSubnet>,
     pub(crate) internet_gateways: Looked<LiveInternetGateway>,
     pub(crate) elastic_ips: Looked<LiveElasticIp>,
     pub(crate) nat_gateways: Looked<LiveNatGateway>,
@@ -254,7 +259,7 @@ async fn observe_network(aws: &Aws, reads: &Reads) -> Result<impl FnOnce(&mut Li
     let shared = reads.vpc.as_deref();
     let others = try_join5(
         when(wants(&[Kind::DhcpOptions]), dhcp_options::observe(aws, cluster)),
-        when(wants(&[Kind::Subnet]), subnet::observe(aws, cluster, &reads.subnets)),
+        when(wants(&[Kind::Subnet]), async { observe_subnets(aws, reads).await.map(Some) }),
         when(wants(&[Kind::InternetGateway]), internet_gateway::observe(aws, cluster, shared)),
         when(wants(&[Kind::ElasticIp]), elastic_ip::observe(aws)),
         when(!reads.instances.is_empty(), ec2::instances(aws, &reads.instances)),
@@ -266,11 +271,38 @@ async fn observe_network(aws: &Aws, reads: &Reads) -> Result<impl FnOnce(&mut Li
         live.route_tables = tables;
         live.nat_gateways = gateways;
         live.dhcp_options = options;
-        live.subnets = subnets;
+        if let Some(Subnets { own_or_shared, of_vpc, zones }) = subnets {
+            live.subnets = own_or_shared;
+            live.subnets_of_vpc = of_vpc;
+            live.availability_zones = zones;
+        }
         live.internet_gateways = internet;
         live.elastic_ips = addresses;
         live.instances = instances;
     })
+}
+
+struct Subnets {
+    own_or_shared: Looked<LiveSubnet>,
+    /// Where the cluster has its own in a VPC that it shares.
+    of_vpc: Looked<LiveSubnet>,
+    zones: Looked<String>,
+}
+
+async fn observe_subnets(aws: &Aws, reads: &Reads) -> Result<Subnets, AwsError> {
+    let own_or_shared = match reads.subnets.as_slice() {
+        [] => subnet::observe(aws, Chosen::Cluster(&reads.cluster)),
+        ids => subnet::observe(aws, Chosen::Ids(ids)),
+    };
+    let of_vpc = async {
+        match (&reads.vpc, reads.subnets.is_empty()) {
+            (Some(vpc), true) => subnet::observe(aws, Chosen::Vpc(vpc)).await,
+            _ => Ok(Looked::Not),
+        }
+    };
+    let zones = when(reads.availability_zones, ec2::availability_zones(aws));
+    let (own_or_shared, of_vpc, zones) = try_join3(own_or_shared, of_vpc, zones).await?;
+    Ok(Subnets { own_or_shared, of_vpc, zones })
 }
 
 async fn observe_security(aws: &Aws, reads: &Reads) -> Result<impl FnOnce(&mut Live), AwsError> {

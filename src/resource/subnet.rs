@@ -31,15 +31,19 @@ pub(crate) struct LiveSubnet {
     pub(crate) tags: Tags,
 }
 
-/// Reads the subnets of a cluster, or those that it shares.
-pub(super) async fn observe(
-    aws: &Aws,
-    cluster: &str,
-    existing: &[String],
-) -> Result<Looked<LiveSubnet>, AwsError> {
-    let chosen = match existing {
-        [] => ec2::of_cluster(cluster),
-        ids => ec2::filter("subnet-id", ids),
+/// Whose subnets are read.
+pub(super) enum Chosen<'a> {
+    Cluster(&'a str),
+    Ids(&'a [String]),
+    /// All of a VPC, whoever they belong to.
+    Vpc(&'a str),
+}
+
+pub(super) async fn observe(aws: &Aws, chosen: Chosen<'_>) -> Result<Looked<LiveSubnet>, AwsError> {
+    let chosen = match chosen {
+        Chosen::Cluster(cluster) => ec2::of_cluster(cluster),
+        Chosen::Ids(ids) => ec2::filter("subnet-id", ids),
+        Chosen::Vpc(vpc) => ec2::filter("vpc-id", [vpc]),
     };
     let pages = aws.ec2.describe_subnets().filters(chosen).into_paginator().items().send();
     let rows = pages.collect::<Result<Vec<_>, _>>().await;

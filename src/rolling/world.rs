@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::need::{self, Reason, Versions};
 use super::strategy::{self, Strategy};
-use crate::desired::names;
 use crate::kubernetes::Look;
 use crate::kubernetes::node::Node;
 use crate::kubernetes::validation::{self, Expected, Failure, Joins};
@@ -152,7 +151,7 @@ pub(crate) fn assemble(
     let mut found: Vec<Group> = groups
         .iter()
         .filter_map(|spec| {
-            let name = names::autoscaling_group(cluster.name(), spec);
+            let name = spec.aws_name(cluster.name());
             let live = fleet.groups.iter().find(|group| group.name == name)?;
             Some(group(cluster, spec, live, fleet, versions, look))
         })

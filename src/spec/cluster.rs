@@ -276,6 +276,11 @@ impl Cluster {
         self.metadata.name.as_deref().unwrap_or_default()
     }
 
+    /// The key of the tag that tells whose a resource is.
+    pub(crate) fn owner_key(&self) -> String {
+        format!("kubernetes.io/cluster/{}", self.name())
+    }
+
     /// Whether the broad policies of clusters older than strict mode apply: kops fills an
     /// absent `spec.iam` with `legacy: true`, and an empty one with false
     /// (`pkg/apis/kops/v1alpha2/defaults.go`).

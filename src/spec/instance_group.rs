@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::{FileAsset, Hook, Metadata, filled};
+use super::path::FieldPath;
 use super::rolling_update::RollingUpdate;
 use super::spelling::nearest;
 
@@ -175,6 +176,14 @@ pub(crate) struct UserData {
     pub(crate) content: Option<String>,
 }
 
+/// A tag for the cluster autoscaler.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct AutoscalerTag {
+    pub(crate) field: FieldPath,
+    pub(crate) key: String,
+    pub(crate) value: String,
+}
+
 impl InstanceGroup {
     /// The group's name. Empty only before validation, which refuses that.
     pub(crate) fn name(&self) -> &str {
@@ -184,6 +193,38 @@ impl InstanceGroup {
     /// The cluster that the group's label names.
     pub(crate) fn cluster_label(&self) -> Option<&str> {
         cluster_label(&self.metadata)
+    }
+
+    /// The name of the group's Auto Scaling group and launch template (kops
+    /// `pkg/model/names.go`).
+    pub(crate) fn aws_name(&self, cluster: &str) -> String {
+        match self.spec.role {
+            Some(Role::Master) => format!("{}.masters.{cluster}", self.name()),
+            _ => format!("{}.{cluster}", self.name()),
+        }
+    }
+
+    /// Labels and taints as the tags that tell the cluster autoscaler what a node would have,
+    /// each with the field that it comes from (kops `pkg/model/context.go`,
+    /// `CloudTagsForInstanceGroup`).
+    pub(crate) fn autoscaler_tags(&self) -> Vec<AutoscalerTag> {
+        const TEMPLATE: &str = "k8s.io/cluster-autoscaler/node-template";
+        let spec = FieldPath::root().key("spec");
+        let labels = self.spec.node_labels.iter().flatten().map(|(key, value)| AutoscalerTag {
+            field: spec.key("nodeLabels").key(key),
+            key: format!("{TEMPLATE}/label/{key}"),
+            value: value.clone().unwrap_or_default(),
+        });
+        let taints = self.spec.taints.iter().flatten().enumerate();
+        let taints = taints.filter_map(|(index, taint)| {
+            let (key, value) = taint.split_once('=')?;
+            Some(AutoscalerTag {
+                field: spec.key("taints").index(index),
+                key: format!("{TEMPLATE}/taint/{key}"),
+                value: value.to_owned(),
+            })
+        });
+        labels.chain(taints).collect()
     }
 
     pub(crate) fn subnets(&self) -> &[String] {

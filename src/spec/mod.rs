@@ -23,5 +23,6 @@ pub(crate) mod ssh_credential;
 pub(crate) mod subnets;
 mod v1alpha1;
 pub(crate) mod validate;
+mod volumes;
 pub(crate) mod yaml;
 mod zone;

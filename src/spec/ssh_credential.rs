@@ -6,6 +6,7 @@ use md5::{Digest as _, Md5};
 use serde::Deserialize;
 
 use super::cluster::Metadata;
+use crate::limits::{KEY_TYPES, Words};
 
 /// The name kops gives to the one key it uses.
 pub(crate) const DEFAULT_NAME: &str = "admin";
@@ -57,9 +58,39 @@ pub(crate) fn fingerprint(public_key: &str) -> Result<String, String> {
     Ok(Md5::digest(&blob).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// Why EC2 cannot import a public key in OpenSSH's form, or `None` if it can.
+pub(crate) fn not_for_ec2(public_key: &str) -> Option<String> {
+    let lines = public_key.lines().map(str::trim);
+    let line = lines.into_iter().find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    let is_kind = |word: &&str| word.contains("ssh-") || word.contains("sha2-");
+    let kind = line.split_whitespace().find(is_kind)?;
+    let Words { words, source } = KEY_TYPES;
+    (!words.contains(&kind)).then(|| {
+        format!("it is a key of {kind}; EC2 takes {} only ({source})", words.join(" and "))
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::fingerprint;
+    use super::{fingerprint, not_for_ec2};
+
+    #[test]
+    fn ec2_takes_two_kinds_of_keys() {
+        for key in ["ssh-rsa AAAA name", "ssh-ed25519 AAAA", "# mine\nssh-rsa AAAA"] {
+            assert_eq!(not_for_ec2(key), None, "{key}");
+        }
+        for key in [
+            "ecdsa-sha2-nistp256 AAAA name",
+            "ssh-dss AAAA",
+            "sk-ssh-ed25519@openssh.com AAAA",
+            "sk-ecdsa-sha2-nistp256@openssh.com AAAA",
+        ] {
+            assert!(
+                not_for_ec2(key).unwrap().contains("EC2 takes ssh-rsa and ssh-ed25519"),
+                "{key}"
+            );
+        }
+    }
 
     #[test]
     fn the_fingerprint_is_openssh_md5() {

@@ -104,7 +104,10 @@ fn fields_of_the_machine() {
             ("  associatePublicIp: false\n", Template(&["publicIp"])),
             ("  tenancy: dedicated\n", Template(&["tenancy"])),
             ("  detailedInstanceMonitoring: true\n", Template(&["monitoring"])),
-            ("  cpuCredits: unlimited\n", Template(&["cpuCredits"])),
+            (
+                "  machineType: t3.large\n  cpuCredits: unlimited\n",
+                Template(&["machineType", "cpuCredits"]),
+            ),
             (
                 "  instanceMetadata: {httpTokens: required, httpPutResponseHopLimit: 1}\n",
                 Template(&["httpTokens", "httpPutResponseHopLimit"]),
@@ -152,7 +155,7 @@ fn fields_of_price_and_user_data() {
         &[
             ("  maxPrice: '0.05'\n", Template(&["market", "maxPrice"])),
             (
-                "  maxPrice: '0.05'\n  instanceInterruptionBehavior: stop\n",
+                "  maxPrice: '0.05'\n  instanceInterruptionBehavior: terminate\n",
                 Template(&["market", "maxPrice", "instanceInterruptionBehavior"]),
             ),
             (user_data, Template(&["userData"])),

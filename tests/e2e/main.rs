@@ -15,6 +15,7 @@ mod group_fields;
 mod harness;
 mod hostile_input;
 mod lifecycles;
+mod limits;
 mod locks;
 mod modes;
 mod quotas;

@@ -52,7 +52,7 @@ fn names_that_are_too_long_are_refused() {
     world.zone("example.com", "Z1");
     world.create(&specs(&name, STRICT));
     let said = world.fails(&["update", "cluster", &name, "--yes"]);
-    assert!(said.contains("has 70 characters, but IAM takes at most 64 here"), "{said}");
+    assert!(said.contains("has 70 characters; AWS takes 1 to 64 in the name of a role"), "{said}");
     assert_eq!(world.iam_writes(), [""; 0]);
 }
 

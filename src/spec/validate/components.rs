@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use super::Check;
-use crate::spec::cluster::{Cluster, Kubelet, Version, filled};
+use crate::limits;
+use crate::limits::partition::Partition;
+use crate::spec::cluster::{Cluster, Kubelet, LoadBalancerAccess, Version, filled};
 use crate::spec::path::FieldPath;
 
 pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
@@ -37,6 +39,9 @@ pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
         check.add(&path, "cannot be used together with containerRegistry; keep one");
     }
     let balancer = cluster.spec.api.as_ref().and_then(|api| api.load_balancer.as_ref());
+    if let Some(balancer) = balancer {
+        api_load_balancer(cluster, balancer, &spec.key("api").key("loadBalancer"), check);
+    }
     if let Some(groups) = balancer.and_then(|lb| lb.additional_security_groups.as_deref()) {
         let path = spec.key("api").key("loadBalancer").key("additionalSecurityGroups");
         check.security_groups(&path, groups);
@@ -45,6 +50,27 @@ pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
         && !is_url(master)
     {
         check.add(&spec.key("kubeProxy").key("master"), format!("{master:?} is no URL"));
+    }
+}
+
+fn api_load_balancer(
+    cluster: &Cluster,
+    balancer: &LoadBalancerAccess,
+    path: &FieldPath,
+    check: &mut Check,
+) {
+    // A network load balancer has none to set.
+    if !balancer.is_network() {
+        let path = path.key("idleTimeoutSeconds");
+        check.within(&path, balancer.idle_timeout_seconds, &limits::IDLE_TIMEOUT);
+    }
+    if let Some(certificate) = filled(&balancer.ssl_certificate)
+        && let Some(region) = cluster.region()
+    {
+        let partition = Partition::of_region(region).name;
+        if let Some(reason) = limits::arn::certificate_refusal(certificate, partition) {
+            check.add(&path.key("sslCertificate"), reason);
+        }
     }
 }
 

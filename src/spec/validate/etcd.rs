@@ -1,12 +1,21 @@
 //! The etcd clusters, their members, and the groups that run them.
 
-use super::Check;
+use super::{Check, VolumeFields};
+use crate::limits::volume::Use;
 use crate::spec::cluster::{Cluster, EtcdCluster, Version, filled};
 use crate::spec::instance_group::{InstanceGroup, Role};
 use crate::spec::path::FieldPath;
 
 /// What kops runs when no version is given (`pkg/model/components/etcd.go`).
 const DEFAULT_VERSION: &str = "2.2.1";
+
+const VOLUME: VolumeFields = VolumeFields {
+    kind: "volumeType",
+    size: "volumeSize",
+    iops: "volumeIops",
+    throughput: "volumeThroughput",
+    key: "kmsKeyId",
+};
 
 pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
     let path = spec.key("etcdClusters");
@@ -64,6 +73,8 @@ fn members(etcd: &EtcdCluster, path: &FieldPath, check: &mut Check) {
             Some(group) if !groups.contains(&group) => groups.push(group),
             Some(_) => {}
         }
+        check.not_negative(&path.key("volumeIops"), member.volume_iops);
+        check.volume(&path, &member.volume(), Use::Data, VOLUME);
     }
     if members.len().is_multiple_of(2) {
         let message = format!("has {} members; a quorum needs an odd number", members.len());

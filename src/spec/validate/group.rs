@@ -1,8 +1,10 @@
 //! Instance groups, by themselves and as members of their cluster.
 
-use super::Check;
+use super::{Check, VolumeFields, labels};
+use crate::limits;
+use crate::limits::volume::Use;
 use crate::spec::cluster::{Cluster, Version, filled};
-use crate::spec::instance_group::{CLUSTER_LABEL, InstanceGroup, Role};
+use crate::spec::instance_group::{CLUSTER_LABEL, InstanceGroup, MixedInstancesPolicy, Role};
 use crate::spec::name::not_an_object_name;
 use crate::spec::path::FieldPath;
 use crate::spec::profile_arn::ProfileArn;
@@ -27,9 +29,6 @@ pub(super) fn check(group: &InstanceGroup, check: &mut Check) {
     }
     sizes(group, &spec, check);
     check.one_of(&spec.key("tenancy"), filled(&group.spec.tenancy), &TENANCIES);
-    if group.spec.root_volume_iops.is_some_and(|iops| iops < 0) {
-        check.add(&spec.key("rootVolumeIops"), "must not be negative");
-    }
     if group.spec.role == Some(Role::Master) && group.subnets().is_empty() {
         check.add(&spec.key("subnets"), "is required for masters");
     }
@@ -53,6 +52,7 @@ pub(super) fn check(group: &InstanceGroup, check: &mut Check) {
     user_data(group, &spec.key("additionalUserData"), check);
     machine(group, &spec, check);
     volumes(group, &spec, check);
+    labels::check_group(group, &spec, check);
     scaling(group, &spec, check);
     check.hooks(&spec.key("hooks"), group.spec.hooks.as_deref());
     check.file_assets(&spec.key("fileAssets"), group.spec.file_assets.as_deref());
@@ -64,18 +64,20 @@ pub(super) fn check(group: &InstanceGroup, check: &mut Check) {
 fn machine(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
     let own = &group.spec;
     check.one_of(&spec.key("cpuCredits"), filled(&own.cpu_credits), &["standard", "unlimited"]);
-    check.one_of(
-        &spec.key("instanceInterruptionBehavior"),
-        filled(&own.instance_interruption_behavior),
-        &["hibernate", "stop", "terminate"],
-    );
+    let path = spec.key("instanceInterruptionBehavior");
+    let interruption = filled(&own.instance_interruption_behavior);
+    check.one_of(&path, interruption, &["hibernate", "stop", "terminate"]);
+    // Otherwise it reaches no launch template.
+    if filled(&own.max_price).is_some() && own.mixed_instances_policy.is_none() {
+        let known = interruption.filter(|word| ["hibernate", "stop"].contains(word));
+        check.word(&path, known, &limits::INTERRUPTION);
+    }
     if let Some(metadata) = &own.instance_metadata {
         let path = spec.key("instanceMetadata");
         let tokens = filled(&metadata.http_tokens);
         check.one_of(&path.key("httpTokens"), tokens, &["optional", "required"]);
-        if metadata.http_put_response_hop_limit.is_some_and(|hops| !(1..=64).contains(&hops)) {
-            check.add(&path.key("httpPutResponseHopLimit"), "is a number from 1 to 64");
-        }
+        let hops = metadata.http_put_response_hop_limit;
+        check.within(&path.key("httpPutResponseHopLimit"), hops, &limits::HOP_LIMIT);
     }
     if let Some(price) = filled(&own.max_price)
         && !price.parse::<f64>().is_ok_and(|price| price.is_finite() && price > 0.0)
@@ -88,29 +90,42 @@ fn machine(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
     }
 }
 
-const VOLUME_TYPES: [&str; 7] = ["gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"];
+const ROOT_VOLUME: VolumeFields = VolumeFields {
+    kind: "rootVolumeType",
+    size: "rootVolumeSize",
+    iops: "rootVolumeIops",
+    throughput: "rootVolumeThroughput",
+    key: "rootVolumeEncryptionKey",
+};
+
+const VOLUME: VolumeFields =
+    VolumeFields { kind: "type", size: "size", iops: "iops", throughput: "throughput", key: "key" };
 
 fn volumes(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
-    let root = filled(&group.spec.root_volume_type);
-    check.one_of(&spec.key("rootVolumeType"), root, &VOLUME_TYPES);
-    if group.spec.root_volume_throughput.is_some() && root != Some("gp3") {
-        check.add(&spec.key("rootVolumeThroughput"), "is for rootVolumeType gp3 only");
-    }
+    check.not_negative(&spec.key("rootVolumeIops"), group.spec.root_volume_iops);
+    check.volume(spec, &group.root_volume(), Use::Root, ROOT_VOLUME);
     let volumes = group.spec.volumes.as_deref().unwrap_or_default();
     for (index, volume) in volumes.iter().enumerate() {
         let path = spec.key("volumes").index(index);
         match filled(&volume.device) {
             None => check.add(&path.key("device"), "is required, such as /dev/xvdd"),
             Some(device) => {
-                if volumes[..index].iter().any(|other| filled(&other.device) == Some(device)) {
+                if let Some(reason) = limits::device::refusal(device) {
+                    check.add(&path.key("device"), reason);
+                }
+                let same = |other: &Option<String>| {
+                    filled(other).is_some_and(|other| limits::device::is_same(other, device))
+                };
+                if volumes[..index].iter().any(|other| same(&other.device)) {
                     check.add(&path.key("device"), format!("{device} is used twice"));
                 }
             }
         }
-        if volume.size.is_none_or(|size| size <= 0) {
-            check.add(&path.key("size"), "is required: a number of GiB");
+        check.not_negative(&path.key("iops"), volume.iops);
+        match volume.size {
+            None => check.add(&path.key("size"), "is required: a number of GiB"),
+            Some(_) => check.volume(&path, &volume.asked(), Use::Data, VOLUME),
         }
-        check.one_of(&path.key("type"), filled(&volume.kind), &VOLUME_TYPES);
     }
 }
 
@@ -135,27 +150,50 @@ fn scaling(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
         }
     }
     if let Some(policy) = &own.mixed_instances_policy {
-        let path = spec.key("mixedInstancesPolicy");
-        if policy.instances.as_ref().is_none_or(Vec::is_empty) {
-            check.add(&path.key("instances"), "is required: the machine types to choose from");
-        }
-        if policy.on_demand_above_base.is_some_and(|share| !(0..=100).contains(&share)) {
-            check.add(&path.key("onDemandAboveBase"), "is a percentage from 0 to 100");
-        }
-        if policy.on_demand_base.is_some_and(|base| base < 0) {
-            check.add(&path.key("onDemandBase"), "must not be negative");
-        }
+        mixed_instances(policy, &spec.key("mixedInstancesPolicy"), check);
     }
     if let Some(pool) = &own.warm_pool {
         let path = spec.key("warmPool");
         let smallest = pool.min_size.unwrap_or(0);
         if smallest < 0 || pool.max_size.is_some_and(|largest| largest < smallest) {
             check.add(&path, "needs 0 or more as minSize, and a maxSize not below it");
+        } else {
+            check.within(&path.key("minSize"), pool.min_size, &limits::GROUP_SIZE);
+            check.within(&path.key("maxSize"), pool.max_size, &limits::GROUP_SIZE);
         }
         if pool.enable_lifecycle_hook == Some(true) {
             let message = "is not provided; what ends the hook would have to run on the instance";
             check.add(&path.key("enableLifecycleHook"), message);
         }
+    }
+}
+
+fn mixed_instances(policy: &MixedInstancesPolicy, path: &FieldPath, check: &mut Check) {
+    let types = policy.instances.as_deref().unwrap_or_default();
+    if types.is_empty() {
+        check.add(&path.key("instances"), "is required: the machine types to choose from");
+    } else {
+        let count = i64::try_from(types.len()).ok();
+        check.within(&path.key("instances"), count, &limits::MIXED_TYPES);
+    }
+    let share = policy.on_demand_above_base;
+    check.within(&path.key("onDemandAboveBase"), share, &limits::ON_DEMAND_PERCENTAGE);
+    check.within(&path.key("onDemandBase"), policy.on_demand_base, &limits::GROUP_SIZE);
+    let pools = path.key("spotInstancePools");
+    check.within(&pools, policy.spot_instance_pools, &limits::SPOT_POOLS);
+    let spot = filled(&policy.spot_allocation_strategy);
+    check.word(&path.key("spotAllocationStrategy"), spot, &limits::SPOT_ALLOCATION);
+    let on_demand = filled(&policy.on_demand_allocation_strategy);
+    check.word(&path.key("onDemandAllocationStrategy"), on_demand, &limits::ON_DEMAND_ALLOCATION);
+    if let (Some(_), Some(other)) =
+        (policy.spot_instance_pools, spot.filter(|spot| *spot != limits::WITH_SPOT_POOLS))
+    {
+        let message = format!(
+            "is for the spotAllocationStrategy {} only, and this is {other} ({})",
+            limits::WITH_SPOT_POOLS,
+            limits::SPOT_POOLS.source
+        );
+        check.add(&pools, message);
     }
 }
 
@@ -170,9 +208,7 @@ fn rolling_update(group: &InstanceGroup, path: &FieldPath, check: &mut Check) {
 
 fn sizes(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
     for (field, size) in [("minSize", group.spec.min_size), ("maxSize", group.spec.max_size)] {
-        if size.is_some_and(|size| size < 0) {
-            check.add(&spec.key(field), "must not be negative");
-        }
+        check.within(&spec.key(field), size, &limits::GROUP_SIZE);
     }
     let (smallest, largest) = group.sizes();
     let is_known =
@@ -214,6 +250,16 @@ pub(super) fn check_membership(group: &InstanceGroup, cluster: &Cluster, check: 
             format!("names the cluster {label:?}, but the group belongs to {:?}", cluster.name()),
         );
     }
+    let aws_name = group.aws_name(cluster.name());
+    for limit in [&limits::LAUNCH_TEMPLATE_NAME, &limits::AUTOSCALING_GROUP_NAME] {
+        if let Some(reason) = limit.refusal(&aws_name) {
+            check.add(
+                &root.key("metadata").key("name"),
+                format!("makes {} that AWS refuses: {reason}; rename the group", limit.what),
+            );
+        }
+    }
+    labels::check_membership(group, cluster, check);
     let spec = root.key("spec");
     let names: Vec<&str> = cluster.subnets().iter().filter_map(|s| filled(&s.name)).collect();
     for (index, subnet) in group.subnets().iter().enumerate() {

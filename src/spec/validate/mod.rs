@@ -5,13 +5,19 @@
 mod components;
 mod etcd;
 mod group;
+mod labels;
 mod network;
+
+use std::collections::BTreeMap;
 
 use super::cluster::{Cluster, FileAsset, Hook, filled};
 use super::instance_group::{InstanceGroup, Role};
 use super::name::not_a_dns_name;
 use super::path::FieldPath;
 use super::problem::Problem;
+use super::ssh_credential::{SshCredential, not_for_ec2};
+use crate::limits::volume::{Asked, Part, Use, refusals};
+use crate::limits::{KEY_PAIR_NAME, Number, Words, tag};
 
 /// Checks a cluster by itself.
 pub(crate) fn cluster(cluster: &Cluster) -> Vec<Problem> {
@@ -21,9 +27,20 @@ pub(crate) fn cluster(cluster: &Cluster) -> Vec<Problem> {
         Some(reason) => check.add(&name, reason),
         None if !cluster.name().contains('.') && !is_imported(cluster) => check
             .add(&name, "must be a whole domain name, such as dev.example.com or dev.k8s.local"),
-        None => {}
+        None => {
+            let key = cluster.owner_key();
+            if let Some(reason) = tag::key_refusal(&key) {
+                let message = format!("becomes the tag {reason}; choose a shorter name");
+                check.add(&name, message);
+            }
+        }
     }
     let spec = FieldPath::root().key("spec");
+    if let Some(reason) =
+        filled(&cluster.spec.ssh_key_name).and_then(|name| KEY_PAIR_NAME.refusal(name))
+    {
+        check.add(&spec.key("sshKeyName"), reason);
+    }
     match filled(&cluster.spec.cloud_provider) {
         Some("aws") => {}
         Some(other) => check
@@ -34,6 +51,7 @@ pub(crate) fn cluster(cluster: &Cluster) -> Vec<Problem> {
     if let Some(settings) = &cluster.spec.rolling_update {
         check.problems.extend(settings.problems(&spec.key("rollingUpdate")));
     }
+    labels::check_cluster(cluster, &spec, &mut check);
     network::check(cluster, &spec, &mut check);
     etcd::check(cluster, &spec, &mut check);
     components::check(cluster, &spec, &mut check);
@@ -46,6 +64,16 @@ pub(crate) fn instance_group(group: &InstanceGroup, cluster: Option<&Cluster>) -
     group::check(group, &mut check);
     if let Some(cluster) = cluster {
         group::check_membership(group, cluster, &mut check);
+    }
+    check.problems
+}
+
+/// Checks an SSH credential; that it holds a key was found when its place was.
+pub(crate) fn ssh_credential(credential: &SshCredential) -> Vec<Problem> {
+    let mut check = Check::default();
+    let key = credential.spec.public_key.as_deref().unwrap_or_default();
+    if let Some(reason) = not_for_ec2(key) {
+        check.add(&FieldPath::root().key("spec").key("publicKey"), reason);
     }
     check.problems
 }
@@ -63,6 +91,35 @@ pub(crate) fn completeness(cluster: &Cluster, groups: &[&InstanceGroup]) -> Vec<
         check.add(&root.key("spec"), "has no instance group with role Node; create one");
     }
     etcd::check_groups(cluster, groups, &root.key("spec"), &mut check);
+    check.problems.extend(distinct(cluster, groups));
+    check.problems
+}
+
+/// Checks that no two groups become one in AWS. The problems are the cluster's.
+pub(crate) fn distinct(cluster: &Cluster, groups: &[&InstanceGroup]) -> Vec<Problem> {
+    let mut check = Check::default();
+    let mut seen: BTreeMap<String, &InstanceGroup> = BTreeMap::new();
+    for group in groups {
+        let aws_name = group.aws_name(cluster.name());
+        match seen.get(&aws_name) {
+            None => {
+                seen.insert(aws_name, group);
+            }
+            Some(first) => {
+                let tell = |group: &InstanceGroup| {
+                    let role = group.spec.role.map(|role| role.to_string()).unwrap_or_default();
+                    format!("InstanceGroup/{} (spec.role {role})", group.name())
+                };
+                let message = format!(
+                    "of {} and of {}: both are the Auto Scaling group and launch template \
+                     {aws_name} in AWS; rename one of them",
+                    tell(first),
+                    tell(group)
+                );
+                check.add(&FieldPath::root().key("metadata").key("name"), message);
+            }
+        }
+    }
     check.problems
 }
 
@@ -79,6 +136,16 @@ fn is_imported(cluster: &Cluster) -> bool {
     management.is_some_and(|value| value.as_deref() == Some("imported"))
 }
 
+/// How a spec names the fields of a volume.
+#[derive(Clone, Copy)]
+struct VolumeFields {
+    kind: &'static str,
+    size: &'static str,
+    iops: &'static str,
+    throughput: &'static str,
+    key: &'static str,
+}
+
 /// Collects problems.
 #[derive(Default)]
 struct Check {
@@ -88,6 +155,39 @@ struct Check {
 impl Check {
     fn add(&mut self, path: &FieldPath, message: impl Into<String>) {
         self.problems.push(Problem::new(path, message));
+    }
+
+    fn within(&mut self, path: &FieldPath, value: Option<i64>, limit: &Number) {
+        if let Some(reason) = value.and_then(|value| limit.refusal(value)) {
+            self.add(path, reason);
+        }
+    }
+
+    fn not_negative(&mut self, path: &FieldPath, value: Option<i64>) {
+        if let Some(value) = value.filter(|value| *value < 0) {
+            self.add(path, format!("is {value}; must not be negative"));
+        }
+    }
+
+    fn word(&mut self, path: &FieldPath, value: Option<&str>, limit: &Words) {
+        if let Some(value) = value.filter(|value| !limit.words.contains(value)) {
+            let allowed = limit.words.join(", ");
+            self.add(path, format!("is {value:?}; allowed are {allowed} ({})", limit.source));
+        }
+    }
+
+    /// A volume whose fields are named `fields`.
+    fn volume(&mut self, path: &FieldPath, asked: &Asked, purpose: Use, fields: VolumeFields) {
+        for (part, reason) in refusals(asked, purpose) {
+            let field = match part {
+                Part::Kind => fields.kind,
+                Part::Size => fields.size,
+                Part::Iops => fields.iops,
+                Part::Throughput => fields.throughput,
+                Part::Key => fields.key,
+            };
+            self.add(&path.key(field), reason);
+        }
     }
 
     fn one_of(&mut self, path: &FieldPath, value: Option<&str>, allowed: &[&str]) {

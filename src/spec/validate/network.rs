@@ -3,17 +3,30 @@
 use ipnet::IpNet;
 
 use super::Check;
+use crate::limits::{IDLE_TIMEOUT, RANGE_PREFIX};
 use crate::spec::cluster::{Cluster, Subnet, filled};
 use crate::spec::path::FieldPath;
 use crate::spec::zone::region_of_zone;
 
 pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
     let network = check.range(&spec.key("networkCIDR"), cluster.network_cidr().as_deref());
-    let additional = check.ranges(
+    let additional: Vec<(usize, IpNet)> = check.ranges(
         &spec.key("additionalNetworkCIDRs"),
         cluster.spec.additional_network_cidrs.as_deref(),
     );
+    if filled(&cluster.spec.network_id).is_none() {
+        check.own_range(&spec.key("networkCIDR"), network);
+        for (at, (index, range)) in additional.iter().enumerate() {
+            let path = spec.key("additionalNetworkCIDRs").index(*index);
+            check.own_range(&path, Some(*range));
+            let mut before = network.iter().chain(additional[..at].iter().map(|(_, own)| own));
+            if let Some(taken) = before.find(|taken| overlap(taken, range)) {
+                check.add(&path, format!("{range} overlaps {taken}, which the VPC has too"));
+            }
+        }
+    }
     non_masquerade(cluster, network, spec, check);
+    let additional: Vec<IpNet> = additional.into_iter().map(|(_, range)| range).collect();
     subnets(cluster, network, &additional, spec, check);
     topology(cluster, spec, check);
     for (field, ranges) in [
@@ -80,7 +93,7 @@ fn subnets(
         check.add(&all, "mixes subnets with an id (existing ones) and without; all or none");
     }
     let mut ranges: Vec<(usize, IpNet)> = Vec::new();
-    for (index, subnet) in subnets.iter().enumerate() {
+    for (index, (subnet, cut)) in subnets.iter().zip(cluster.subnet_ranges()).enumerate() {
         let path = all.index(index);
         match filled(&subnet.name) {
             None => check.add(&path.key("name"), "is required"),
@@ -93,7 +106,14 @@ fn subnets(
         egress(subnet, &path, check);
         check.one_of(&path.key("type"), filled(&subnet.kind), &["Public", "Private", "Utility"]);
         let path = path.key("cidr");
+        let is_own = filled(&subnet.id).is_none();
+        if is_own && filled(&subnet.cidr).is_none() {
+            check.own_range(&path, cut.and_then(|cut| cut.parse().ok()));
+        }
         let Some(range) = check.range(&path, filled(&subnet.cidr)) else { continue };
+        if is_own {
+            check.own_range(&path, Some(range));
+        }
         if let Some(network) = network
             && !network.contains(&range)
             && !additional.iter().any(|more| more.contains(&range))
@@ -152,12 +172,7 @@ fn topology(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
         check.add(&path.key("bastion"), "needs private masters and nodes");
     }
     let seconds = bastion.idle_timeout_seconds;
-    if let Some(seconds) = seconds.filter(|seconds| !(1..=3600).contains(seconds)) {
-        check.add(
-            &path.key("bastion").key("idleTimeoutSeconds"),
-            format!("is {seconds}; allowed are 1 to 3600"),
-        );
-    }
+    check.within(&path.key("bastion").key("idleTimeoutSeconds"), seconds, &IDLE_TIMEOUT);
 }
 
 fn overlap(left: &IpNet, right: &IpNet) -> bool {
@@ -182,8 +197,26 @@ impl Check {
         }
     }
 
-    fn ranges(&mut self, path: &FieldPath, texts: Option<&[String]>) -> Vec<IpNet> {
+    /// A range that a VPC or a subnet is to have, not one that exists.
+    fn own_range(&mut self, path: &FieldPath, range: Option<IpNet>) {
+        let Some(range) = range else { return };
+        let prefix = i64::from(range.prefix_len());
+        if let IpNet::V6(_) = range {
+            let source = RANGE_PREFIX.source;
+            self.add(path, format!("{range} is of IPv6; AWS takes a range of IPv4 ({source})"));
+        } else if RANGE_PREFIX.refusal(prefix).is_some() {
+            let (least, most) = (RANGE_PREFIX.least, RANGE_PREFIX.most);
+            let source = RANGE_PREFIX.source;
+            self.add(path, format!("{range} is no range of /{least} to /{most} ({source})"));
+        }
+    }
+
+    /// The ranges of a list that are right, each with its place in it.
+    fn ranges(&mut self, path: &FieldPath, texts: Option<&[String]>) -> Vec<(usize, IpNet)> {
         let texts = texts.unwrap_or_default().iter().enumerate();
-        texts.filter_map(|(index, text)| self.range(&path.index(index), Some(text))).collect()
+        let range = |(index, text): (usize, &String)| {
+            Some((index, self.range(&path.index(index), Some(text))?))
+        };
+        texts.filter_map(range).collect()
     }
 }

@@ -393,10 +393,11 @@ mod tests {
         let (folder, store) = store().await;
         let (told, mut tells) = watch::channel(None);
         let lease = at_once(&store, SHORT).await.unwrap();
-        // A folder in the place of the lock lets no one read or write it.
+        // A pipe in the place of the lock lets no one read or write it.
         let path = folder.path().join(key(&cluster()));
         std::fs::remove_file(&path).unwrap();
-        std::fs::create_dir(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
         let lock = lease.keep(move |reason| {
             told.send_replace(Some(reason.to_owned()));
         });

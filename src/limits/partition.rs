@@ -31,6 +31,10 @@ impl Partition {
         };
         PARTITIONS.iter().find(claims).copied().unwrap_or(PARTITIONS[PARTITIONS.len() - 1])
     }
+
+    pub(crate) fn names() -> Vec<&'static str> {
+        PARTITIONS.iter().map(|partition| partition.name).collect()
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,61 @@
+//! Subnets that AWS would not create: in a zone that the region lacks, or, in a VPC that the
+//! cluster shares, over the range of another.
+
+use ipnet::IpNet;
+
+use super::{Action, Planner};
+use crate::desired::Notice;
+use crate::resource::{Managed, Resource, ResourceId};
+
+pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
+    let created: Vec<&ResourceId> = planner
+        .plan
+        .writes()
+        .filter(|change| change.action == Action::Create)
+        .map(|change| &change.id)
+        .collect();
+    let mut refusals = Vec::new();
+    for resource in resources {
+        let Resource::Managed(Managed::Subnet(subnet)) = resource else { continue };
+        if !created.contains(&&resource.id()) {
+            continue;
+        }
+        let zones = planner.live.availability_zones.rows();
+        if !zones.is_empty() && !zones.contains(&subnet.zone) {
+            refusals.push(Notice {
+                object: resource.id().to_string(),
+                message: format!(
+                    "{} is no zone that this account has in {} (EC2 API, \
+                     DescribeAvailabilityZones)",
+                    subnet.zone, planner.plan.region
+                ),
+                next: format!("correct spec.subnets[*].zone: it has {}", zones.join(", ")),
+            });
+        }
+        let Some(range) = subnet.cidr.as_ref().and_then(|cidr| cidr.parse::<IpNet>().ok()) else {
+            continue;
+        };
+        let neighbours = planner.live.subnets_of_vpc.rows().iter();
+        let mut taken = neighbours.filter(|other| {
+            let theirs = other.cidr.parse::<IpNet>();
+            theirs.is_ok_and(|theirs| overlap(&theirs, &range))
+        });
+        if let Some(other) = taken.next() {
+            refusals.push(Notice {
+                object: resource.id().to_string(),
+                message: format!(
+                    "its range {range} overlaps {} of {}, which the VPC has already (EC2 API, \
+                     CreateSubnet)",
+                    other.cidr, other.id
+                ),
+                next: "give it another in spec.subnets[*].cidr, or name that subnet by its id"
+                    .to_owned(),
+            });
+        }
+    }
+    planner.plan.refusals.extend(refusals);
+}
+
+fn overlap(left: &IpNet, right: &IpNet) -> bool {
+    left.contains(right) || right.contains(left)
+}
