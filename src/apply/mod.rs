@@ -14,7 +14,7 @@ use crate::aws::{Aws, AwsError, Fault};
 use crate::plan::order::{Step, Walk};
 use crate::plan::{Change, Plan};
 use crate::resource::ResourceId;
-use crate::resource::ids::Work;
+use crate::resource::ids::{Place, Told, Work};
 
 /// How many changes are under way at once. IAM limits the rate of writes an account makes.
 const AT_ONCE: usize = 8;
@@ -30,6 +30,8 @@ pub(crate) struct Outcome {
     pub(crate) failed: Vec<(ResourceId, AwsError)>,
     pub(crate) not_begun: Vec<ResourceId>,
     pub(crate) interrupted: bool,
+    /// What was left undone, though that failed nothing.
+    pub(crate) told: Vec<Told>,
 }
 
 impl Outcome {
@@ -56,7 +58,8 @@ pub(crate) async fn apply(
     mut interrupt: watch::Receiver<bool>,
     mut progress: impl FnMut(&Change, Option<&AwsError>),
 ) -> Outcome {
-    let work = Work::new(aws, plan.ids.clone());
+    let place = Place { account: &plan.account, region: &plan.region, cluster: &plan.cluster };
+    let work = Work::new(aws, place, plan.ids.clone());
     let work = &work;
     let mut walk = Walk::new(plan.writes());
     let mut running = FuturesUnordered::new();
@@ -84,6 +87,7 @@ pub(crate) async fn apply(
             Err(error) => outcome.failed.push((id, error)),
         }
     }
+    outcome.told = work.told();
     outcome.not_begun = walk.not_begun().map(|change| change.id.clone()).collect();
     outcome
 }

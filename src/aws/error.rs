@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecordSetsError;
 
 /// Why a call failed, as far as a caller decides on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -16,6 +17,14 @@ pub(crate) enum Fault {
     InUse,
     /// There are no credentials, or AWS does not take them.
     Credentials,
+    /// The client token of the call was used with other parameters.
+    TokenUsed,
+    /// AWS failed itself, and may have carried the call out or not.
+    Internal,
+    /// No answer came; AWS may have carried the call out or not.
+    Unanswered,
+    /// The region does not have the operation.
+    Lacking,
     Other,
 }
 
@@ -36,6 +45,16 @@ pub(crate) struct AwsError {
 pub(super) struct NotSent(pub(super) String);
 
 impl AwsError {
+    /// A call that was not sent, because its input does not hold together.
+    pub(crate) fn unbuilt(
+        operation: &'static str,
+        object: impl Into<String>,
+        error: impl fmt::Display,
+    ) -> Self {
+        let message = format!("the call could not be put together: {error}");
+        Self { operation, object: object.into(), fault: Fault::Other, message }
+    }
+
     pub(crate) fn new<E, R>(
         operation: &'static str,
         object: impl Into<String>,
@@ -47,14 +66,18 @@ impl AwsError {
     {
         let object = object.into();
         if let SdkError::ServiceError(service) = &error {
-            let code = service.err().code().unwrap_or("an error without a code");
+            let known = service.err().code();
+            let code = known.unwrap_or("an error without a code");
             let words = service.err().message().unwrap_or_default();
             let message = if words.is_empty() { code.into() } else { format!("{code}: {words}") };
-            let fault = fault_of(code, words);
+            let fault = known.map_or(Fault::Internal, |code| fault_of(code, words));
             return Self { operation, object, fault, message };
         }
         let mut message = error.to_string();
-        let mut fault = Fault::Other;
+        let mut fault = match error {
+            SdkError::ConstructionFailure(_) => Fault::Other,
+            _ => Fault::Unanswered,
+        };
         let mut source = error.source();
         while let Some(cause) = source {
             if cause.is::<NotSent>() {
@@ -73,6 +96,29 @@ impl AwsError {
         }
         Self { operation, object, fault, message }
     }
+}
+
+/// A change of records that Route 53 refused. It has no code of its own for a record that is
+/// gone, and tells what is wrong in a list of its own (Route 53 API Reference,
+/// `InvalidChangeBatch`).
+pub(crate) fn of_record_change(
+    object: impl Into<String>,
+    error: SdkError<ChangeResourceRecordSetsError>,
+) -> AwsError {
+    let told: Vec<String> = match error.as_service_error() {
+        Some(ChangeResourceRecordSetsError::InvalidChangeBatch(batch)) => {
+            batch.messages().iter().cloned().chain(batch.message().map(str::to_owned)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut error = AwsError::new("route53:ChangeResourceRecordSets", object, error);
+    if !told.is_empty() {
+        error.message = format!("InvalidChangeBatch: {}", told.join("; "));
+    }
+    if told.iter().any(|text| text.contains("but it was not found")) {
+        error.fault = Fault::Missing;
+    }
+    error
 }
 
 fn fault_of(code: &str, words: &str) -> Fault {
@@ -110,9 +156,37 @@ fn fault_of(code: &str, words: &str) -> Fault {
             Fault::Denied
         }
         "InvalidPermission.Duplicate"
+        | "InvalidGroup.Duplicate"
+        | "InvalidKeyPair.Duplicate"
+        | "InvalidSubnet.Conflict"
+        | "InvalidLaunchTemplateName.AlreadyExistsException"
+        | "RouteAlreadyExists"
+        | "Resource.AlreadyAssociated"
         | "EntityAlreadyExists"
+        | "AlreadyExists"
+        | "AlreadyExistsFault"
+        | "DuplicateLoadBalancerName"
+        | "DuplicateTargetGroupName"
+        | "DuplicateListener"
+        | "ConflictingDomainExists"
         | "PreconditionFailed"
         | "ConditionalRequestConflict" => Fault::Conflict,
+        // IAM has no code of its own for a profile that has its one role already.
+        "LimitExceeded" if words.contains("InstanceSessionsPerInstanceProfile") => Fault::Conflict,
+        "IdempotentParameterMismatch" => Fault::TokenUsed,
+        "InternalError"
+        | "InternalFailure"
+        | "InternalServiceError"
+        | "ServerInternal"
+        | "ServiceFailure"
+        | "ServiceUnavailable"
+        | "Unavailable"
+        | "RequestTimeout" => Fault::Internal,
+        "InvalidAction"
+        | "UnknownOperation"
+        | "UnknownOperationException"
+        | "UnsupportedOperation"
+        | "UnsupportedOperationException" => Fault::Lacking,
         "ExpiredToken"
         | "ExpiredTokenException"
         | "InvalidClientTokenId"

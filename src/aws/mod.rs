@@ -3,8 +3,11 @@
 //! Besides this room only `resource/` names types of the SDK. Everyone else
 //! sees [`Aws`], which is handed through, and [`AwsError`].
 
+mod answer;
+pub(crate) mod batch;
 pub(crate) mod bucket;
 mod error;
+mod once;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,8 +21,10 @@ use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iam::error::BoxError;
 
+pub(crate) use answer::Answer;
 use error::NotSent;
-pub(crate) use error::{AwsError, Fault};
+pub(crate) use error::{AwsError, Fault, of_record_change};
+pub(crate) use once::sent_once;
 
 /// The clients of one region, with one count of calls.
 #[derive(Clone, Debug)]
@@ -97,9 +102,10 @@ impl Aws {
 
     /// The number of the account that the credentials belong to.
     pub(crate) async fn account(&self) -> Result<String, AwsError> {
+        const OPERATION: &str = "sts:GetCallerIdentity";
         let answer = self.sts.get_caller_identity().send().await;
-        let answer = answer.map_err(|error| AwsError::new("sts:GetCallerIdentity", "", error))?;
-        Ok(answer.account.unwrap_or_default())
+        let answer = answer.map_err(|error| AwsError::new(OPERATION, "", error))?;
+        Answer::of(OPERATION, "").id("Account", answer.account())
     }
 
     /// How many requests were sent so far.

@@ -7,6 +7,7 @@ use super::locked::Held;
 use super::ui::Ui;
 use crate::apply::{self, OnFailure, Outcome};
 use crate::aws::Aws;
+use crate::desired::Notice;
 use crate::plan::Plan;
 use crate::report::text;
 
@@ -38,6 +39,9 @@ pub(super) async fn carry_out(
     .await;
     // Then what was under way was not finished, and the error tells why.
     outcome.interrupted &= held.lost().is_none();
+    for told in outcome.told.iter().cloned() {
+        ui.warn_of(&Notice { object: told.object, message: told.message, next: told.next });
+    }
     if ui.verbose {
         ui.status(&format!("AWS: {} calls in all", aws.calls()));
     }

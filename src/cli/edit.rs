@@ -206,6 +206,7 @@ impl EditedFile {
     fn keep(self, text: &str) -> anyhow::Result<String> {
         self.write(text)?;
         let path = self.path.display().to_string();
+        #[expect(clippy::let_underscore_must_use, reason = "where the folder is, `path` tells")]
         let _ = self.folder.keep();
         Ok(path)
     }

@@ -128,6 +128,10 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => {
             // clap would exit with 2, which means something else here.
             let wanted = !error.use_stderr();
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "what cannot be printed cannot be told either"
+            )]
             let _ = error.print();
             return if wanted { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }

@@ -164,6 +164,10 @@ impl<'a> Told<'a> {
 
     fn clear(&self) {
         if let Some(lines) = &self.lines {
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "a line that stays on the screen harms no one"
+            )]
             let _ = lines.all.clear();
         }
     }

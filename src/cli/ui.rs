@@ -49,8 +49,9 @@ impl Ui {
         }
     }
 
-    /// Progress, or a hint. stderr is not worth failing for.
+    /// Progress, or a hint.
     pub(crate) fn status(&self, text: &str) {
+        #[expect(clippy::let_underscore_must_use, reason = "stderr is not worth failing for")]
         let _ = writeln!(anstream::stderr(), "{text}");
     }
 

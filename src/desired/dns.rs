@@ -22,11 +22,11 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
         }
         .into(),
     );
-    let mut wanted: Vec<(String, &str, bool)> = Vec::new();
+    let mut wanted: Vec<(String, &str)> = Vec::new();
     if let Some(api) = cluster.api_load_balancer() {
-        wanted.push((cluster.public_name(), "api", api.is_network()));
+        wanted.push((cluster.public_name(), "api"));
         if api.use_for_internal_api.unwrap_or(false) {
-            wanted.push((cluster.internal_name(), "api", api.is_network()));
+            wanted.push((cluster.internal_name(), "api"));
         }
     }
     let topology = cluster.spec.topology.as_ref();
@@ -35,15 +35,15 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
     if let Some(public) = bastion.and_then(|bastion| filled(&bastion.bastion_public_name))
         && has_bastion
     {
-        wanted.push((public.to_owned(), "bastion", false));
+        wanted.push((public.to_owned(), "bastion"));
     }
-    for (record, prefix, is_network) in wanted {
+    for (record, prefix) in wanted {
         desired.resources.push(
             DnsName {
                 name: record.trim_end_matches('.').to_owned(),
                 zone: zone.clone(),
                 balancer: names::balancer(name, prefix),
-                balancer_name: (names::balancer_name(prefix, name), is_network),
+                balancer_name: names::balancer_name(prefix, name),
             }
             .into(),
         );

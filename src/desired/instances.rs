@@ -8,6 +8,7 @@ use crate::limits::volume::{Asked, has_iops};
 use crate::resource::autoscaling_group::{AutoscalingGroup, Mixed, WarmPool};
 use crate::resource::launch_template::{LaunchTemplate, Resolved, Spot, Volume};
 use crate::resource::{Kind, Resource, ResourceId, Tags};
+use crate::spec::arn::name_of;
 use crate::spec::cluster::{Cluster, Subnet, filled};
 use crate::spec::instance_group::{InstanceGroup, Role};
 use crate::spec::path::FieldPath;
@@ -109,7 +110,7 @@ fn template(
     let more = more.map(|id| ResourceId::new(Kind::SecurityGroup, id));
     // What AWS has of a profile of the user's own is looked at with the IAM kinds.
     let (profile, after) = match group.profile_arn() {
-        Some(arn) => (arn.rsplit('/').next().unwrap_or(arn).to_owned(), Vec::new()),
+        Some(arn) => (name_of(arn).to_owned(), Vec::new()),
         None => {
             let profile = role.iam_name(cluster.name());
             let link = ResourceId::new(Kind::IamInstanceProfileRole, &profile);
@@ -238,6 +239,7 @@ fn scaling_group(
         subnets: subnet_ids,
         mixed,
         suspended: spec.suspend_processes.clone().unwrap_or_default(),
+        resumed: Vec::new(),
         protected: spec.instance_protection.unwrap_or(false),
         capacity_rebalance: spec.capacity_rebalance.unwrap_or(false),
         warm_pool,

@@ -80,6 +80,7 @@ fn add_api(
                     subnets,
                     security_groups,
                     tags,
+                    there: Default::default(),
                 }
                 .into(),
             );
@@ -99,6 +100,7 @@ fn add_api(
                     subnets,
                     security_groups,
                     tags,
+                    there: Default::default(),
                 }
                 .into(),
             );
@@ -187,6 +189,7 @@ fn add_bastion(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Pro
             subnets,
             security_groups: vec![names::balancer_security_group(name, "bastion")],
             tags: names::tags(cluster, &id.name, false),
+            there: Default::default(),
         }
         .into(),
     );

@@ -138,6 +138,13 @@ impl Document {
         Self { version: Some(VERSION.to_owned()), id: None, statements }
     }
 
+    /// Whether some statement is about a hosted zone by its id.
+    pub(crate) fn names_a_zone(&self) -> bool {
+        let scopes = self.statements.iter().filter_map(|statement| statement.resources.as_ref());
+        let mut resources = scopes.flat_map(|scope| scope.inner().iter());
+        resources.any(|arn| arn.contains(":hostedzone/"))
+    }
+
     pub(crate) fn to_json(&self) -> Json {
         let mut fields = Map::new();
         if let Some(version) = &self.version {

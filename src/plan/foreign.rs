@@ -1,4 +1,5 @@
-//! Rules in the cluster's security groups that nobody asked kapstan for.
+//! Rules in the cluster's security groups, and listeners of its load balancers, that nobody
+//! asked kapstan for.
 //!
 //! Kubernetes and people add rules, so they stay; only where a port is the cluster's own, and
 //! for what goes out, a rule too many is removed, as kops does
@@ -14,6 +15,50 @@ use crate::resource::security_group_rule::SecurityGroupRule;
 use crate::resource::{Drift, FieldChange, Kind, Managed, Resource, ResourceId, Write};
 
 pub(super) fn plan(planner: &mut Planner<'_>, resources: &[Resource]) {
+    rules(planner, resources);
+    listeners(planner, resources);
+}
+
+/// Listeners on other ports than ours are told, and left.
+fn listeners(planner: &mut Planner<'_>, resources: &[Resource]) {
+    use crate::resource::managed::Manage as _;
+    if planner.lifecycles.of(Kind::LoadBalancer, Origin::Managed) == Lifecycle::Ignore {
+        return;
+    }
+    let mut changes = Vec::new();
+    let mut tell = |name: &str, told: &str| {
+        changes.push(Change {
+            id: ResourceId::new(Kind::LoadBalancer, format!("{name}: listener {told}")),
+            action: Action::Leave,
+            drift: Drift::default(),
+            reason: "not kapstan's, left as it is".to_owned(),
+            needs: Vec::new(),
+            behind: &[],
+            write: None,
+        });
+    };
+    let (view, live) = (planner.view(), planner.live);
+    for resource in resources {
+        match resource {
+            Resource::Managed(Managed::LoadBalancer(balancer)) => {
+                let found = live.classic.ours.rows().iter().find(|row| balancer.is(row, view));
+                let listeners = found.map(|row| row.listeners.as_slice()).unwrap_or_default();
+                let foreign = listeners.iter().filter(|(port, _)| !balancer.is_ours(*port));
+                foreign.for_each(|(_, told)| tell(&balancer.name, told));
+            }
+            Resource::Managed(Managed::NetworkLoadBalancer(balancer)) => {
+                let found = live.network.ours.rows().iter().find(|row| balancer.is(row, view));
+                let listeners = found.map(|row| row.listeners.as_slice()).unwrap_or_default();
+                let foreign = listeners.iter().filter(|listener| !balancer.is_ours(listener));
+                foreign.for_each(|listener| tell(&balancer.name, &listener.text));
+            }
+            _ => {}
+        }
+    }
+    planner.plan.changes.extend(changes);
+}
+
+fn rules(planner: &mut Planner<'_>, resources: &[Resource]) {
     let lifecycle = planner.lifecycles.of(Kind::SecurityGroupRule, Origin::Managed);
     if lifecycle == Lifecycle::Ignore {
         return;

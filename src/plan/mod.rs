@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::AwsError;
 use crate::desired::{DesiredCluster, Notice};
+use crate::iam::document::Document;
 use crate::resource::hosted_zone;
 use crate::resource::iam_role_policy;
 use crate::resource::ids::Ids;
@@ -233,8 +234,11 @@ impl Planner<'_> {
             .collect();
         managed.sort_by_key(|managed| managed.id().kind);
         for managed in managed {
-            if let Some(id) = managed.find_id(self.view()) {
+            if let Some((id, address)) = managed.find(self.view()) {
                 self.ids.insert(managed.id(), id);
+                if let Some(address) = address {
+                    self.ids.insert_address(managed.id(), address);
+                }
             }
         }
     }
@@ -247,7 +251,8 @@ impl Planner<'_> {
             _ => None,
         });
         let mut documents = ours.flat_map(|policies| policies.values());
-        documents.any(|live| live.text.contains(":hostedzone/"))
+        // One that cannot be read may name a zone as well.
+        documents.any(|live| live.document.as_ref().is_none_or(Document::names_a_zone))
     }
 
     /// Decides about one resource after its lifecycle.

@@ -1,5 +1,7 @@
 //! The report for people.
 
+#![expect(clippy::let_underscore_must_use, reason = "writing to a text cannot fail")]
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 

@@ -12,7 +12,9 @@ use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
 use super::{Kind, ResourceId, Tags, ec2, launch_template};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError, Fault, batch};
+
+const DESCRIBE: &str = "autoscaling:DescribeAutoScalingGroups";
 
 /// The metrics that kops collects of each group, by the minute
 /// (`pkg/model/awsmodel/autoscalinggroup.go`).
@@ -33,6 +35,8 @@ pub(crate) struct AutoscalingGroup {
     pub(crate) subnets: Vec<ResourceId>,
     pub(crate) mixed: Option<Mixed>,
     pub(crate) suspended: Vec<String>,
+    /// The processes that are suspended and must not be, filled in where that is changed.
+    pub(crate) resumed: Vec<String>,
     pub(crate) protected: bool,
     pub(crate) capacity_rebalance: bool,
     pub(crate) warm_pool: Option<WarmPool>,
@@ -99,12 +103,15 @@ pub(super) async fn observe(aws: &Aws, cluster: &str) -> Result<Looked<LiveGroup
     let call = aws.autoscaling.describe_auto_scaling_groups().filters(filter.build());
     let rows = call.max_records(100).into_paginator().items().send();
     let rows = rows.collect::<Result<Vec<_>, _>>().await;
-    let rows =
-        rows.map_err(|error| AwsError::new("autoscaling:DescribeAutoScalingGroups", "", error));
-    Looked::sort(rows.map(|rows| {
-        // One with a status is on its way out.
-        rows.iter().filter(|group| group.status().is_none()).map(from_sdk).collect()
-    }))
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error));
+    Looked::sort(rows.and_then(|rows| standing(&rows)))
+}
+
+/// The groups that are not on their way out, as those with a status are.
+fn standing(
+    rows: &[aws_sdk_autoscaling::types::AutoScalingGroup],
+) -> Result<Vec<LiveGroup>, AwsError> {
+    rows.iter().filter(|group| group.status().is_none()).map(from_sdk).collect()
 }
 
 /// The user data of launch configurations, for groups that are moved off them.
@@ -112,38 +119,51 @@ pub(super) async fn user_data_of_configurations(
     aws: &Aws,
     names: &[String],
 ) -> Result<Vec<(String, Vec<u8>)>, AwsError> {
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    let call = aws.autoscaling.describe_launch_configurations();
-    let call = call.set_launch_configuration_names(Some(names.to_vec()));
-    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows =
-        rows.map_err(|error| AwsError::new("autoscaling:DescribeLaunchConfigurations", "", error))?;
-    let data = rows.iter().filter_map(|row| {
-        let text = row.user_data().filter(|text| !text.is_empty())?;
-        Some((row.launch_configuration_name()?.to_owned(), launch_template::decode(text)))
-    });
-    Ok(data.collect())
+    const OPERATION: &str = "autoscaling:DescribeLaunchConfigurations";
+    batch::read(names, batch::LAUNCH_CONFIGURATIONS, async |names: &[String]| {
+        let call = aws.autoscaling.describe_launch_configurations();
+        let call = call.set_launch_configuration_names(Some(names.to_vec()));
+        let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let rows = rows.map_err(|error| AwsError::new(OPERATION, "", error))?;
+        let with_data = rows.iter().filter_map(|row| Some((row, row.user_data()?)));
+        let with_data = with_data.filter(|(_, text)| !text.is_empty());
+        let data = with_data.map(|(row, text)| {
+            let name = row.launch_configuration_name();
+            let name = Answer::of(OPERATION, "").id("LaunchConfigurationName", name)?;
+            Ok((name, launch_template::decode(text)))
+        });
+        data.collect()
+    })
+    .await
 }
 
-fn from_sdk(group: &aws_sdk_autoscaling::types::AutoScalingGroup) -> LiveGroup {
+fn from_sdk(group: &aws_sdk_autoscaling::types::AutoScalingGroup) -> Result<LiveGroup, AwsError> {
+    let group_name = group.auto_scaling_group_name();
+    let name = Answer::of(DESCRIBE, "").id("AutoScalingGroupName", group_name)?;
+    let answer = Answer::of(DESCRIBE, &name);
     let policy = group.mixed_instances_policy();
     let of_policy = policy
         .and_then(|policy| policy.launch_template())
         .and_then(|template| template.launch_template_specification());
     let template = group.launch_template().or(of_policy).map(|specification| {
-        (
-            specification.launch_template_id().unwrap_or_default().to_owned(),
-            specification.version().unwrap_or("$Default").to_owned(),
-        )
+        let id = answer.id("LaunchTemplateId", specification.launch_template_id())?;
+        Ok((id, specification.version().unwrap_or("$Default").to_owned()))
     });
-    let pair = |tag: &aws_sdk_autoscaling::types::TagDescription| {
-        Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))
-    };
-    LiveGroup {
-        name: group.auto_scaling_group_name().unwrap_or_default().to_owned(),
-        template,
+    let tags = group.tags().iter().map(|tag| {
+        let key = answer.id("Key of a tag", tag.key())?;
+        Ok((key, tag.value().unwrap_or_default().to_owned()))
+    });
+    let instances = group.instances().iter().map(|instance| {
+        let version = instance.launch_template().and_then(|template| template.version());
+        Ok(LiveInstance {
+            id: answer.id("InstanceId", instance.instance_id())?,
+            template_version: version.map(str::to_owned),
+        })
+    });
+    Ok(LiveGroup {
+        template: template.transpose()?,
+        tags: tags.collect::<Result<_, AwsError>>()?,
+        instances: instances.collect::<Result<_, AwsError>>()?,
         launch_configuration: group
             .launch_configuration_name()
             .filter(|name| !name.is_empty())
@@ -176,21 +196,10 @@ fn from_sdk(group: &aws_sdk_autoscaling::types::AutoScalingGroup) -> LiveGroup {
                 max_size: pool.max_group_prepared_capacity().filter(|size| *size >= 0),
             },
         ),
-        instances: group
-            .instances()
-            .iter()
-            .map(|instance| LiveInstance {
-                id: instance.instance_id().unwrap_or_default().to_owned(),
-                template_version: instance
-                    .launch_template()
-                    .and_then(|template| template.version())
-                    .map(str::to_owned),
-            })
-            .collect(),
         load_balancers: group.load_balancer_names().to_vec(),
         target_groups: group.target_group_arns().to_vec(),
-        tags: group.tags().iter().filter_map(pair).collect(),
-    }
+        name: name.clone(),
+    })
 }
 
 fn mixed_from_sdk(policy: &MixedInstancesPolicy) -> Mixed {
@@ -323,10 +332,17 @@ impl Manage for AutoscalingGroup {
             .tags(&found.tags)
     }
 
+    fn facing(&self, found: &LiveGroup, _: View<'_>) -> Self {
+        let suspended = found.suspended.iter();
+        let resumed = suspended.filter(|process| !self.suspended.contains(process));
+        Self { resumed: resumed.cloned().collect(), ..self.clone() }
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let (template, policy) = self.template(work)?;
         let call = work.aws.autoscaling.create_auto_scaling_group();
-        call.auto_scaling_group_name(&self.name)
+        let answer = call
+            .auto_scaling_group_name(&self.name)
             .set_launch_template(template)
             .set_mixed_instances_policy(policy)
             .min_size(self.min_size)
@@ -336,10 +352,13 @@ impl Manage for AutoscalingGroup {
             .set_capacity_rebalance(self.capacity_rebalance.then_some(true))
             .set_tags(Some(self.tags.iter().map(|(key, value)| self.tag(key, value)).collect()))
             .send()
-            .await
-            .map_err(|error| {
-                AwsError::new("autoscaling:CreateAutoScalingGroup", &self.name, error)
-            })?;
+            .await;
+        let operation = "autoscaling:CreateAutoScalingGroup";
+        match answer.map_err(|error| AwsError::new(operation, &self.name, error)) {
+            // The name is taken, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict && self.stands(work).await? => {}
+            answer => drop(answer?),
+        }
         self.collect_metrics(work).await?;
         if !self.suspended.is_empty() {
             self.suspend(work, self.suspended.clone()).await?;
@@ -354,20 +373,15 @@ impl Manage for AutoscalingGroup {
         if update.touches("metrics") {
             self.collect_metrics(work).await?;
         }
-        if let Some(change) = update.fields.iter().find(|c| c.field == "suspendProcesses") {
-            let before = change.before.as_deref().unwrap_or_default().split(", ");
-            let before: BTreeSet<&str> = before.filter(|name| !name.is_empty()).collect();
-            let wanted: BTreeSet<&str> = self.suspended.iter().map(String::as_str).collect();
-            let more: Vec<String> = wanted.difference(&before).map(|s| (*s).to_owned()).collect();
-            let less: Vec<String> = before.difference(&wanted).map(|s| (*s).to_owned()).collect();
-            if !more.is_empty() {
-                self.suspend(work, more).await?;
+        if update.touches("suspendProcesses") {
+            if !self.suspended.is_empty() {
+                self.suspend(work, self.suspended.clone()).await?;
             }
-            if !less.is_empty() {
+            if !self.resumed.is_empty() {
                 let call = work.aws.autoscaling.resume_processes();
-                let call =
-                    call.auto_scaling_group_name(&self.name).set_scaling_processes(Some(less));
-                call.send().await.map_err(|error| {
+                let call = call.auto_scaling_group_name(&self.name);
+                let resumed = Some(self.resumed.clone());
+                call.set_scaling_processes(resumed).send().await.map_err(|error| {
                     AwsError::new("autoscaling:ResumeProcesses", &self.name, error)
                 })?;
             }
@@ -407,12 +421,25 @@ impl AutoscalingGroup {
             .maybe("warmPool", self.warm_pool.as_ref().map(warm_pool_text))
             .tags(&self.tags);
         // As in kops, a tag that is no longer wanted goes; those of AWS itself cannot.
-        for key in live.map(|live| live.tags.keys()).into_iter().flatten() {
-            if !self.tags.contains_key(key) && !key.starts_with("aws:") {
-                fields = fields.maybe(&format!("tags[{key:?}]"), None::<String>);
-            }
-        }
-        fields
+        let keys = live.map(|live| live.tags.keys()).into_iter().flatten();
+        let gone = keys.filter(|key| !self.tags.contains_key(*key) && !key.starts_with("aws:"));
+        fields.without_tags(gone.cloned())
+    }
+
+    /// Whether there is one of its name that is the cluster's and as wanted.
+    async fn stands(&self, work: &Work<'_>) -> Result<bool, AwsError> {
+        let call = work.aws.autoscaling.describe_auto_scaling_groups();
+        let answer = call.auto_scaling_group_names(&self.name).send().await;
+        let answer = answer.map_err(|error| AwsError::new(DESCRIBE, &self.name, error))?;
+        let template = (work.id(&self.template)?, self.version.to_string());
+        let subnets: BTreeSet<String> = work.ids(&self.subnets)?.into_iter().collect();
+        let is_as_wanted = |found: LiveGroup| {
+            ec2::is_identified(&found.tags, &self.tags)
+                && found.template.as_ref() == Some(&template)
+                && (found.min_size, found.max_size) == (self.min_size, self.max_size)
+                && found.subnets.into_iter().collect::<BTreeSet<_>>() == subnets
+        };
+        Ok(standing(answer.auto_scaling_groups())?.into_iter().any(is_as_wanted))
     }
 
     fn template(
@@ -495,9 +522,11 @@ impl AutoscalingGroup {
             return Ok(());
         }
         let mut set = Vec::new();
-        for (key, value) in &self.tags {
-            if update.touches(&format!("tags[{key:?}]")) {
-                set.push(self.tag(key, value));
+        let mut gone = Vec::new();
+        for (key, value) in &update.tags {
+            match value {
+                Some(value) => set.push(self.tag(key, value)),
+                None => gone.push(self.tag(key, "")),
             }
         }
         if !set.is_empty() {
@@ -506,16 +535,6 @@ impl AutoscalingGroup {
                 AwsError::new("autoscaling:CreateOrUpdateTags", &self.name, error)
             })?;
         }
-        let gone: Vec<Tag> = update
-            .fields
-            .iter()
-            .filter(|change| change.after.is_none())
-            .filter_map(|change| {
-                let quoted = change.field.strip_prefix("tags[")?.strip_suffix(']')?;
-                let key: String = serde_json::from_str(quoted).ok()?;
-                Some(self.tag(&key, change.before.as_deref().unwrap_or_default()))
-            })
-            .collect();
         if !gone.is_empty() {
             let call = work.aws.autoscaling.delete_tags().set_tags(Some(gone));
             call.send()

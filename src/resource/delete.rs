@@ -6,7 +6,7 @@ use aws_sdk_ec2::client::Waiters as _;
 use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ResourceRecordSet};
 
 use super::security_group_rule::{self, LiveRule};
-use crate::aws::{Aws, AwsError, Fault};
+use crate::aws::{Aws, AwsError, Fault, batch, of_record_change};
 
 /// How long what hangs on something may take to go: instances and gateways take minutes.
 const GONE_WITHIN: Duration = Duration::from_secs(900);
@@ -204,11 +204,11 @@ fn waited<T, E: std::fmt::Display>(
 
 async fn terminate(aws: &Aws, ids: &[String]) -> Result<(), AwsError> {
     let object = ids.join(", ");
-    for batch in ids.chunks(100) {
+    for batch in ids.chunks(batch::INSTANCES) {
         let call = aws.ec2.terminate_instances().set_instance_ids(Some(batch.to_vec()));
         done("ec2:TerminateInstances", &object, call.send().await)?;
     }
-    for batch in ids.chunks(100) {
+    for batch in ids.chunks(batch::INSTANCES) {
         let wait = aws.ec2.wait_until_instance_terminated();
         let wait = wait.set_instance_ids(Some(batch.to_vec()));
         waited("ec2:TerminateInstances", &object, wait.wait(GONE_WITHIN).await)?;
@@ -217,14 +217,12 @@ async fn terminate(aws: &Aws, ids: &[String]) -> Result<(), AwsError> {
 }
 
 async fn delete_record(aws: &Aws, zone: &str, record: &ResourceRecordSet) -> Result<(), AwsError> {
+    let name = record.name();
+    let unbuilt = |error| AwsError::unbuilt("route53:ChangeResourceRecordSets", name, error);
     let change = Change::builder().action(ChangeAction::Delete);
-    let change = change.resource_record_set(record.clone()).build().ok();
-    let batch = ChangeBatch::builder().set_changes(change.map(|change| vec![change])).build().ok();
+    let change = change.resource_record_set(record.clone()).build().map_err(unbuilt)?;
+    let changes = ChangeBatch::builder().changes(change).build().map_err(unbuilt)?;
     let call = aws.route53.change_resource_record_sets().hosted_zone_id(zone);
-    let answer = call.set_change_batch(batch).send().await;
-    match done("route53:ChangeResourceRecordSets", record.name(), answer) {
-        // Route 53 has no code of its own for a record that is gone.
-        Err(error) if error.message.contains("not found") => Ok(()),
-        answer => answer,
-    }
+    let answer = call.change_batch(changes).send().await;
+    answer.map(drop).map_err(|error| of_record_change(name, error))
 }

@@ -1,12 +1,17 @@
 //! `DHCPOptions`: the domain and name servers that instances learn.
 
-use aws_sdk_ec2::types::{NewDhcpConfiguration, ResourceType};
+use aws_sdk_ec2::operation::create_dhcp_options::CreateDhcpOptionsError;
+use aws_sdk_ec2::types::{Filter, NewDhcpConfiguration, ResourceType};
 
+use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
 use super::{Kind, ResourceId, Tags, ec2};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError, sent_once};
+
+const DESCRIBE: &str = "ec2:DescribeDhcpOptions";
+const CREATE: &str = "ec2:CreateDhcpOptions";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DhcpOptions {
@@ -25,27 +30,29 @@ pub(crate) struct LiveDhcpOptions {
 }
 
 pub(super) async fn observe(aws: &Aws, cluster: &str) -> Result<Looked<LiveDhcpOptions>, AwsError> {
-    let call = aws.ec2.describe_dhcp_options().filters(ec2::of_cluster(cluster));
+    Looked::sort(read(aws, vec![ec2::of_cluster(cluster)]).await)
+}
+
+async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveDhcpOptions>, AwsError> {
+    let call = aws.ec2.describe_dhcp_options().set_filters(Some(chosen));
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeDhcpOptions", "", error));
-    Looked::sort(rows.map(|rows| {
-        let live = rows.iter().map(|options| {
-            let values = |key: &str| {
-                let mut all = options.dhcp_configurations().iter();
-                let one = all.find(|configuration| configuration.key() == Some(key));
-                let values = one.map(|one| one.values()).unwrap_or_default();
-                let values: Vec<&str> = values.iter().filter_map(|value| value.value()).collect();
-                values.join(",")
-            };
-            LiveDhcpOptions {
-                id: options.dhcp_options_id().unwrap_or_default().to_owned(),
-                domain_name: values("domain-name"),
-                domain_name_servers: values("domain-name-servers"),
-                tags: ec2::tags_from_sdk(options.tags()),
-            }
-        });
-        live.collect()
-    }))
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    let live = rows.iter().map(|options| {
+        let values = |key: &str| {
+            let mut all = options.dhcp_configurations().iter();
+            let one = all.find(|configuration| configuration.key() == Some(key));
+            let values = one.map(|one| one.values()).unwrap_or_default();
+            let values: Vec<&str> = values.iter().filter_map(|value| value.value()).collect();
+            values.join(",")
+        };
+        Ok(LiveDhcpOptions {
+            id: Answer::of(DESCRIBE, "").id("dhcpOptionsId", options.dhcp_options_id())?,
+            domain_name: values("domain-name"),
+            domain_name_servers: values("domain-name-servers"),
+            tags: ec2::tags_from_sdk(options.tags()),
+        })
+    });
+    live.collect()
 }
 
 impl Manage for DhcpOptions {
@@ -90,20 +97,38 @@ impl Manage for DhcpOptions {
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
-        let configuration =
-            |key: &str, value: &str| NewDhcpConfiguration::builder().key(key).values(value).build();
-        let call = work.aws.ec2.create_dhcp_options();
-        let answer = call
-            .dhcp_configurations(configuration("domain-name", &self.domain_name))
-            .dhcp_configurations(configuration("domain-name-servers", &self.domain_name_servers))
-            .tag_specifications(ec2::specification(ResourceType::DhcpOptions, &self.tags))
-            .send()
-            .await
-            .map_err(|error| AwsError::new("ec2:CreateDhcpOptions", &self.name, error))?;
-        Ok(answer.dhcp_options.and_then(|options| options.dhcp_options_id))
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let create = || self.create_one(work.aws);
+        creation.without_token(create, || self.standing(work.aws)).await.map(Some)
     }
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
         ec2::tag(work.aws, &update.id, &self.tags).await
+    }
+}
+
+impl DhcpOptions {
+    async fn create_one(&self, aws: &Aws) -> Result<String, AwsError> {
+        let configuration =
+            |key: &str, value: &str| NewDhcpConfiguration::builder().key(key).values(value).build();
+        let answer = aws
+            .ec2
+            .create_dhcp_options()
+            .dhcp_configurations(configuration("domain-name", &self.domain_name))
+            .dhcp_configurations(configuration("domain-name-servers", &self.domain_name_servers))
+            .tag_specifications(ec2::specification(ResourceType::DhcpOptions, &self.tags))
+            .customize()
+            .config_override(sent_once::<CreateDhcpOptionsError>())
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        let id = answer.dhcp_options().and_then(|options| options.dhcp_options_id());
+        Answer::of(CREATE, &self.name).id("dhcpOptionsId", id)
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = read(aws, ec2::identity(&self.tags)).await?;
+        let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
+        Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
     }
 }

@@ -5,19 +5,19 @@ use aws_sdk_route53::types::{
 };
 use futures::future::try_join_all;
 
-use super::ids::Work;
+use super::ids::{Address, Work};
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
 use super::{Kind, ResourceId};
-use crate::aws::{Aws, AwsError, Fault};
+use crate::aws::{Aws, AwsError, of_record_change};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DnsName {
     pub(crate) name: String,
     pub(crate) zone: ResourceId,
     pub(crate) balancer: ResourceId,
-    /// AWS' name of the load balancer, and whether it is a network one.
-    pub(crate) balancer_name: (String, bool),
+    /// AWS' name of the load balancer.
+    pub(crate) balancer_name: String,
 }
 
 #[derive(Clone, Debug)]
@@ -87,16 +87,19 @@ impl Manage for DnsName {
     }
 
     fn wanted(&self, _: View<'_>) -> Fields {
-        Fields::default().with("alias", &self.balancer_name.0)
+        Fields::default().with("alias", &self.balancer_name)
     }
 
     fn found(&self, found: &LiveRecord, view: View<'_>) -> Fields {
         let Some(alias) = &found.alias else {
             return Fields::default().with("alias", "no alias but addresses");
         };
-        let classic = view.live.classic.ours.rows().iter().map(|lb| (&lb.name, &lb.dns_name));
-        let network = view.live.network.ours.rows().iter().map(|lb| (&lb.name, &lb.dns_name));
-        let known = classic.chain(network).find(|(_, name)| dns_name(name) == *alias);
+        let classic = view.live.classic.ours.rows().iter().map(|lb| (&lb.name, &lb.address));
+        let network = view.live.network.ours.rows().iter().map(|lb| (&lb.name, &lb.address));
+        let leads_to = |address: &Option<Address>| {
+            address.as_ref().is_some_and(|address| dns_name(&address.dns_name) == *alias)
+        };
+        let known = classic.chain(network).find(|(_, address)| leads_to(address));
         Fields::default().with("alias", known.map_or(alias, |(name, _)| name))
     }
 
@@ -112,52 +115,26 @@ impl Manage for DnsName {
 
 impl DnsName {
     async fn upsert(&self, work: &Work<'_>, zone: &str) -> Result<(), AwsError> {
-        let (target_name, target_zone) = self.target(work).await?;
+        const OPERATION: &str = "route53:ChangeResourceRecordSets";
+        let unbuilt = |error| AwsError::unbuilt(OPERATION, &self.name, error);
+        let address = work.address(&self.balancer)?;
         let target = AliasTarget::builder()
-            .dns_name(target_name)
-            .hosted_zone_id(target_zone)
+            .dns_name(address.dns_name)
+            .hosted_zone_id(address.zone)
             .evaluate_target_health(false)
-            .build();
+            .build()
+            .map_err(unbuilt)?;
         let set = ResourceRecordSet::builder()
             .name(&self.name)
             .r#type(RrType::A)
-            .set_alias_target(target.ok())
-            .build();
-        let change =
-            Change::builder().action(ChangeAction::Upsert).set_resource_record_set(set.ok());
-        let batch = ChangeBatch::builder().set_changes(change.build().ok().map(|one| vec![one]));
+            .alias_target(target)
+            .build()
+            .map_err(unbuilt)?;
+        let change = Change::builder().action(ChangeAction::Upsert).resource_record_set(set);
+        let change = change.build().map_err(unbuilt)?;
+        let batch = ChangeBatch::builder().changes(change).build().map_err(unbuilt)?;
         let call = work.aws.route53.change_resource_record_sets().hosted_zone_id(zone);
-        call.set_change_batch(batch.build().ok()).send().await.map_err(|error| {
-            AwsError::new("route53:ChangeResourceRecordSets", &self.name, error)
-        })?;
-        Ok(())
-    }
-
-    /// The load balancer's DNS name and the zone in which that lies.
-    async fn target(&self, work: &Work<'_>) -> Result<(String, String), AwsError> {
-        let (name, is_network) = &self.balancer_name;
-        let operation = "elasticloadbalancing:DescribeLoadBalancers";
-        let found = match is_network {
-            true => {
-                let answer = work.aws.elbv2.describe_load_balancers().names(name).send().await;
-                let answer = answer.map_err(|error| AwsError::new(operation, name, error))?;
-                let found = answer.load_balancers().first().cloned();
-                found.and_then(|lb| Some((lb.dns_name?, lb.canonical_hosted_zone_id?)))
-            }
-            false => {
-                let name = work.id(&self.balancer)?;
-                let call = work.aws.elb.describe_load_balancers().load_balancer_names(&name);
-                let answer =
-                    call.send().await.map_err(|error| AwsError::new(operation, name, error))?;
-                let found = answer.load_balancer_descriptions().first().cloned();
-                found.and_then(|lb| Some((lb.dns_name?, lb.canonical_hosted_zone_name_id?)))
-            }
-        };
-        found.ok_or_else(|| AwsError {
-            operation,
-            object: name.clone(),
-            fault: Fault::Missing,
-            message: "it has no DNS name yet".to_owned(),
-        })
+        let answer = call.change_batch(batch).send().await;
+        answer.map(drop).map_err(|error| of_record_change(&self.name, error))
     }
 }

@@ -8,7 +8,7 @@ use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
 use super::{Kind, ResourceId};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError, Fault};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DnsZone {
@@ -21,9 +21,11 @@ pub(crate) struct DnsZone {
 
 /// The VPCs that see a private zone.
 pub(super) async fn vpcs(aws: &Aws, zone: &str) -> Result<Vec<String>, AwsError> {
+    const OPERATION: &str = "route53:GetHostedZone";
     let answer = aws.route53.get_hosted_zone().id(zone).send().await;
-    let answer = answer.map_err(|error| AwsError::new("route53:GetHostedZone", zone, error))?;
-    Ok(answer.vpcs().iter().filter_map(|vpc| vpc.vpc_id().map(str::to_owned)).collect())
+    let answer = answer.map_err(|error| AwsError::new(OPERATION, zone, error))?;
+    let given = answer.vpcs().iter();
+    given.map(|vpc| Answer::of(OPERATION, zone).id("VPCId", vpc.vpc_id())).collect()
 }
 
 impl Manage for DnsZone {
@@ -81,14 +83,19 @@ impl Manage for DnsZone {
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
         let Some(vpc) = &self.private_to else { return Ok(()) };
-        let vpc = Vpc::builder()
-            .vpc_id(work.id(vpc)?)
-            .vpc_region(VpcRegion::from(self.region.as_str()))
-            .build();
+        let id = work.id(vpc)?;
+        let vpc =
+            Vpc::builder().vpc_id(&id).vpc_region(VpcRegion::from(self.region.as_str())).build();
         let call = work.aws.route53.associate_vpc_with_hosted_zone();
-        call.hosted_zone_id(&update.id).vpc(vpc).send().await.map_err(|error| {
-            AwsError::new("route53:AssociateVPCWithHostedZone", &self.name, error)
-        })?;
-        Ok(())
+        let answer = call.hosted_zone_id(&update.id).vpc(vpc).send().await;
+        let operation = "route53:AssociateVPCWithHostedZone";
+        match answer.map_err(|error| AwsError::new(operation, &self.name, error)) {
+            // The VPC sees such a zone, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                let seen_by = vpcs(work.aws, &update.id).await?;
+                if seen_by.contains(&id) { Ok(()) } else { Err(error) }
+            }
+            answer => answer.map(drop),
+        }
     }
 }

@@ -1,12 +1,17 @@
 //! `EBSVolume`: the disk of an etcd member, which outlives the instance that mounts it.
 
-use aws_sdk_ec2::types::{ResourceType, VolumeState, VolumeType};
+use aws_sdk_ec2::primitives::DateTime;
+use aws_sdk_ec2::types::{Filter, ResourceType, Volume, VolumeState, VolumeType};
 
+use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
-use super::managed::{Fields, Looked, Manage, Update, View};
+use super::managed::{Fields, Looked, Manage, Twin, Update, View};
 use super::{FieldChange, Kind, ResourceId, Tags, ec2};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError};
+
+const DESCRIBE: &str = "ec2:DescribeVolumes";
+const CREATE: &str = "ec2:CreateVolume";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct EbsVolume {
@@ -33,33 +38,49 @@ pub(crate) struct LiveVolume {
     pub(crate) throughput: Option<i32>,
     pub(crate) encrypted: bool,
     pub(crate) kms_key: Option<String>,
+    /// The instances that mount it.
+    pub(crate) attached_to: Vec<String>,
+    pub(crate) made: Option<DateTime>,
     pub(crate) tags: Tags,
 }
 
 /// Reads the volumes of a cluster's masters; those that Kubernetes makes for pods carry the
 /// cluster's tag too, but no role's.
 pub(super) async fn observe(aws: &Aws, cluster: &str) -> Result<Looked<LiveVolume>, AwsError> {
-    let call = aws.ec2.describe_volumes().filters(ec2::of_cluster(cluster));
-    let call = call.filters(ec2::filter("tag-key", ["k8s.io/role/master"]));
+    let masters = ec2::filter("tag-key", ["k8s.io/role/master"]);
+    let rows = describe(aws, vec![ec2::of_cluster(cluster), masters]).await;
+    Looked::sort(
+        rows.and_then(|rows| rows.iter().filter(|volume| !is_gone(volume)).map(from_sdk).collect()),
+    )
+}
+
+async fn describe(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<Volume>, AwsError> {
+    let call = aws.ec2.describe_volumes().set_filters(Some(chosen));
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeVolumes", "", error));
-    Looked::sort(rows.map(|rows| {
-        let stays = rows.iter().filter(|volume| {
-            !matches!(volume.state(), Some(VolumeState::Deleted | VolumeState::Deleting))
-        });
-        let live = stays.map(|volume| LiveVolume {
-            id: volume.volume_id().unwrap_or_default().to_owned(),
-            zone: volume.availability_zone().unwrap_or_default().to_owned(),
-            size: volume.size().unwrap_or_default(),
-            volume_type: volume.volume_type().map_or("", VolumeType::as_str).to_owned(),
-            iops: volume.iops(),
-            throughput: volume.throughput(),
-            encrypted: volume.encrypted().unwrap_or(false),
-            kms_key: volume.kms_key_id().map(str::to_owned),
-            tags: ec2::tags_from_sdk(volume.tags()),
-        });
-        live.collect()
-    }))
+    rows.map_err(|error| AwsError::new(DESCRIBE, "", error))
+}
+
+fn is_gone(volume: &Volume) -> bool {
+    matches!(volume.state(), Some(VolumeState::Deleted | VolumeState::Deleting))
+}
+
+fn from_sdk(volume: &Volume) -> Result<LiveVolume, AwsError> {
+    let id = Answer::of(DESCRIBE, "").id("volumeId", volume.volume_id())?;
+    let answer = Answer::of(DESCRIBE, &id);
+    let attached = volume.attachments().iter();
+    Ok(LiveVolume {
+        zone: answer.id("availabilityZone", volume.availability_zone())?,
+        size: answer.part("size", volume.size())?,
+        volume_type: answer.id("volumeType", volume.volume_type().map(VolumeType::as_str))?,
+        iops: volume.iops(),
+        throughput: volume.throughput(),
+        encrypted: volume.encrypted().unwrap_or(false),
+        kms_key: volume.kms_key_id().map(str::to_owned),
+        attached_to: attached.filter_map(|one| one.instance_id().map(str::to_owned)).collect(),
+        made: volume.create_time().copied(),
+        tags: ec2::tags_from_sdk(volume.tags()),
+        id: id.clone(),
+    })
 }
 
 impl Manage for EbsVolume {
@@ -126,31 +147,28 @@ impl Manage for EbsVolume {
         &["zone", "encrypted", "kmsKey"]
     }
 
-    fn left_because(&self, change: &FieldChange) -> Option<String> {
-        let before: i32 = change.before.as_deref()?.parse().ok()?;
-        (change.field == "size" && before > self.size).then(|| {
+    fn left_because(&self, change: &FieldChange, found: &LiveVolume) -> Option<String> {
+        (change.field == "size" && found.size > self.size).then(|| {
             "EBS cannot shrink a volume; set volumeSize of the etcd member to what it has"
                 .to_owned()
         })
     }
 
+    fn twin(found: &LiveVolume, _: View<'_>) -> Option<Twin> {
+        let made = found.made.as_ref().map(|at| format!("made {}", ec2::time_text(at)));
+        let size = format!("{} GiB {}", found.size, found.volume_type);
+        Some(Twin {
+            used_by: (!found.attached_to.is_empty()).then(|| found.attached_to.join(" and ")),
+            about: std::iter::once(size).chain(made).collect(),
+            made: found.made.as_ref().map(DateTime::secs),
+            tags: found.tags.clone(),
+        })
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
-        let answer = work
-            .aws
-            .ec2
-            .create_volume()
-            .availability_zone(&self.zone)
-            .size(self.size)
-            .volume_type(VolumeType::from(self.volume_type.as_str()))
-            .set_iops(self.iops)
-            .set_throughput(self.throughput)
-            .encrypted(self.encrypted)
-            .set_kms_key_id(self.kms_key.clone())
-            .tag_specifications(ec2::specification(ResourceType::Volume, &self.tags))
-            .send()
-            .await
-            .map_err(|error| AwsError::new("ec2:CreateVolume", &self.name, error))?;
-        Ok(answer.volume_id)
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let create = |token| self.create_one(work.aws, token);
+        creation.with_token(&self.zone, create, || self.standing(work.aws)).await.map(Some)
     }
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
@@ -168,5 +186,35 @@ impl Manage for EbsVolume {
                 .map_err(|error| AwsError::new("ec2:ModifyVolume", &self.name, error))?;
         }
         Ok(())
+    }
+}
+
+impl EbsVolume {
+    async fn create_one(&self, aws: &Aws, token: String) -> Result<String, AwsError> {
+        let answer = aws
+            .ec2
+            .create_volume()
+            .client_token(token)
+            .availability_zone(&self.zone)
+            .size(self.size)
+            .volume_type(VolumeType::from(self.volume_type.as_str()))
+            .set_iops(self.iops)
+            .set_throughput(self.throughput)
+            .encrypted(self.encrypted)
+            .set_kms_key_id(self.kms_key.clone())
+            .tag_specifications(ec2::specification(ResourceType::Volume, &self.tags))
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        Answer::of(CREATE, &self.name).id("volumeId", answer.volume_id())
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = describe(aws, ec2::identity(&self.tags)).await?;
+        let standing = ec2::ours(&rows, |row| row.tags(), &self.tags).map(|volume| {
+            let id = Answer::of(DESCRIBE, &self.name).id("volumeId", volume.volume_id())?;
+            Ok(Standing { id, is_gone: is_gone(volume) })
+        });
+        standing.collect()
     }
 }

@@ -1,10 +1,11 @@
 //! What the kinds of EC2 share: filters and tags.
 
+use aws_sdk_ec2::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 
 use super::Tags;
 use super::managed::Looked;
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError, batch};
 
 /// The tag by which kops finds what belongs to a cluster
 /// (`upup/pkg/fi/cloudup/awsup/aws_cloud.go`).
@@ -18,6 +19,36 @@ pub(super) fn filter<S: Into<String>>(name: &str, values: impl IntoIterator<Item
 /// Chooses what carries the cluster's tag.
 pub(super) fn of_cluster(cluster: &str) -> Filter {
     filter(&format!("tag:{CLUSTER_TAG}"), [cluster])
+}
+
+/// Chooses what carries the tags by which a resource of ours is known: its name, and its
+/// cluster's.
+pub(super) fn identity(tags: &Tags) -> Vec<Filter> {
+    let tells = |key: &str| {
+        key == "Name" || key == CLUSTER_TAG || key.starts_with("kubernetes.io/cluster/")
+    };
+    let own = tags.iter().filter(|(key, _)| tells(key));
+    own.map(|(key, value)| filter(&format!("tag:{key}"), [value])).collect()
+}
+
+/// The rows of an answer that are known by such tags, whatever else the answer has.
+pub(super) fn ours<'a, T>(
+    rows: &'a [T],
+    tags: impl Fn(&'a T) -> &'a [Tag] + 'a,
+    wanted: &'a Tags,
+) -> impl Iterator<Item = &'a T> {
+    rows.iter().filter(move |row| is_identified(&tags_from_sdk(tags(*row)), wanted))
+}
+
+/// Whether something has the name and the cluster of what is wanted.
+pub(super) fn is_identified(found: &Tags, wanted: &Tags) -> bool {
+    let asked = [CLUSTER_TAG.to_owned(), "Name".to_owned()];
+    asked.iter().all(|key| found.get(key) == wanted.get(key))
+}
+
+/// A point in time, to the second.
+pub(super) fn time_text(at: &DateTime) -> String {
+    at.fmt(DateTimeFormat::DateTime).unwrap_or_else(|_| at.secs().to_string())
 }
 
 pub(super) fn tags_from_sdk(tags: &[Tag]) -> Tags {
@@ -47,13 +78,15 @@ pub(super) fn is_named(tags: &Tags, name: &str) -> bool {
 
 /// The instances of these ids that exist.
 pub(super) async fn instances(aws: &Aws, ids: &[String]) -> Result<Looked<String>, AwsError> {
-    let call = aws.ec2.describe_instances().filters(filter("instance-id", ids));
-    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeInstances", "", error));
-    Looked::sort(rows.map(|rows| {
+    const OPERATION: &str = "ec2:DescribeInstances";
+    let read = batch::read(ids, batch::FILTER_VALUES, async |ids: &[String]| {
+        let call = aws.ec2.describe_instances().filters(filter("instance-id", ids));
+        let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let rows = rows.map_err(|error| AwsError::new(OPERATION, "", error))?;
         let all = rows.iter().flat_map(|reservation| reservation.instances());
-        all.filter_map(|instance| instance.instance_id().map(str::to_owned)).collect()
-    }))
+        all.map(|row| Answer::of(OPERATION, "").id("instanceId", row.instance_id())).collect()
+    });
+    Looked::sort(read.await)
 }
 
 /// The availability zones of the region in which the account may create anything.

@@ -1,12 +1,17 @@
 //! `ElasticIP`: the public address of a NAT gateway.
 
-use aws_sdk_ec2::types::{DomainType, ResourceType};
+use aws_sdk_ec2::operation::allocate_address::AllocateAddressError;
+use aws_sdk_ec2::types::{DomainType, Filter, ResourceType};
 
+use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
-use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
+use super::managed::{Fields, Looked, Manage, Ownership, Twin, Update, View};
 use super::{Kind, ResourceId, Tags, ec2};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError, sent_once};
+
+const DESCRIBE: &str = "ec2:DescribeAddresses";
+const CREATE: &str = "ec2:AllocateAddress";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ElasticIp {
@@ -23,23 +28,35 @@ pub(crate) struct LiveElasticIp {
     /// The id of its allocation.
     pub(crate) id: String,
     pub(crate) address: String,
+    /// The instance or network interface that has it.
+    pub(crate) used_by: Option<String>,
     pub(crate) tags: Tags,
 }
 
 /// Reads the account's addresses of the region; there are few.
 pub(super) async fn observe(aws: &Aws) -> Result<Looked<LiveElasticIp>, AwsError> {
-    let answer = aws.ec2.describe_addresses().send().await;
-    let answer = answer.map_err(|error| AwsError::new("ec2:DescribeAddresses", "", error));
-    Looked::sort(answer.map(|answer| {
-        let live = answer.addresses().iter().filter_map(|address| {
-            Some(LiveElasticIp {
-                id: address.allocation_id()?.to_owned(),
-                address: address.public_ip().unwrap_or_default().to_owned(),
-                tags: ec2::tags_from_sdk(address.tags()),
-            })
-        });
-        live.collect()
-    }))
+    Looked::sort(read(aws, Vec::new()).await)
+}
+
+async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveElasticIp>, AwsError> {
+    let chosen = (!chosen.is_empty()).then_some(chosen);
+    let answer = aws.ec2.describe_addresses().set_filters(chosen).send().await;
+    let answer = answer.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    // Those of the time before VPCs have no allocation, and serve no gateway.
+    let rows = answer.addresses().iter();
+    let rows = rows.filter(|address| address.domain() != Some(&DomainType::Standard));
+    let live = rows.map(|address| {
+        let public = Answer::of(DESCRIBE, "").id("publicIp", address.public_ip())?;
+        let user = address.instance_id().filter(|id| !id.is_empty());
+        let interface = address.network_interface_id().filter(|id| !id.is_empty());
+        Ok(LiveElasticIp {
+            id: Answer::of(DESCRIBE, &public).id("allocationId", address.allocation_id())?,
+            address: public,
+            used_by: user.or(interface).map(str::to_owned),
+            tags: ec2::tags_from_sdk(address.tags()),
+        })
+    });
+    live.collect()
 }
 
 impl Manage for ElasticIp {
@@ -67,14 +84,7 @@ impl Manage for ElasticIp {
             let ours = view.is(&self.subnet, &gateway.subnet) && gateway.is_of(&self.tags);
             ours.then_some(gateway.elastic_ip.as_deref())?
         });
-        match used {
-            Some(used) => found.id == used,
-            None => {
-                let cluster = |tags: &Tags| tags.get(ec2::CLUSTER_TAG).cloned();
-                ec2::is_named(&found.tags, &self.name)
-                    && cluster(&found.tags) == cluster(&self.tags)
-            }
-        }
+        used == Some(&found.id) || ec2::is_identified(&found.tags, &self.tags)
     }
 
     fn aws_id(found: &LiveElasticIp) -> String {
@@ -93,16 +103,41 @@ impl Manage for ElasticIp {
         if self.existing.is_some() { Ownership::Shared } else { Ownership::Ours }
     }
 
+    fn twin(found: &LiveElasticIp, view: View<'_>) -> Option<Twin> {
+        let mut gateways = view.live.nat_gateways.rows().iter();
+        let gateway = gateways.find(|row| row.elastic_ip.as_ref() == Some(&found.id));
+        Some(Twin {
+            used_by: gateway.map(|row| row.id.clone()).or_else(|| found.used_by.clone()),
+            about: vec![found.address.clone()],
+            made: None,
+            tags: found.tags.clone(),
+        })
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
-        let call = work.aws.ec2.allocate_address().domain(DomainType::Vpc);
-        let tags = ec2::specification(ResourceType::ElasticIp, &self.tags);
-        let answer = call.tag_specifications(tags).send().await;
-        let answer =
-            answer.map_err(|error| AwsError::new("ec2:AllocateAddress", &self.name, error))?;
-        Ok(answer.allocation_id)
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let create = || self.create_one(work.aws);
+        creation.without_token(create, || self.standing(work.aws)).await.map(Some)
     }
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
         ec2::tag(work.aws, &update.id, &self.tags).await
+    }
+}
+
+impl ElasticIp {
+    async fn create_one(&self, aws: &Aws) -> Result<String, AwsError> {
+        let tags = ec2::specification(ResourceType::ElasticIp, &self.tags);
+        let call = aws.ec2.allocate_address().domain(DomainType::Vpc).tag_specifications(tags);
+        let call = call.customize().config_override(sent_once::<AllocateAddressError>());
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        Answer::of(CREATE, &self.name).id("allocationId", answer.allocation_id())
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = read(aws, ec2::identity(&self.tags)).await?;
+        let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
+        Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
     }
 }

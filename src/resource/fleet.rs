@@ -10,12 +10,16 @@ use aws_sdk_ec2::types::{Instance as SdkInstance, InstanceStateName};
 use futures::future::{try_join, try_join_all};
 
 use super::{Tags, ec2};
-use crate::aws::{Aws, AwsError, Fault};
+use crate::aws::{Answer, Aws, AwsError, Fault};
 
 /// The tag of instances that were detached to be replaced; its value is their group. kops
 /// gives it too (`upup/pkg/fi/cloudup/awsup/aws_cloud.go`), so either finishes what the other
 /// began.
 pub(crate) const DETACHED_TAG: &str = "kops.k8s.io/detached-from-asg";
+
+const GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
+const WARM_POOL: &str = "autoscaling:DescribeWarmPool";
+const INSTANCES: &str = "ec2:DescribeInstances";
 
 /// Seconds since 1970.
 pub(crate) type Time = i64;
@@ -126,55 +130,67 @@ async fn groups(aws: &Aws, cluster: &str) -> Result<Vec<(FleetGroup, bool)>, Aws
     let call = aws.autoscaling.describe_auto_scaling_groups().filters(filter.build());
     let rows = call.max_records(100).into_paginator().items().send();
     let rows = rows.collect::<Result<Vec<_>, _>>().await;
-    let rows =
-        rows.map_err(|error| AwsError::new("autoscaling:DescribeAutoScalingGroups", "", error))?;
+    let rows = rows.map_err(|error| AwsError::new(GROUPS, "", error))?;
     let rows = rows.iter().filter(|row| row.status().is_none());
-    Ok(rows.map(|row| (group_from_sdk(row), row.warm_pool_configuration().is_some())).collect())
+    rows.map(|row| Ok((group_from_sdk(row)?, row.warm_pool_configuration().is_some()))).collect()
 }
 
-fn group_from_sdk(row: &aws_sdk_autoscaling::types::AutoScalingGroup) -> FleetGroup {
+fn group_from_sdk(
+    row: &aws_sdk_autoscaling::types::AutoScalingGroup,
+) -> Result<FleetGroup, AwsError> {
+    let name = Answer::of(GROUPS, "").id("AutoScalingGroupName", row.auto_scaling_group_name())?;
     let size = |number: Option<i32>| usize::try_from(number.unwrap_or_default()).unwrap_or(0);
     let policy = row.mixed_instances_policy().and_then(|policy| policy.launch_template());
     let of_policy = policy.and_then(|template| template.launch_template_specification());
-    FleetGroup {
-        name: row.auto_scaling_group_name().unwrap_or_default().to_owned(),
+    let template = row.launch_template().or(of_policy);
+    let members = row.instances().iter().map(|member| member_from_sdk(GROUPS, &name, member));
+    Ok(FleetGroup {
+        members: members.collect::<Result<_, _>>()?,
         min: size(row.min_size()),
         desired: size(row.desired_capacity()),
         max: size(row.max_size()),
-        source: source(row.launch_template().or(of_policy), row.launch_configuration_name()),
+        source: source(&Answer::of(GROUPS, &name), template, row.launch_configuration_name())?,
         is_mixed: row.mixed_instances_policy().is_some(),
         suspended: row
             .suspended_processes()
             .iter()
             .filter_map(|process| process.process_name().map(str::to_owned))
             .collect(),
-        members: row.instances().iter().map(member_from_sdk).collect(),
         activities: Vec::new(),
-    }
+        name: name.clone(),
+    })
 }
 
-fn member_from_sdk(row: &SdkMember) -> FleetMember {
-    FleetMember {
-        id: row.instance_id().unwrap_or_default().to_owned(),
-        lifecycle: row.lifecycle_state().map_or("", |state| state.as_str()).to_owned(),
-        source: source(row.launch_template(), row.launch_configuration_name()),
-    }
+fn member_from_sdk(
+    operation: &'static str,
+    group: &str,
+    row: &SdkMember,
+) -> Result<FleetMember, AwsError> {
+    let id = Answer::of(operation, group).id("InstanceId", row.instance_id())?;
+    let answer = Answer::of(operation, &id);
+    let lifecycle = row.lifecycle_state().map(|state| state.as_str());
+    Ok(FleetMember {
+        lifecycle: answer.id("LifecycleState", lifecycle)?,
+        source: source(&answer, row.launch_template(), row.launch_configuration_name())?,
+        id: id.clone(),
+    })
 }
 
 fn source(
+    answer: &Answer<'_>,
     template: Option<&aws_sdk_autoscaling::types::LaunchTemplateSpecification>,
     configuration: Option<&str>,
-) -> Source {
+) -> Result<Source, AwsError> {
     if let Some(template) = template {
-        return Source::Template {
-            id: template.launch_template_id().unwrap_or_default().to_owned(),
+        return Ok(Source::Template {
+            id: answer.id("LaunchTemplateId", template.launch_template_id())?,
             version: template.version().unwrap_or("$Default").to_owned(),
-        };
+        });
     }
-    match configuration.filter(|name| !name.is_empty()) {
+    Ok(match configuration.filter(|name| !name.is_empty()) {
         Some(name) => Source::Configuration(name.to_owned()),
         None => Source::Unknown,
-    }
+    })
 }
 
 async fn instances(aws: &Aws, cluster: &str) -> Result<BTreeMap<String, FleetInstance>, AwsError> {
@@ -182,32 +198,34 @@ async fn instances(aws: &Aws, cluster: &str) -> Result<BTreeMap<String, FleetIns
     let call = aws.ec2.describe_instances().filters(ec2::of_cluster(cluster));
     let call = call.filters(ec2::filter("instance-state-name", states)).max_results(1000);
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeInstances", "", error))?;
+    let rows = rows.map_err(|error| AwsError::new(INSTANCES, "", error))?;
     let all = rows.iter().flat_map(|reservation| reservation.instances());
-    Ok(all.map(instance_from_sdk).map(|instance| (instance.id.clone(), instance)).collect())
+    all.map(|row| instance_from_sdk(row).map(|instance| (instance.id.clone(), instance))).collect()
 }
 
-fn instance_from_sdk(row: &SdkInstance) -> FleetInstance {
+fn instance_from_sdk(row: &SdkInstance) -> Result<FleetInstance, AwsError> {
+    let id = Answer::of(INSTANCES, "").id("instanceId", row.instance_id())?;
+    let zone = row.placement().and_then(|placement| placement.availability_zone());
     let tags = ec2::tags_from_sdk(row.tags());
     let state = row.state().and_then(|state| state.name());
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    FleetInstance {
-        id: text(row.instance_id()),
+    Ok(FleetInstance {
         state: match state {
             Some(InstanceStateName::Pending) => MachineState::Pending,
             Some(InstanceStateName::Running) => MachineState::Running,
             _ => MachineState::Gone,
         },
         launched: row.launch_time().map(|time| time.secs()).unwrap_or_default(),
-        zone: text(row.placement().and_then(|placement| placement.availability_zone())),
-        private_dns: text(row.private_dns_name()),
+        zone: Answer::of(INSTANCES, &id).id("availabilityZone", zone)?,
+        // One that is pending has no name yet.
+        private_dns: row.private_dns_name().unwrap_or_default().to_owned(),
         detached_from: tags.get(DETACHED_TAG).cloned(),
         reason: row
             .state_reason()
             .and_then(|reason| reason.message())
             .filter(|message| !message.is_empty())
             .map(str::to_owned),
-    }
+        id,
+    })
 }
 
 async fn activities(aws: &Aws, group: &str) -> Result<Vec<Activity>, AwsError> {
@@ -234,8 +252,8 @@ async fn activities(aws: &Aws, group: &str) -> Result<Vec<Activity>, AwsError> {
 async fn warm_pool(aws: &Aws, group: &str) -> Result<Vec<FleetMember>, AwsError> {
     let call = aws.autoscaling.describe_warm_pool().auto_scaling_group_name(group);
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new("autoscaling:DescribeWarmPool", group, error))?;
-    Ok(rows.iter().map(member_from_sdk).collect())
+    let rows = rows.map_err(|error| AwsError::new(WARM_POOL, group, error))?;
+    rows.iter().map(|row| member_from_sdk(WARM_POOL, group, row)).collect()
 }
 
 /// Takes an instance out of its group, which starts another in its place. It is tagged before,

@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use super::iam_role::{LiveIamRole, tags_from_sdk, tags_to_sdk};
+use super::ids::Work;
 use super::{Drift, Observed, Tags, tag_drift};
-use crate::aws::{Aws, AwsError, Fault};
+use crate::aws::{Answer, Aws, AwsError, Fault};
+
+const GET: &str = "iam:GetInstanceProfile";
+const CREATE: &str = "iam:CreateInstanceProfile";
+const TAG: &str = "iam:TagInstanceProfile";
 
 /// How long a new profile may take to be seen; IAM speaks of seconds.
 const VISIBLE_WITHIN: Duration = Duration::from_secs(60);
@@ -34,16 +39,14 @@ pub(crate) async fn observe(
     name: &str,
 ) -> Result<Observed<LiveInstanceProfile>, AwsError> {
     let answer = aws.iam.get_instance_profile().instance_profile_name(name).send().await;
-    let answer = answer.map_err(|error| AwsError::new("iam:GetInstanceProfile", name, error));
-    Observed::sort(answer.map(|answer| {
-        let Some(profile) = &answer.instance_profile else {
-            return LiveInstanceProfile { tags: Tags::new(), role: None };
-        };
+    let answer = answer.map_err(|error| AwsError::new(GET, name, error));
+    Observed::sort(answer.and_then(|answer| {
+        let profile = Answer::of(GET, name).part("InstanceProfile", answer.instance_profile())?;
         let role = profile.roles().first();
-        LiveInstanceProfile {
+        Ok(LiveInstanceProfile {
             tags: tags_from_sdk(profile.tags()),
             role: role.map(|role| (role.role_name().to_owned(), LiveIamRole::from_sdk(role))),
-        }
+        })
     }))
 }
 
@@ -62,19 +65,32 @@ pub(crate) fn create(desired: &IamInstanceProfile) -> Write {
 }
 
 impl Write {
-    pub(super) async fn send(&self, aws: &Aws) -> Result<(), AwsError> {
+    pub(super) async fn send(&self, work: &Work<'_>) -> Result<(), AwsError> {
+        let aws = work.aws;
         match self {
             Self::Create { name, tags } => {
                 let call = aws.iam.create_instance_profile().instance_profile_name(name);
-                let answer = call.set_tags(tags_to_sdk(tags)).send().await;
-                answer.map_err(|error| AwsError::new("iam:CreateInstanceProfile", name, error))?;
+                let answer = call.set_tags(tags_to_sdk(CREATE, name, tags)?).send().await;
+                match answer.map_err(|error| AwsError::new(CREATE, name, error)) {
+                    // There is one, perhaps by a call of ours whose answer was lost.
+                    Err(error) if error.fault == Fault::Conflict => {
+                        let found = observe(aws, name).await?;
+                        let is_as_wanted = |live: &LiveInstanceProfile| {
+                            live.role.is_none() && tag_drift(tags, &live.tags).is_empty()
+                        };
+                        if !found.found().is_some_and(is_as_wanted) {
+                            return Err(error);
+                        }
+                    }
+                    answer => drop(answer?),
+                }
                 until_visible(aws, name).await
             }
             Self::Tag { name, tags } => {
                 let call = aws.iam.tag_instance_profile().instance_profile_name(name);
-                let answer = call.set_tags(tags_to_sdk(tags)).send().await;
-                answer.map_err(|error| AwsError::new("iam:TagInstanceProfile", name, error))?;
-                Ok(())
+                let answer = call.set_tags(tags_to_sdk(TAG, name, tags)?).send().await;
+                let answer = answer.map_err(|error| AwsError::new(TAG, name, error));
+                work.unless_lacking(answer.map(drop))
             }
         }
     }
@@ -92,7 +108,7 @@ async fn until_visible(aws: &Aws, name: &str) -> Result<(), AwsError> {
             Observed::Denied(_) => return Ok(()),
             Observed::Missing if started.elapsed() > VISIBLE_WITHIN => {
                 return Err(AwsError {
-                    operation: "iam:GetInstanceProfile",
+                    operation: GET,
                     object: name.to_owned(),
                     fault: Fault::Other,
                     message: format!(

@@ -1,6 +1,6 @@
 //! `IAMInstanceProfileRole`: which role an instance profile carries.
 
-use super::iam_instance_profile::LiveInstanceProfile;
+use super::iam_instance_profile::{self, LiveInstanceProfile};
 use super::{Drift, FieldChange};
 use crate::aws::{Aws, AwsError, Fault};
 
@@ -59,9 +59,15 @@ impl Write {
         }
         let call = aws.iam.add_role_to_instance_profile();
         let call = call.instance_profile_name(profile).role_name(role);
-        call.send()
-            .await
-            .map_err(|error| AwsError::new("iam:AddRoleToInstanceProfile", object(role), error))?;
-        Ok(())
+        let answer = call.send().await;
+        match answer.map_err(|e| AwsError::new("iam:AddRoleToInstanceProfile", object(role), e)) {
+            // A role is in it, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                let found = iam_instance_profile::observe(aws, profile).await?;
+                let inside = found.found().and_then(|profile| profile.role.as_ref());
+                if inside.is_some_and(|(name, _)| name == role) { Ok(()) } else { Err(error) }
+            }
+            answer => answer.map(drop),
+        }
     }
 }

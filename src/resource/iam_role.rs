@@ -2,10 +2,14 @@
 
 use aws_sdk_iam::types::Tag;
 
+use super::ids::Work;
 use super::{Drift, LiveDocument, Observed, Tags, tag_drift};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError, Fault};
 use crate::iam::document::Document;
-use crate::iam::parse::PrincipalRule;
+use crate::iam::parse::{self, PrincipalRule};
+
+const CREATE: &str = "iam:CreateRole";
+const TAG: &str = "iam:TagRole";
 
 #[derive(Clone, Debug)]
 pub(crate) struct IamRole {
@@ -35,17 +39,21 @@ impl LiveIamRole {
             tags: tags_from_sdk(role.tags()),
         }
     }
+
+    fn is(&self, trust: &str, tags: &Tags) -> bool {
+        let wanted = parse::document(trust, PrincipalRule::Expected);
+        let is_trusted = wanted.is_ok_and(|wanted| self.trust.drift_to(&wanted).is_none());
+        is_trusted && tag_drift(tags, &self.tags).is_empty()
+    }
 }
 
 pub(crate) async fn observe(aws: &Aws, name: &str) -> Result<Observed<LiveIamRole>, AwsError> {
+    const OPERATION: &str = "iam:GetRole";
     let answer = aws.iam.get_role().role_name(name).send().await;
-    let answer = answer.map_err(|error| AwsError::new("iam:GetRole", name, error));
-    Observed::sort(answer.map(|answer| match &answer.role {
-        Some(role) => LiveIamRole::from_sdk(role),
-        None => LiveIamRole {
-            trust: LiveDocument::decode("", PrincipalRule::Expected),
-            tags: Tags::new(),
-        },
+    let answer = answer.map_err(|error| AwsError::new(OPERATION, name, error));
+    Observed::sort(answer.and_then(|answer| {
+        let role = Answer::of(OPERATION, name).part("Role", answer.role())?;
+        Ok(LiveIamRole::from_sdk(role))
     }))
 }
 
@@ -78,13 +86,24 @@ pub(crate) fn create(desired: &IamRole) -> Write {
 }
 
 impl Write {
-    pub(super) async fn send(&self, aws: &Aws) -> Result<(), AwsError> {
+    pub(super) async fn send(&self, work: &Work<'_>) -> Result<(), AwsError> {
+        let aws = work.aws;
         match self {
             Self::Create { name, trust, tags } => {
                 let call = aws.iam.create_role().role_name(name);
-                let call = call.assume_role_policy_document(trust).set_tags(tags_to_sdk(tags));
-                let answer = call.send().await;
-                answer.map_err(|error| AwsError::new("iam:CreateRole", name, error))?;
+                let sdk_tags = tags_to_sdk(CREATE, name, tags)?;
+                let call = call.assume_role_policy_document(trust).set_tags(sdk_tags);
+                match call.send().await.map_err(|error| AwsError::new(CREATE, name, error)) {
+                    // There is one, perhaps by a call of ours whose answer was lost.
+                    Err(error) if error.fault == Fault::Conflict => {
+                        let found = observe(aws, name).await?;
+                        let is_as_wanted = |live: &LiveIamRole| live.is(trust, tags);
+                        if !found.found().is_some_and(is_as_wanted) {
+                            return Err(error);
+                        }
+                    }
+                    answer => drop(answer?),
+                }
             }
             Self::Update { name, trust, tags } => {
                 if let Some(trust) = trust {
@@ -96,8 +115,9 @@ impl Write {
                 }
                 if !tags.is_empty() {
                     let call = aws.iam.tag_role().role_name(name);
-                    let answer = call.set_tags(tags_to_sdk(tags)).send().await;
-                    answer.map_err(|error| AwsError::new("iam:TagRole", name, error))?;
+                    let answer = call.set_tags(tags_to_sdk(TAG, name, tags)?).send().await;
+                    let answer = answer.map_err(|error| AwsError::new(TAG, name, error));
+                    work.unless_lacking(answer.map(drop))?;
                 }
             }
         }
@@ -109,12 +129,14 @@ pub(super) fn tags_from_sdk(tags: &[Tag]) -> Tags {
     tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
 }
 
-/// `None` without tags, because IAM takes no empty list. A tag needs key and value, which
-/// ours have.
-pub(super) fn tags_to_sdk(tags: &Tags) -> Option<Vec<Tag>> {
-    let tags: Vec<Tag> = tags
-        .iter()
-        .filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok())
-        .collect();
-    (!tags.is_empty()).then_some(tags)
+/// `None` without tags, because IAM takes no empty list.
+pub(super) fn tags_to_sdk(
+    operation: &'static str,
+    object: &str,
+    tags: &Tags,
+) -> Result<Option<Vec<Tag>>, AwsError> {
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    let tags = tags.collect::<Result<Vec<_>, _>>();
+    let tags = tags.map_err(|error| AwsError::unbuilt(operation, object, error))?;
+    Ok((!tags.is_empty()).then_some(tags))
 }

@@ -3,14 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use md5::{Digest as _, Md5};
+
 use super::ResourceId;
 use crate::aws::{Aws, AwsError, Fault};
 
-/// AWS' ids of resources, both ways.
+/// AWS' ids of resources, both ways, and where load balancers are reached.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ids {
     ids: BTreeMap<ResourceId, String>,
     names: BTreeMap<String, String>,
+    addresses: BTreeMap<ResourceId, Address>,
+}
+
+/// The DNS name of a load balancer, and the hosted zone of AWS' own in which it lies.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Address {
+    pub(crate) dns_name: String,
+    pub(crate) zone: String,
 }
 
 impl Ids {
@@ -18,6 +28,10 @@ impl Ids {
         // What has no id of its own goes by that of what it is part of, which came first.
         self.names.entry(id.clone()).or_insert_with(|| resource.name.clone());
         self.ids.insert(resource, id);
+    }
+
+    pub(crate) fn insert_address(&mut self, resource: ResourceId, address: Address) {
+        self.addresses.insert(resource, address);
     }
 
     pub(crate) fn get(&self, resource: &ResourceId) -> Option<&str> {
@@ -30,20 +44,95 @@ impl Ids {
     }
 }
 
+/// Where writes go, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) cluster: &'a str,
+}
+
 /// What a write needs beside its own content: the clients, and the ids known so far.
 #[derive(Debug)]
 pub(crate) struct Work<'a> {
     pub(crate) aws: &'a Aws,
+    place: Place<'a>,
     ids: Mutex<Ids>,
+    told: Mutex<Vec<Told>>,
+}
+
+impl Place<'_> {
+    /// The client token under which a resource is created: the same in every run that wants
+    /// the same thing, so that AWS makes one of it whoever asks. `within` is what it is part
+    /// of; `generation` counts those of the name that were deleted since.
+    fn token(&self, resource: &ResourceId, within: &str, generation: u32) -> String {
+        let Place { account, region, cluster } = *self;
+        let text = format!("{account}\0{region}\0{cluster}\0{resource}\0{within}\0{generation}");
+        let mut token = "kapstan-".to_owned();
+        for byte in Md5::digest(text) {
+            token.push_str(&format!("{byte:02x}"));
+        }
+        token
+    }
+}
+
+/// What a write left undone, though that fails nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) object: String,
+    pub(crate) message: String,
+    pub(crate) next: String,
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(aws: &'a Aws, ids: Ids) -> Self {
-        Self { aws, ids: Mutex::new(ids) }
+    pub(crate) fn new(aws: &'a Aws, place: Place<'a>, ids: Ids) -> Self {
+        Self { aws, place, ids: Mutex::new(ids), told: Mutex::default() }
+    }
+
+    /// Passes over a call that tags and that the region lacks; it is told at the end.
+    pub(super) fn unless_lacking(&self, answer: Result<(), AwsError>) -> Result<(), AwsError> {
+        match answer {
+            Err(error) if error.fault == Fault::Lacking => {
+                self.tell(Told {
+                    object: error.object.clone(),
+                    message: format!("is left untagged, since this region lacks that: {error}"),
+                    next: "nothing need be done; each update tries it again".to_owned(),
+                });
+                Ok(())
+            }
+            answer => answer,
+        }
+    }
+
+    pub(super) fn tell(&self, told: Told) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+    }
+
+    /// What was left undone so far.
+    pub(crate) fn told(&self) -> Vec<Told> {
+        std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn token(&self, resource: &ResourceId, within: &str, generation: u32) -> String {
+        self.place.token(resource, within, generation)
     }
 
     pub(crate) fn learn(&self, resource: ResourceId, id: String) {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(resource, id);
+    }
+
+    pub(super) fn learn_address(&self, resource: ResourceId, address: Address) {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.insert_address(resource, address);
+    }
+
+    /// Where a load balancer is reached that existed before or was created by now.
+    ///
+    /// # Errors
+    /// None of that name was found or created.
+    pub(super) fn address(&self, resource: &ResourceId) -> Result<Address, AwsError> {
+        let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.addresses.get(resource).cloned().ok_or_else(|| unknown(resource))
     }
 
     /// AWS' id of a resource that existed before or was created by now.
@@ -52,12 +141,7 @@ impl<'a> Work<'a> {
     /// Nothing of that name was found or created.
     pub(crate) fn id(&self, resource: &ResourceId) -> Result<String, AwsError> {
         let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.get(resource).map(str::to_owned).ok_or_else(|| AwsError {
-            operation: "kapstan",
-            object: resource.to_string(),
-            fault: Fault::Other,
-            message: "it was neither found nor created, so nothing can refer to it".to_owned(),
-        })
+        ids.get(resource).map(str::to_owned).ok_or_else(|| unknown(resource))
     }
 
     pub(crate) fn ids<'b>(
@@ -65,5 +149,40 @@ impl<'a> Work<'a> {
         resources: impl IntoIterator<Item = &'b ResourceId>,
     ) -> Result<Vec<String>, AwsError> {
         resources.into_iter().map(|resource| self.id(resource)).collect()
+    }
+}
+
+fn unknown(resource: &ResourceId) -> AwsError {
+    AwsError {
+        operation: "kapstan",
+        object: resource.to_string(),
+        fault: Fault::Other,
+        message: "it was neither found nor created, so nothing can refer to it".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Kind;
+
+    #[test]
+    fn a_token_tells_one_thing_from_another_and_fits() {
+        let place =
+            |cluster: &'static str| Place { account: "123456789012", region: "us-west-2", cluster };
+        let volume = ResourceId::new(Kind::EbsVolume, "a.etcd-main.dev.example.com");
+        let table = ResourceId::new(Kind::RouteTable, "a.etcd-main.dev.example.com");
+        let token = place("dev.example.com").token(&volume, "us-west-2a", 0);
+        assert_eq!(token, place("dev.example.com").token(&volume, "us-west-2a", 0));
+        // EC2 takes 64 ASCII characters.
+        assert!(token.len() <= 64 && token.is_ascii(), "{token}");
+        for other in [
+            place("dev.example.com").token(&volume, "us-west-2a", 1),
+            place("dev.example.com").token(&volume, "us-west-2b", 0),
+            place("dev.example.com").token(&table, "us-west-2a", 0),
+            place("prod.example.com").token(&volume, "us-west-2a", 0),
+        ] {
+            assert_ne!(token, other);
+        }
     }
 }

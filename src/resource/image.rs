@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join3;
 
 use super::ec2;
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError, batch};
 use crate::iam::pattern;
 
 #[derive(Clone, Debug)]
@@ -44,16 +44,17 @@ pub(super) async fn observe(aws: &Aws, specs: &BTreeSet<String>) -> Result<Image
     let parameters: Vec<String> =
         specs.iter().filter_map(|spec| spec.strip_prefix("ssm:").map(str::to_owned)).collect();
     let named: Vec<(&str, &str)> = specs.iter().filter_map(|spec| owner_and_name(spec)).collect();
-    let by_id = describe(aws, "image-id", ids, Vec::new());
+    let by_id = describe(aws, "image-id", &ids, &[]);
     let by_name = async {
         let names: Vec<String> = named.iter().map(|(_, name)| (*name).to_owned()).collect();
         let owners: BTreeSet<&str> = named.iter().map(|(owner, _)| owner_account(owner)).collect();
-        describe(aws, "name", names, owners.into_iter().map(str::to_owned).collect()).await
+        let owners: Vec<String> = owners.into_iter().map(str::to_owned).collect();
+        describe(aws, "name", &names, &owners).await
     };
     let by_parameter = async {
         let values = read_parameters(aws, &parameters).await?;
-        let ids = values.values().cloned().collect();
-        Ok((describe(aws, "image-id", ids, Vec::new()).await?, values))
+        let ids: Vec<String> = values.values().cloned().collect();
+        Ok((describe(aws, "image-id", &ids, &[]).await?, values))
     };
     let (mut images, more, (others, parameters)) = try_join3(by_id, by_name, by_parameter).await?;
     images.extend(more);
@@ -64,41 +65,49 @@ pub(super) async fn observe(aws: &Aws, specs: &BTreeSet<String>) -> Result<Image
 async fn describe(
     aws: &Aws,
     by: &str,
-    values: Vec<String>,
-    owners: Vec<String>,
+    values: &[String],
+    owners: &[String],
 ) -> Result<Vec<LiveImage>, AwsError> {
-    if values.is_empty() {
-        return Ok(Vec::new());
-    }
-    let call = aws.ec2.describe_images().filters(ec2::filter(by, values));
-    let owners = (!owners.is_empty()).then_some(owners);
-    let pages = call.set_owners(owners).into_paginator().items().send();
-    let rows = pages.collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeImages", "", error))?;
-    let live = rows.iter().map(|image| LiveImage {
-        id: image.image_id().unwrap_or_default().to_owned(),
-        name: image.name().unwrap_or_default().to_owned(),
-        owner: image.owner_id().unwrap_or_default().to_owned(),
-        root_device: image.root_device_name().unwrap_or_default().to_owned(),
-    });
-    Ok(live.collect())
+    const OPERATION: &str = "ec2:DescribeImages";
+    batch::read(values, batch::FILTER_VALUES, async |values: &[String]| {
+        let call = aws.ec2.describe_images().filters(ec2::filter(by, values));
+        let owners = (!owners.is_empty()).then(|| owners.to_vec());
+        let pages = call.set_owners(owners).into_paginator().items().send();
+        let rows = pages.collect::<Result<Vec<_>, _>>().await;
+        let rows = rows.map_err(|error| AwsError::new(OPERATION, "", error))?;
+        let live = rows.iter().map(|image| {
+            let id = Answer::of(OPERATION, "").id("imageId", image.image_id())?;
+            let answer = Answer::of(OPERATION, &id);
+            Ok(LiveImage {
+                // Images without a name, or without a disk, are of old kinds that none of ours is.
+                name: image.name().unwrap_or_default().to_owned(),
+                owner: answer.id("imageOwnerId", image.owner_id())?,
+                root_device: image.root_device_name().unwrap_or_default().to_owned(),
+                id: id.clone(),
+            })
+        });
+        live.collect()
+    })
+    .await
 }
 
 async fn read_parameters(
     aws: &Aws,
     names: &[String],
 ) -> Result<BTreeMap<String, String>, AwsError> {
-    let mut values = BTreeMap::new();
-    for batch in names.chunks(10) {
-        let call = aws.ssm.get_parameters().set_names(Some(batch.to_vec()));
+    const OPERATION: &str = "ssm:GetParameters";
+    let read = batch::read(names, batch::PARAMETERS, async |names: &[String]| {
+        let call = aws.ssm.get_parameters().set_names(Some(names.to_vec()));
         let answer = call.send().await;
-        let answer = answer.map_err(|error| AwsError::new("ssm:GetParameters", "", error))?;
+        let answer = answer.map_err(|error| AwsError::new(OPERATION, "", error))?;
         let pair = |parameter: &aws_sdk_ssm::types::Parameter| {
-            Some((parameter.name()?.to_owned(), parameter.value()?.to_owned()))
+            let name = Answer::of(OPERATION, "").id("Name", parameter.name())?;
+            let value = Answer::of(OPERATION, &name).id("Value", parameter.value())?;
+            Ok((name, value))
         };
-        values.extend(answer.parameters().iter().filter_map(pair));
-    }
-    Ok(values)
+        answer.parameters().iter().map(pair).collect()
+    });
+    Ok(read.await?.into_iter().collect())
 }
 
 /// `OWNER/NAME`, or a name alone, which is the account's own.

@@ -5,7 +5,7 @@ use aws_sdk_autoscaling::types::{
     DesiredConfiguration, InstanceRefreshStatus, LaunchTemplateSpecification, RefreshPreferences,
 };
 
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError};
 
 /// How Auto Scaling is to replace a group's instances.
 #[derive(Clone, Debug)]
@@ -52,10 +52,11 @@ pub(crate) async fn newest(aws: &Aws, group: &str) -> Result<Option<Refresh>, Aw
         call.max_records(1).send().await.map_err(|error| {
             AwsError::new("autoscaling:DescribeInstanceRefreshes", group, error)
         })?;
-    Ok(answer.instance_refreshes().first().map(|row| {
+    let newest = answer.instance_refreshes().first().map(|row| {
         let status = row.status();
-        Refresh {
-            id: row.instance_refresh_id().unwrap_or_default().to_owned(),
+        let answer = Answer::of("autoscaling:DescribeInstanceRefreshes", group);
+        Ok(Refresh {
+            id: answer.id("InstanceRefreshId", row.instance_refresh_id())?,
             state: match status {
                 Some(InstanceRefreshStatus::Successful) => State::Successful,
                 Some(
@@ -70,8 +71,9 @@ pub(crate) async fn newest(aws: &Aws, group: &str) -> Result<Option<Refresh>, Aw
             reason: row.status_reason().filter(|text| !text.is_empty()).map(str::to_owned),
             percentage: row.percentage_complete().unwrap_or_default(),
             left: row.instances_to_update().unwrap_or_default(),
-        }
-    }))
+        })
+    });
+    newest.transpose()
 }
 
 /// Begins a refresh; returns its id.
@@ -91,11 +93,10 @@ pub(crate) async fn start(aws: &Aws, wish: &Wish) -> Result<String, AwsError> {
     }
     let call = aws.autoscaling.start_instance_refresh().auto_scaling_group_name(&wish.group);
     let call = call.set_desired_configuration(desired).preferences(preferences.build());
-    let answer = call
-        .send()
-        .await
-        .map_err(|error| AwsError::new("autoscaling:StartInstanceRefresh", &wish.group, error))?;
-    Ok(answer.instance_refresh_id.unwrap_or_default())
+    const OPERATION: &str = "autoscaling:StartInstanceRefresh";
+    let answer = call.send().await;
+    let answer = answer.map_err(|error| AwsError::new(OPERATION, &wish.group, error))?;
+    Answer::of(OPERATION, &wish.group).id("InstanceRefreshId", answer.instance_refresh_id())
 }
 
 /// Ends a group's open refresh; what is replaced stays so.

@@ -1,12 +1,17 @@
 //! `InternetGateway`: the VPC's way to the internet.
 
-use aws_sdk_ec2::types::ResourceType;
+use aws_sdk_ec2::operation::create_internet_gateway::CreateInternetGatewayError;
+use aws_sdk_ec2::types::{Filter, ResourceType};
 
+use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
 use super::{Kind, ResourceId, Tags, ec2};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError, Fault, sent_once};
+
+const DESCRIBE: &str = "ec2:DescribeInternetGateways";
+const CREATE: &str = "ec2:CreateInternetGateway";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct InternetGateway {
@@ -34,21 +39,24 @@ pub(super) async fn observe(
         Some(vpc) => ec2::filter("attachment.vpc-id", [vpc]),
         None => ec2::of_cluster(cluster),
     };
-    let call = aws.ec2.describe_internet_gateways().filters(chosen);
+    Looked::sort(read(aws, vec![chosen]).await)
+}
+
+async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveInternetGateway>, AwsError> {
+    let call = aws.ec2.describe_internet_gateways().set_filters(Some(chosen));
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeInternetGateways", "", error));
-    Looked::sort(rows.map(|rows| {
-        let live = rows.iter().map(|gateway| LiveInternetGateway {
-            id: gateway.internet_gateway_id().unwrap_or_default().to_owned(),
-            vpcs: gateway
-                .attachments()
-                .iter()
-                .filter_map(|attachment| attachment.vpc_id().map(str::to_owned))
-                .collect(),
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    let live = rows.iter().map(|gateway| {
+        let id = Answer::of(DESCRIBE, "").id("internetGatewayId", gateway.internet_gateway_id())?;
+        let answer = Answer::of(DESCRIBE, &id);
+        let vpcs = gateway.attachments().iter().map(|one| answer.id("vpcId", one.vpc_id()));
+        Ok(LiveInternetGateway {
+            vpcs: vpcs.collect::<Result<_, _>>()?,
             tags: ec2::tags_from_sdk(gateway.tags()),
-        });
-        live.collect()
-    }))
+            id: id.clone(),
+        })
+    });
+    live.collect()
 }
 
 impl Manage for InternetGateway {
@@ -100,12 +108,10 @@ impl Manage for InternetGateway {
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
-        let tags = ec2::specification(ResourceType::InternetGateway, &self.tags);
-        let answer = work.aws.ec2.create_internet_gateway().tag_specifications(tags).send().await;
-        let answer = answer
-            .map_err(|error| AwsError::new("ec2:CreateInternetGateway", &self.name, error))?;
-        let gateway = answer.internet_gateway.and_then(|gateway| gateway.internet_gateway_id);
-        let id = gateway.unwrap_or_default();
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let id = creation
+            .without_token(|| self.create_one(work.aws), || self.standing(work.aws))
+            .await?;
         self.attach(work, &id).await?;
         Ok(Some(id))
     }
@@ -122,12 +128,34 @@ impl Manage for InternetGateway {
 }
 
 impl InternetGateway {
+    async fn create_one(&self, aws: &Aws) -> Result<String, AwsError> {
+        let tags = ec2::specification(ResourceType::InternetGateway, &self.tags);
+        let call = aws.ec2.create_internet_gateway().tag_specifications(tags).customize();
+        let call = call.config_override(sent_once::<CreateInternetGatewayError>());
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        let id = answer.internet_gateway().and_then(|gateway| gateway.internet_gateway_id());
+        Answer::of(CREATE, &self.name).id("internetGatewayId", id)
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = read(aws, ec2::identity(&self.tags)).await?;
+        let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
+        Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
+    }
+
     async fn attach(&self, work: &Work<'_>, id: &str) -> Result<(), AwsError> {
         let vpc = work.id(&self.vpc)?;
-        let call = work.aws.ec2.attach_internet_gateway().internet_gateway_id(id).vpc_id(vpc);
-        call.send()
-            .await
-            .map_err(|error| AwsError::new("ec2:AttachInternetGateway", &self.name, error))?;
-        Ok(())
+        let call = work.aws.ec2.attach_internet_gateway().internet_gateway_id(id).vpc_id(&vpc);
+        let answer = call.send().await;
+        match answer.map_err(|e| AwsError::new("ec2:AttachInternetGateway", &self.name, e)) {
+            // Something is attached, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                let found = read(work.aws, vec![ec2::filter("internet-gateway-id", [id])]).await?;
+                let is_attached = found.iter().any(|row| row.vpcs.contains(&vpc));
+                if is_attached { Ok(()) } else { Err(error) }
+            }
+            answer => answer.map(|_| ()),
+        }
     }
 }

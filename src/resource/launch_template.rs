@@ -4,24 +4,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{
-    CreditSpecificationRequest, HttpTokensState, InstanceInterruptionBehavior, InstanceType,
-    LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
+    CreditSpecificationRequest, Filter, HttpTokensState, InstanceInterruptionBehavior,
+    InstanceType, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
     LaunchTemplateHttpTokensState, LaunchTemplateIamInstanceProfileSpecificationRequest,
     LaunchTemplateInstanceMarketOptionsRequest, LaunchTemplateInstanceMetadataOptionsRequest,
     LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, LaunchTemplatePlacementRequest,
-    LaunchTemplateSpotMarketOptionsRequest, LaunchTemplatesMonitoringRequest, MarketType,
-    RequestLaunchTemplateData, ResourceType, ResponseLaunchTemplateData, Tenancy, VolumeType,
+    LaunchTemplateSpotMarketOptionsRequest, LaunchTemplateVersion,
+    LaunchTemplatesMonitoringRequest, MarketType, RequestLaunchTemplateData, ResourceType,
+    ResponseLaunchTemplateData, Tenancy, VolumeType,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::future::{try_join, try_join_all};
 use md5::{Digest as _, Md5};
 
-use super::ids::Work;
+use super::creation::{Creation, Standing};
+use super::ids::{Told, Work};
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
 use super::{FieldChange, Kind, ResourceId, Tags, ec2};
-use crate::aws::{Aws, AwsError, Fault};
+use crate::aws::{Answer, Aws, AwsError, Fault};
+use crate::spec::arn::name_of;
+
+const DESCRIBE: &str = "ec2:DescribeLaunchTemplates";
+const DESCRIBE_VERSIONS: &str = "ec2:DescribeLaunchTemplateVersions";
+const CREATE: &str = "ec2:CreateLaunchTemplate";
+const CREATE_VERSION: &str = "ec2:CreateLaunchTemplateVersion";
+const DELETE_VERSIONS: &str = "ec2:DeleteLaunchTemplateVersions";
 
 /// How many versions are kept, beside those that instances use.
 const VERSIONS_KEPT: i64 = 10;
@@ -69,6 +78,8 @@ pub(crate) struct Resolved {
     pub(crate) next_version: i64,
     /// Versions that instances or the group use.
     pub(crate) used: BTreeSet<i64>,
+    /// Old versions that go when the next is made.
+    pub(crate) goes: Vec<i64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -99,6 +110,8 @@ pub(crate) struct LiveTemplate {
     /// Whether the template carries the cluster's tag.
     pub(crate) is_tagged: bool,
     pub(crate) version: i64,
+    /// Versions beyond those that are kept, but for the default one.
+    pub(crate) old_versions: Vec<i64>,
     pub(crate) image: Option<String>,
     pub(crate) machine_type: Option<String>,
     pub(crate) ssh_key: Option<String>,
@@ -128,30 +141,56 @@ pub(super) async fn observe(
         let call = aws.ec2.describe_launch_template_versions().versions("$Latest");
         let rows = call.max_results(200).into_paginator().items().send();
         let rows = rows.collect::<Result<Vec<_>, _>>().await;
-        rows.map_err(|error| AwsError::new("ec2:DescribeLaunchTemplateVersions", "", error))
+        rows.map_err(|error| AwsError::new(DESCRIBE_VERSIONS, "", error))
     };
-    let tagged = async {
-        let call = aws.ec2.describe_launch_templates().filters(ec2::of_cluster(cluster));
-        let rows = call.max_results(200).into_paginator().items().send();
-        let rows = rows.collect::<Result<Vec<_>, _>>().await;
-        rows.map_err(|error| AwsError::new("ec2:DescribeLaunchTemplates", "", error))
+    let tagged = describe(aws, vec![ec2::of_cluster(cluster)]);
+    let found = async {
+        let (rows, tagged) = try_join(versions, tagged).await?;
+        let tagged: BTreeSet<String> = tagged.into_iter().map(|template| template.id).collect();
+        let mut found = Vec::new();
+        for row in &rows {
+            let live = version_from_sdk(row)?;
+            if wanted(&live.name) {
+                let is_tagged = tagged.contains(&live.id);
+                found.push(LiveTemplate { is_tagged, ..live });
+            }
+        }
+        let full = found.iter_mut().filter(|live| live.version >= VERSIONS_KEPT);
+        try_join_all(full.map(async |live| {
+            live.old_versions = old_versions(aws, &live.id, live.version + 1).await?;
+            Ok::<_, AwsError>(())
+        }))
+        .await?;
+        Ok(found)
     };
-    let found = try_join(versions, tagged).await;
-    Looked::sort(found.map(|(rows, tagged)| {
-        let tagged: BTreeSet<_> =
-            tagged.iter().filter_map(|row| row.launch_template_id()).collect();
-        let named = rows.iter().filter(|row| row.launch_template_name().is_some_and(&wanted));
-        named
-            .filter_map(|row| {
-                let id = row.launch_template_id()?;
-                let name = row.launch_template_name()?;
-                let data = row.launch_template_data()?;
-                let mut live = from_sdk(id, name, row.version_number()?, data);
-                live.is_tagged = tagged.contains(id);
-                Some(live)
-            })
-            .collect()
-    }))
+    Looked::sort(found.await)
+}
+
+async fn describe(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<Standing>, AwsError> {
+    let call = aws.ec2.describe_launch_templates().set_filters(Some(chosen)).max_results(200);
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    let standing = rows.iter().map(|row| {
+        let id = Answer::of(DESCRIBE, "").id("launchTemplateId", row.launch_template_id())?;
+        Ok(Standing { id, is_gone: false })
+    });
+    standing.collect()
+}
+
+/// The versions that would be beyond the newest ones when `next` is made; the default version
+/// cannot be deleted.
+async fn old_versions(aws: &Aws, id: &str, next: i64) -> Result<Vec<i64>, AwsError> {
+    let call = aws.ec2.describe_launch_template_versions().launch_template_id(id);
+    let newest_gone = next - VERSIONS_KEPT;
+    let call = call.min_version("1").max_version(newest_gone.to_string()).max_results(200);
+    let answer = call.send().await;
+    let answer = answer.map_err(|error| AwsError::new(DESCRIBE_VERSIONS, id, error))?;
+    let rows = answer.launch_template_versions().iter();
+    let rows = rows.filter(|version| !version.default_version().unwrap_or(false));
+    let numbers = rows.map(|version| {
+        Answer::of(DESCRIBE_VERSIONS, id).part("versionNumber", version.version_number())
+    });
+    numbers.collect()
 }
 
 /// Reads versions of templates, by the template's id and as they are named: by number, or
@@ -190,25 +229,31 @@ pub(crate) async fn observe_versions(
             let row = rows.iter().find(|row| match name.as_str() {
                 "$Latest" => row.version_number() == latest,
                 "$Default" => row.default_version() == Some(true),
-                number => row.version_number() == number.parse().ok(),
+                number => row.version_number().is_some_and(|row| row.to_string() == number),
             });
-            let version = row.and_then(|row| {
-                let name = row.launch_template_name().unwrap_or_default();
-                Some(from_sdk(id, name, row.version_number()?, row.launch_template_data()?))
-            });
-            if let Some(version) = version {
-                found.insert((id.clone(), name.clone()), version);
+            if let Some(row) = row {
+                found.insert((id.clone(), name.clone()), version_from_sdk(row)?);
             }
         }
     }
     Ok(found)
 }
 
+fn version_from_sdk(row: &LaunchTemplateVersion) -> Result<LiveTemplate, AwsError> {
+    let answer = Answer::of(DESCRIBE_VERSIONS, "");
+    let id = answer.id("launchTemplateId", row.launch_template_id())?;
+    let answer = Answer::of(DESCRIBE_VERSIONS, &id);
+    let name = answer.id("launchTemplateName", row.launch_template_name())?;
+    let version = answer.part("versionNumber", row.version_number())?;
+    let data = answer.part("launchTemplateData", row.launch_template_data())?;
+    Ok(from_sdk(&id, &name, version, data))
+}
+
 fn from_sdk(id: &str, name: &str, version: i64, data: &ResponseLaunchTemplateData) -> LiveTemplate {
     let nic = data.network_interfaces().first();
     let groups = nic.map(|nic| nic.groups()).filter(|groups| !groups.is_empty());
     let profile = data.iam_instance_profile().and_then(|profile| {
-        let by_arn = || profile.arn().and_then(|arn| arn.rsplit('/').next());
+        let by_arn = || profile.arn().map(name_of);
         profile.name().or_else(by_arn)
     });
     let mut volumes = Vec::new();
@@ -239,6 +284,7 @@ fn from_sdk(id: &str, name: &str, version: i64, data: &ResponseLaunchTemplateDat
         name: name.to_owned(),
         is_tagged: false,
         version,
+        old_versions: Vec::new(),
         image: data.image_id().map(str::to_owned),
         machine_type: data.instance_type().map(|name| name.as_str().to_owned()),
         ssh_key: data.key_name().map(str::to_owned),
@@ -371,6 +417,7 @@ impl LaunchTemplate {
             name: self.name.clone(),
             is_tagged: true,
             version: self.resolved.next_version,
+            old_versions: Vec::new(),
             image: Some(self.resolved.image.clone()),
             machine_type: Some(self.machine_type.clone()),
             ssh_key: self.ssh_key.as_ref().map(|key| key.name.clone()),
@@ -439,39 +486,51 @@ impl Manage for LaunchTemplate {
         found.behaviour(more_volumes(fields, &more))
     }
 
+    fn besides(&self, found: &LiveTemplate, _: View<'_>) -> Vec<FieldChange> {
+        let numbers: Vec<String> = self.going(found).iter().map(ToString::to_string).collect();
+        let versions = (!numbers.is_empty()).then(|| FieldChange {
+            field: "versions".to_owned(),
+            before: Some(numbers.join(", ")),
+            after: None,
+        });
+        versions.into_iter().collect()
+    }
+
+    fn facing(&self, found: &LiveTemplate, _: View<'_>) -> Self {
+        let resolved = Resolved { goes: self.going(found), ..self.resolved.clone() };
+        Self { resolved, ..self.clone() }
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
-        let call = work.aws.ec2.create_launch_template().launch_template_name(&self.name);
-        let answer = call
-            .launch_template_data(self.data(work)?)
-            .tag_specifications(ec2::specification(ResourceType::LaunchTemplate, &self.tags))
-            .send()
-            .await
-            .map_err(|error| AwsError::new("ec2:CreateLaunchTemplate", &self.name, error))?;
-        Ok(answer.launch_template.and_then(|template| template.launch_template_id))
+        let data = self.data(work)?;
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let create = |token| self.create_one(work.aws, token, data.clone());
+        let look = || {
+            let mut chosen = ec2::identity(&self.tags);
+            chosen.push(ec2::filter("launch-template-name", [&self.name]));
+            describe(work.aws, chosen)
+        };
+        creation.with_token("", create, look).await.map(Some)
     }
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        let call = work.aws.ec2.create_launch_template_version().launch_template_id(&update.id);
-        let answer =
-            call.launch_template_data(self.data(work)?).send().await.map_err(|error| {
-                AwsError::new("ec2:CreateLaunchTemplateVersion", &self.name, error)
-            })?;
-        let made = answer.launch_template_version().and_then(|version| version.version_number());
-        if made != Some(self.resolved.next_version) {
-            return Err(AwsError {
-                operation: "ec2:CreateLaunchTemplateVersion",
-                object: self.name.clone(),
-                fault: Fault::Other,
-                message: format!(
-                    "someone else made a version at the same time, so that this one is {} and \
-                     not {}; run the update again",
-                    made.unwrap_or_default(),
-                    self.resolved.next_version
-                ),
-            });
+        let data = self.data(work)?;
+        let creation = Creation { work, resource: &self.id(), operation: CREATE_VERSION };
+        let within = format!("{} {}", update.id, self.resolved.next_version);
+        let create = |token| self.create_version(work.aws, token, &update.id, data.clone());
+        let look = || self.newer(work.aws, &update.id);
+        let made = creation.with_token(&within, create, look).await?;
+        if made != self.resolved.next_version.to_string() {
+            return Err(self.overtaken(&made));
         }
         // Old versions do no harm, so that what keeps them does not fail the update.
-        let _ = self.prune(work.aws, &update.id).await;
+        if let Err(error) = self.delete_old(work.aws, &update.id).await {
+            work.tell(Told {
+                object: self.id().to_string(),
+                message: format!("its old versions are not deleted: {error}"),
+                next: format!("allow {DELETE_VERSIONS}; the next change of it tries again"),
+            });
+        }
         Ok(())
     }
 }
@@ -570,32 +629,108 @@ impl LaunchTemplate {
         Ok(data.build())
     }
 
-    /// Deletes versions beyond the newest that nothing uses.
-    async fn prune(&self, aws: &Aws, id: &str) -> Result<(), AwsError> {
-        let newest_gone = self.resolved.next_version - VERSIONS_KEPT;
-        if newest_gone < 1 {
-            return Ok(());
+    /// The old versions that nothing uses.
+    fn going(&self, found: &LiveTemplate) -> Vec<i64> {
+        let old = found.old_versions.iter();
+        old.filter(|number| !self.resolved.used.contains(number)).copied().collect()
+    }
+
+    async fn create_one(
+        &self,
+        aws: &Aws,
+        token: String,
+        data: RequestLaunchTemplateData,
+    ) -> Result<String, AwsError> {
+        let call = aws.ec2.create_launch_template().launch_template_name(&self.name);
+        let answer = call
+            .client_token(token)
+            .launch_template_data(data)
+            .tag_specifications(ec2::specification(ResourceType::LaunchTemplate, &self.tags))
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        let id = answer.launch_template().and_then(|template| template.launch_template_id());
+        Answer::of(CREATE, &self.name).id("launchTemplateId", id)
+    }
+
+    /// Makes a version; returns its number.
+    async fn create_version(
+        &self,
+        aws: &Aws,
+        token: String,
+        id: &str,
+        data: RequestLaunchTemplateData,
+    ) -> Result<String, AwsError> {
+        let call = aws.ec2.create_launch_template_version().client_token(token);
+        let answer = call.launch_template_id(id).launch_template_data(data).send().await;
+        match answer.map_err(|error| AwsError::new(CREATE_VERSION, &self.name, error)) {
+            Ok(answer) => {
+                let made = answer.launch_template_version();
+                let number = made.and_then(|version| version.version_number());
+                let number =
+                    Answer::of(CREATE_VERSION, &self.name).part("versionNumber", number)?;
+                Ok(number.to_string())
+            }
+            // Another run wanted something else of the same version.
+            Err(error) if error.fault == Fault::TokenUsed => {
+                match self.newer(aws, id).await?.first() {
+                    Some(newer) => Err(self.overtaken(&newer.id)),
+                    None => Err(error),
+                }
+            }
+            Err(error) => Err(error),
         }
+    }
+
+    /// The versions from the one on that is to be made.
+    async fn newer(&self, aws: &Aws, id: &str) -> Result<Vec<Standing>, AwsError> {
         let call = aws.ec2.describe_launch_template_versions().launch_template_id(id);
-        let call = call.min_version("1").max_version(newest_gone.to_string()).max_results(200);
-        let answer = call.send().await.map_err(|error| {
-            AwsError::new("ec2:DescribeLaunchTemplateVersions", &self.name, error)
-        })?;
-        let gone: Vec<String> = answer
-            .launch_template_versions()
-            .iter()
-            .filter(|version| !version.default_version().unwrap_or(false))
-            .filter_map(|version| version.version_number())
-            .filter(|number| *number <= newest_gone && !self.resolved.used.contains(number))
-            .map(|number| number.to_string())
-            .collect();
-        if gone.is_empty() {
+        let call = call.min_version(self.resolved.next_version.to_string());
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| AwsError::new(DESCRIBE_VERSIONS, &self.name, error))?;
+        let numbers = answer.launch_template_versions().iter().map(|version| {
+            let number = version.version_number();
+            let number = Answer::of(DESCRIBE_VERSIONS, id).part("versionNumber", number)?;
+            Ok(Standing { id: number.to_string(), is_gone: false })
+        });
+        numbers.collect()
+    }
+
+    fn overtaken(&self, version: &str) -> AwsError {
+        AwsError {
+            operation: CREATE_VERSION,
+            object: self.name.clone(),
+            fault: Fault::Other,
+            message: format!(
+                "someone else made a version at the same time, so that there is {version} and not \
+                 {} alone; run the update again",
+                self.resolved.next_version
+            ),
+        }
+    }
+
+    async fn delete_old(&self, aws: &Aws, id: &str) -> Result<(), AwsError> {
+        let numbers: Vec<String> = self.resolved.goes.iter().map(ToString::to_string).collect();
+        if numbers.is_empty() {
             return Ok(());
         }
         let call = aws.ec2.delete_launch_template_versions().launch_template_id(id);
-        call.set_versions(Some(gone)).send().await.map_err(|error| {
-            AwsError::new("ec2:DeleteLaunchTemplateVersions", &self.name, error)
-        })?;
-        Ok(())
+        let answer = call.set_versions(Some(numbers)).send().await;
+        let answer = answer.map_err(|error| AwsError::new(DELETE_VERSIONS, &self.name, error))?;
+        let left = answer.unsuccessfully_deleted_launch_template_versions().iter();
+        let left: Vec<String> = left
+            .map(|item| {
+                let number = item.version_number().unwrap_or_default();
+                let why = item.response_error().and_then(|error| error.message());
+                format!("{number} ({})", why.unwrap_or("without a reason"))
+            })
+            .collect();
+        match left.is_empty() {
+            true => Ok(()),
+            false => {
+                let message = format!("AWS left versions {}", left.join(", "));
+                Err(Answer::of(DELETE_VERSIONS, &self.name).not_understood(message))
+            }
+        }
     }
 }

@@ -4,9 +4,10 @@
 //! field whose texts differ. References are told by the name of what they refer to, so that
 //! they compare, and read, before it exists.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use super::ids::{Ids, Work};
+use super::ids::{Address, Ids, Work};
 use super::live::Live;
 use super::{Drift, FieldChange, Kind, ResourceId, Tags, Write};
 use crate::aws::AwsError;
@@ -83,17 +84,33 @@ impl<T> Looked<T> {
 
 /// Fields and what they hold, in the order in which they are told.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Fields(Vec<(String, Option<String>)>);
+pub(crate) struct Fields(Vec<(Field, Option<String>)>);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Field {
+    Named(String),
+    /// A tag, by its key.
+    Tag(String),
+}
+
+impl Field {
+    fn told(&self) -> String {
+        match self {
+            Self::Named(name) => name.clone(),
+            Self::Tag(key) => format!("tags[{key:?}]"),
+        }
+    }
+}
 
 impl Fields {
     pub(crate) fn with(mut self, field: &str, value: impl ToString) -> Self {
-        self.0.push((field.to_owned(), Some(value.to_string())));
+        self.0.push((Field::Named(field.to_owned()), Some(value.to_string())));
         self
     }
 
     /// A field that must be absent if there is no value.
     pub(crate) fn maybe(mut self, field: &str, value: Option<impl ToString>) -> Self {
-        self.0.push((field.to_owned(), value.map(|value| value.to_string())));
+        self.0.push((Field::Named(field.to_owned()), value.map(|value| value.to_string())));
         self
     }
 
@@ -110,8 +127,14 @@ impl Fields {
     }
 
     pub(crate) fn tags(mut self, tags: &Tags) -> Self {
-        let tags = tags.iter().map(|(key, value)| (format!("tags[{key:?}]"), Some(value.clone())));
-        self.0.extend(tags);
+        let tag = |(key, value): (&String, &String)| (Field::Tag(key.clone()), Some(value.clone()));
+        self.0.extend(tags.iter().map(tag));
+        self
+    }
+
+    /// Tags that must be absent.
+    pub(crate) fn without_tags(mut self, keys: impl IntoIterator<Item = String>) -> Self {
+        self.0.extend(keys.into_iter().map(|key| (Field::Tag(key), None)));
         self
     }
 
@@ -125,19 +148,35 @@ impl Fields {
         self
     }
 
-    fn get(&self, field: &str) -> Option<&String> {
+    fn get(&self, field: &Field) -> Option<&String> {
         self.0.iter().find(|(name, _)| name == field)?.1.as_ref()
+    }
+
+    fn differing<'a>(
+        &'a self,
+        found: &'a Self,
+    ) -> impl Iterator<Item = (&'a Field, Option<&'a String>)> {
+        let wanted = self.0.iter().map(|(field, wanted)| (field, wanted.as_ref()));
+        wanted.filter(|(field, wanted)| found.get(field) != *wanted)
     }
 
     /// The wanted fields that are otherwise in `found`.
     pub(crate) fn differences(&self, found: &Self) -> Vec<FieldChange> {
-        self.0
-            .iter()
-            .filter(|(field, wanted)| found.get(field) != wanted.as_ref())
+        self.differing(found)
             .map(|(field, wanted)| FieldChange {
-                field: field.clone(),
+                field: field.told(),
                 before: found.get(field).cloned(),
-                after: wanted.clone(),
+                after: wanted.cloned(),
+            })
+            .collect()
+    }
+
+    /// The tags among them, and what they must be; those that must go without a value.
+    fn tag_differences(&self, found: &Self) -> BTreeMap<String, Option<String>> {
+        self.differing(found)
+            .filter_map(|(field, wanted)| match field {
+                Field::Tag(key) => Some((key.clone(), wanted.cloned())),
+                Field::Named(_) => None,
             })
             .collect()
     }
@@ -173,6 +212,8 @@ pub(crate) struct Update {
     /// AWS' id of it.
     pub(crate) id: String,
     pub(crate) fields: Vec<FieldChange>,
+    /// The tags among them; those that must go without a value.
+    pub(crate) tags: BTreeMap<String, Option<String>>,
 }
 
 impl Update {
@@ -181,8 +222,20 @@ impl Update {
     }
 
     pub(crate) fn touches_tags(&self) -> bool {
-        self.fields.iter().any(|change| change.field.starts_with("tags["))
+        !self.tags.is_empty()
     }
+}
+
+/// One of several that stand where there should be one: what tells which is used.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Twin {
+    /// What uses it.
+    pub(crate) used_by: Option<String>,
+    /// What else is to be said of it.
+    pub(crate) about: Vec<String>,
+    /// Seconds since 1970.
+    pub(crate) made: Option<i64>,
+    pub(crate) tags: Tags,
 }
 
 /// A kind of resource that is compared field by field.
@@ -208,6 +261,11 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     /// AWS' id of what was found, or whatever a write addresses it by.
     fn aws_id(found: &Self::Live) -> String;
 
+    /// Under which DNS name it is reached.
+    fn address(_: &Self::Live) -> Option<Address> {
+        None
+    }
+
     fn wanted(&self, view: View<'_>) -> Fields;
 
     /// What is wanted where this was found: what must go is a field too, wanted absent.
@@ -226,8 +284,28 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
         &[]
     }
 
+    /// What to do where such a field is otherwise.
+    fn instead(&self) -> String {
+        format!("set the spec back, or delete the {} first", self.id().kind)
+    }
+
+    /// What else an update changes, which alone is no reason for one.
+    fn besides(&self, _: &Self::Live, _: View<'_>) -> Vec<FieldChange> {
+        Vec::new()
+    }
+
     /// Why a difference is told but left, though others are mended.
-    fn left_because(&self, _: &FieldChange) -> Option<String> {
+    fn left_because(&self, _: &FieldChange, _: &Self::Live) -> Option<String> {
+        None
+    }
+
+    /// The same, with what an update needs to know of what it changes.
+    fn facing(&self, _: &Self::Live, _: View<'_>) -> Self {
+        self.clone()
+    }
+
+    /// Which of several is used, where that can be told.
+    fn twin(_: &Self::Live, _: View<'_>) -> Option<Twin> {
         None
     }
 
@@ -248,15 +326,16 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     ) -> impl Future<Output = Result<(), AwsError>> + Send;
 }
 
-pub(super) fn find_id<M: Manage>(resource: &M, view: View<'_>) -> Option<String> {
+pub(super) fn find<M: Manage>(resource: &M, view: View<'_>) -> Option<(String, Option<Address>)> {
     let mut rows = M::looked(view.live).rows().iter();
-    rows.find(|found| resource.is(found, view)).map(M::aws_id)
+    let found = rows.find(|found| resource.is(found, view));
+    found.map(|found| (M::aws_id(found), M::address(found)))
 }
 
 pub(super) fn state<M: Manage>(
     resource: &M,
     view: View<'_>,
-    whole: impl Fn() -> Box<super::Managed>,
+    whole: impl Fn(M) -> Box<super::Managed>,
 ) -> State {
     let rows = match M::looked(view.live) {
         Looked::Not => return State::NoMatter,
@@ -264,7 +343,6 @@ pub(super) fn state<M: Manage>(
         Looked::Found(rows) => rows,
     };
     let matches: Vec<&M::Live> = rows.iter().filter(|found| resource.is(found, view)).collect();
-    let kind = resource.id().kind;
     match matches[..] {
         [] => {
             let fields = resource.wanted(view).differences(&Fields::default());
@@ -276,12 +354,15 @@ pub(super) fn state<M: Manage>(
                     "does not exist in this account and region".to_owned(),
                     "correct its id in the spec, or use the credentials of its account".to_owned(),
                 ),
-                (None, Ownership::Ours) => State::Missing(drift, Write::Create(whole())),
+                (None, Ownership::Ours) => {
+                    State::Missing(drift, Write::Create(whole(resource.clone())))
+                }
             }
         }
         [found] => {
             let wanted = resource.wanted_over(found, view);
-            let fields = wanted.differences(&resource.found(found, view));
+            let told = resource.found(found, view);
+            let fields = wanted.differences(&told);
             if fields.is_empty() {
                 return State::Equal;
             }
@@ -290,8 +371,8 @@ pub(super) fn state<M: Manage>(
                 .map(|change| change.field.as_str())
                 .filter(|field| resource.fixed().contains(field))
                 .collect();
-            let drift = Drift { fields: fields.clone(), ..Drift::default() };
-            let left = fields.iter().find_map(|change| resource.left_because(change));
+            let mut drift = Drift { fields: fields.clone(), ..Drift::default() };
+            let left = fields.iter().find_map(|change| resource.left_because(change, found));
             if let Some(reason) = left {
                 return State::Left(drift, reason);
             }
@@ -303,19 +384,78 @@ pub(super) fn state<M: Manage>(
                         fixed.join(" and "),
                         M::aws_id(found)
                     ),
-                    format!("set the spec back, or delete the {kind} first"),
+                    resource.instead(),
                 );
             }
-            let update = Update { id: M::aws_id(found), fields };
-            State::Differs(drift, Some(Write::Update(whole(), update)))
+            drift.fields.extend(resource.besides(found, view));
+            let tags = wanted.tag_differences(&told);
+            let update = Update { id: M::aws_id(found), fields, tags };
+            let whole = whole(resource.facing(found, view));
+            State::Differs(drift, Some(Write::Update(whole, update)))
         }
         ref several => {
-            let ids: Vec<String> = several.iter().map(|found| M::aws_id(found)).collect();
-            State::Impossible(
-                Drift::default(),
-                format!("there are {} of it: {}", ids.len(), ids.join(", ")),
-                "delete all but one, or take the cluster's tags off them".to_owned(),
-            )
+            let ids = several.iter().map(|found| M::aws_id(found));
+            let twins = several.iter().map(|found| M::twin(found, view));
+            let (message, next) = several_of(ids.zip(twins).collect());
+            State::Impossible(Drift::default(), message, next)
         }
+    }
+}
+
+/// What is said of several that stand where there should be one, and what to do.
+fn several_of(twins: Vec<(String, Option<Twin>)>) -> (String, String) {
+    let shared: Tags = match twins.first() {
+        Some((_, Some(first))) => {
+            let is_shared = |(key, value): &(&String, &String)| {
+                twins.iter().all(|(_, twin)| {
+                    twin.as_ref().is_some_and(|twin| twin.tags.get(*key) == Some(*value))
+                })
+            };
+            let tags = first.tags.iter().filter(is_shared);
+            tags.map(|(key, value)| (key.clone(), value.clone())).collect()
+        }
+        _ => Tags::new(),
+    };
+    let told = twins.iter().map(|(id, twin)| {
+        let Some(twin) = twin else { return id.clone() };
+        let used = match &twin.used_by {
+            Some(user) => format!("used by {user}"),
+            None => "not used".to_owned(),
+        };
+        let own = twin.tags.iter().filter(|(key, _)| !shared.contains_key(*key));
+        let tags = own.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
+        let tags = (!tags.is_empty()).then(|| format!("tagged {}", tags.join(" ")));
+        let parts: Vec<String> =
+            std::iter::once(used).chain(twin.about.iter().cloned()).chain(tags).collect();
+        format!("{id} ({})", parts.join(", "))
+    });
+    let told = told.collect::<Vec<_>>().join("; ");
+    (format!("there are {} of it: {told}", twins.len()), which_goes(&twins))
+}
+
+fn which_goes(twins: &[(String, Option<Twin>)]) -> String {
+    let known: Vec<(&String, &Twin)> =
+        twins.iter().filter_map(|(id, twin)| Some((id, twin.as_ref()?))).collect();
+    let others = |kept: &String| {
+        let others = known.iter().map(|(id, _)| id.as_str()).filter(|id| id != kept);
+        others.collect::<Vec<_>>().join(" and ")
+    };
+    let used: Vec<&String> =
+        known.iter().filter(|(_, twin)| twin.used_by.is_some()).map(|(id, _)| *id).collect();
+    match used[..] {
+        _ if known.len() < twins.len() => {
+            "delete all but one, or take the cluster's tags off them".to_owned()
+        }
+        [kept] => format!("keep {kept}, which is used, and delete {}", others(kept)),
+        [] => match known.iter().min_by_key(|(_, twin)| twin.made.unwrap_or(i64::MAX)) {
+            Some((kept, Twin { made: Some(_), .. })) => format!(
+                "look at what they hold: {kept} is the oldest, and most likely the one that was \
+                 in use; then delete {}",
+                others(kept)
+            ),
+            _ => "none is used: delete all but one".to_owned(),
+        },
+        _ => "more than one is used: take the cluster's tags off those that are not its own"
+            .to_owned(),
     }
 }

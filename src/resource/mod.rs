@@ -5,6 +5,7 @@
 //! SDK. A [`Write`] is a decision that needs no more thought; only `send` carries it out.
 
 pub(crate) mod autoscaling_group;
+mod creation;
 pub(crate) mod delete;
 pub(crate) mod dhcp_options;
 pub(crate) mod dns_name;
@@ -38,6 +39,7 @@ pub(crate) mod security_group;
 pub(crate) mod security_group_rule;
 pub(crate) mod ssh_key;
 pub(crate) mod subnet;
+mod target_group;
 pub(crate) mod vpc;
 pub(crate) mod vpc_cidr_block;
 pub(crate) mod vpc_dhcp_options_association;
@@ -62,7 +64,7 @@ use iam_instance_profile::IamInstanceProfile;
 use iam_instance_profile_role::IamInstanceProfileRole;
 use iam_role::IamRole;
 use iam_role_policy::IamRolePolicy;
-use ids::Work;
+use ids::{Address, Work};
 use internet_gateway::InternetGateway;
 use launch_template::LaunchTemplate;
 use load_balancer::LoadBalancer;
@@ -235,17 +237,18 @@ macro_rules! managed {
                 }
             }
 
-            /// AWS' own id of the resource, if it was found.
-            pub(crate) fn find_id(&self, view: View<'_>) -> Option<String> {
+            /// AWS' own id of the resource, if it was found, and its address, if it has one.
+            pub(crate) fn find(&self, view: View<'_>) -> Option<(String, Option<Address>)> {
                 match self {
-                    $(Self::$variant(resource) => managed::find_id(resource, view),)*
+                    $(Self::$variant(resource) => managed::find(resource, view),)*
                 }
             }
 
             pub(crate) fn state(&self, view: View<'_>) -> State {
-                let whole = || Box::new(self.clone());
                 match self {
-                    $(Self::$variant(resource) => managed::state(resource, view, whole),)*
+                    $(Self::$variant(resource) => {
+                        managed::state(resource, view, |one| Box::new(Self::$variant(one)))
+                    })*
                 }
             }
 
@@ -461,9 +464,9 @@ impl Write {
     /// `work`, for whatever comes later and refers to it.
     pub(crate) async fn send(&self, work: &Work<'_>) -> Result<(), AwsError> {
         match self {
-            Self::Role(write) => write.send(work.aws).await,
+            Self::Role(write) => write.send(work).await,
             Self::RolePolicy(write) => write.send(work.aws).await,
-            Self::InstanceProfile(write) => write.send(work.aws).await,
+            Self::InstanceProfile(write) => write.send(work).await,
             Self::InstanceProfileRole(write) => write.send(work.aws).await,
             Self::Create(resource) => {
                 if let Some(id) = resource.create(work).await? {

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use aws_sdk_ec2::client::Waiters as _;
-use aws_sdk_ec2::types::{NatGatewayState, ResourceType};
+use aws_sdk_ec2::types::{Filter, NatGatewayState, ResourceType};
 
+use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
 use super::{Kind, ResourceId, Tags, ec2};
-use crate::aws::{Aws, AwsError, Fault};
+use crate::aws::{Answer, Aws, AwsError, Fault, batch};
+
+const DESCRIBE: &str = "ec2:DescribeNatGateways";
+const CREATE: &str = "ec2:CreateNatGateway";
 
 /// How long a new gateway may take; AWS speaks of minutes.
 const READY_WITHIN: Duration = Duration::from_secs(600);
@@ -50,28 +54,38 @@ pub(super) async fn observe(
     aws: &Aws,
     vpcs: &[String],
 ) -> Result<Looked<LiveNatGateway>, AwsError> {
-    if vpcs.is_empty() {
-        return Ok(Looked::Found(Vec::new()));
-    }
-    let call = aws.ec2.describe_nat_gateways().filter(ec2::filter("vpc-id", vpcs));
+    let read = batch::read(vpcs, batch::FILTER_VALUES, async |vpcs: &[String]| {
+        let rows = describe(aws, vec![ec2::filter("vpc-id", vpcs)]).await?;
+        rows.iter().filter(|gateway| !is_gone(gateway)).map(from_sdk).collect()
+    });
+    Looked::sort(read.await)
+}
+
+async fn describe(
+    aws: &Aws,
+    chosen: Vec<Filter>,
+) -> Result<Vec<aws_sdk_ec2::types::NatGateway>, AwsError> {
+    let call = aws.ec2.describe_nat_gateways().set_filter(Some(chosen));
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeNatGateways", "", error));
-    Looked::sort(rows.map(|rows| {
-        let stays = rows.iter().filter(|gateway| {
-            use NatGatewayState::{Deleted, Deleting, Failed};
-            !matches!(gateway.state(), Some(Deleted | Deleting | Failed))
-        });
-        let live = stays.map(|gateway| LiveNatGateway {
-            id: gateway.nat_gateway_id().unwrap_or_default().to_owned(),
-            subnet: gateway.subnet_id().unwrap_or_default().to_owned(),
-            elastic_ip: gateway
-                .nat_gateway_addresses()
-                .iter()
-                .find_map(|address| address.allocation_id().map(str::to_owned)),
-            tags: ec2::tags_from_sdk(gateway.tags()),
-        });
-        live.collect()
-    }))
+    rows.map_err(|error| AwsError::new(DESCRIBE, "", error))
+}
+
+fn is_gone(gateway: &aws_sdk_ec2::types::NatGateway) -> bool {
+    use NatGatewayState::{Deleted, Deleting, Failed};
+    matches!(gateway.state(), Some(Deleted | Deleting | Failed))
+}
+
+fn from_sdk(gateway: &aws_sdk_ec2::types::NatGateway) -> Result<LiveNatGateway, AwsError> {
+    let id = Answer::of(DESCRIBE, "").id("natGatewayId", gateway.nat_gateway_id())?;
+    Ok(LiveNatGateway {
+        subnet: Answer::of(DESCRIBE, &id).id("subnetId", gateway.subnet_id())?,
+        elastic_ip: gateway
+            .nat_gateway_addresses()
+            .iter()
+            .find_map(|address| address.allocation_id().map(str::to_owned)),
+        tags: ec2::tags_from_sdk(gateway.tags()),
+        id,
+    })
 }
 
 impl Manage for NatGateway {
@@ -133,20 +147,43 @@ impl Manage for NatGateway {
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let Some(elastic_ip) = &self.elastic_ip else { return Ok(None) };
-        let call = work.aws.ec2.create_nat_gateway().subnet_id(work.id(&self.subnet)?);
-        let answer = call
-            .allocation_id(work.id(elastic_ip)?)
-            .tag_specifications(ec2::specification(ResourceType::Natgateway, &self.tags))
-            .send()
-            .await
-            .map_err(|error| AwsError::new("ec2:CreateNatGateway", &self.name, error))?;
-        let id = answer.nat_gateway.and_then(|gateway| gateway.nat_gateway_id).unwrap_or_default();
+        let (subnet, address) = (work.id(&self.subnet)?, work.id(elastic_ip)?);
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let within = format!("{subnet} {address}");
+        let create = |token| self.create_one(work.aws, token, &subnet, &address);
+        let id = creation.with_token(&within, create, || self.standing(work.aws)).await?;
         wait(work.aws, &id).await?;
         Ok(Some(id))
     }
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
         ec2::tag(work.aws, &update.id, &self.tags).await
+    }
+}
+
+impl NatGateway {
+    async fn create_one(
+        &self,
+        aws: &Aws,
+        token: String,
+        subnet: &str,
+        address: &str,
+    ) -> Result<String, AwsError> {
+        let call = aws.ec2.create_nat_gateway().client_token(token).subnet_id(subnet);
+        let answer = call
+            .allocation_id(address)
+            .tag_specifications(ec2::specification(ResourceType::Natgateway, &self.tags))
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        let id = answer.nat_gateway().and_then(|gateway| gateway.nat_gateway_id());
+        Answer::of(CREATE, &self.name).id("natGatewayId", id)
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = describe(aws, ec2::identity(&self.tags)).await?;
+        let ours = ec2::ours(&rows, |row| row.tags(), &self.tags);
+        ours.map(|row| Ok(Standing { id: from_sdk(row)?.id, is_gone: is_gone(row) })).collect()
     }
 }
 

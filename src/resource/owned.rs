@@ -172,7 +172,7 @@ async fn storage_and_keys(aws: &Aws, cluster: &str) -> Result<Vec<Owned>, AwsErr
 }
 
 async fn groups(aws: &Aws, cluster: &str) -> Result<Vec<Owned>, AwsError> {
-    let found = security_group::read(aws, tagged(cluster)).await?;
+    let found = security_group::read(aws, vec![tagged(cluster)]).await?;
     let ours = found.into_iter().filter(|group| is_owned(&group.tags, cluster));
     let owned = ours.map(|group| {
         let name = format!("{} ({})", group.name, group.id);
@@ -193,7 +193,7 @@ async fn network(aws: &Aws, cluster: &str) -> Result<Vec<Owned>, AwsError> {
         let rows = pages.items().send().collect::<Result<Vec<_>, _>>().await;
         rows.map_err(|error| AwsError::new("ec2:DescribeSubnets", "", error))
     };
-    let tables = route_table::read(aws, tagged(cluster));
+    let tables = route_table::read(aws, vec![tagged(cluster)]);
     let gateways = async {
         let call = aws.ec2.describe_internet_gateways().filters(tagged(cluster));
         let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;

@@ -4,8 +4,8 @@ use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
 use super::route_table::LiveRoute;
-use super::{Kind, ResourceId};
-use crate::aws::AwsError;
+use super::{Kind, ResourceId, ec2, route_table};
+use crate::aws::{AwsError, Fault};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Route {
@@ -79,14 +79,26 @@ impl Manage for Route {
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let (table, target) = (work.id(&self.table)?, self.target(work)?);
-        let call = work.aws.ec2.create_route().route_table_id(table);
+        let via = target.id().map(str::to_owned);
+        let call = work.aws.ec2.create_route().route_table_id(&table);
         let call = call.destination_cidr_block(&self.cidr);
         let call = call
             .set_instance_id(target.instance)
             .set_nat_gateway_id(target.nat_gateway)
             .set_gateway_id(target.gateway);
-        call.send().await.map_err(|error| AwsError::new("ec2:CreateRoute", &self.name, error))?;
-        Ok(None)
+        let answer = call.send().await;
+        match answer.map_err(|error| AwsError::new("ec2:CreateRoute", &self.name, error)) {
+            // There is one, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                let chosen = vec![ec2::filter("route-table-id", [table])];
+                let tables = route_table::read(work.aws, chosen).await?;
+                let is_as_wanted = tables.iter().flat_map(|table| &table.routes).any(|route| {
+                    route.cidr == self.cidr && Some(&route.via) == via.as_ref() && !route.blackhole
+                });
+                if is_as_wanted { Ok(None) } else { Err(error) }
+            }
+            answer => answer.map(|_| None),
+        }
     }
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
@@ -108,6 +120,12 @@ struct Target {
     instance: Option<String>,
     nat_gateway: Option<String>,
     gateway: Option<String>,
+}
+
+impl Target {
+    fn id(&self) -> Option<&str> {
+        self.instance.as_deref().or(self.nat_gateway.as_deref()).or(self.gateway.as_deref())
+    }
 }
 
 impl Route {

@@ -2,14 +2,18 @@
 
 use aws_sdk_ec2::types::{Filter, ResourceType, RouteState};
 
+use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
 use super::{Kind, ResourceId, Tags, ec2};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError, batch};
 
 /// kops' tag of what a table is for; it finds the table when its name was changed.
 pub(crate) const ROLE_TAG: &str = "kubernetes.io/kops/role";
+
+const DESCRIBE: &str = "ec2:DescribeRouteTables";
+const CREATE: &str = "ec2:CreateRouteTable";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RouteTable {
@@ -49,46 +53,52 @@ pub(super) async fn observe(
     aws: &Aws,
     vpcs: &[String],
 ) -> Result<Looked<LiveRouteTable>, AwsError> {
-    if vpcs.is_empty() {
-        return Ok(Looked::Found(Vec::new()));
-    }
-    Looked::sort(read(aws, ec2::filter("vpc-id", vpcs)).await)
+    let of_vpcs = |vpcs: &[String]| read(aws, vec![ec2::filter("vpc-id", vpcs)]);
+    Looked::sort(batch::read(vpcs, batch::FILTER_VALUES, of_vpcs).await)
 }
 
-pub(super) async fn read(aws: &Aws, chosen: Filter) -> Result<Vec<LiveRouteTable>, AwsError> {
-    let call = aws.ec2.describe_route_tables().filters(chosen);
+pub(super) async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveRouteTable>, AwsError> {
+    let call = aws.ec2.describe_route_tables().set_filters(Some(chosen));
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeRouteTables", "", error))?;
-    Ok(rows.iter().map(from_sdk).collect())
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    rows.iter().map(from_sdk).collect()
 }
 
-fn from_sdk(table: &aws_sdk_ec2::types::RouteTable) -> LiveRouteTable {
-    let id = table.route_table_id().unwrap_or_default().to_owned();
-    let routes = table.routes().iter().filter_map(|route| {
+fn from_sdk(table: &aws_sdk_ec2::types::RouteTable) -> Result<LiveRouteTable, AwsError> {
+    let id = Answer::of(DESCRIBE, "").id("routeTableId", table.route_table_id())?;
+    let answer = Answer::of(DESCRIBE, &id);
+    let is_of_ipv4 = |route: &&aws_sdk_ec2::types::Route| {
+        let other = route.destination_ipv6_cidr_block().or(route.destination_prefix_list_id());
+        route.destination_cidr_block().is_some() || other.is_none()
+    };
+    let routes = table.routes().iter().filter(is_of_ipv4).map(|route| {
         let via = route.gateway_id().or(route.nat_gateway_id()).or(route.instance_id());
         let via = via.or(route.transit_gateway_id()).or(route.network_interface_id());
         let via = via.or(route.vpc_peering_connection_id()).unwrap_or("something else");
-        Some(LiveRoute {
+        Ok(LiveRoute {
             table: id.clone(),
-            cidr: route.destination_cidr_block()?.to_owned(),
+            cidr: answer.id("destinationCidrBlock", route.destination_cidr_block())?,
             via: via.to_owned(),
             blackhole: route.state() == Some(&RouteState::Blackhole),
         })
     });
-    let associations = table.associations().iter().filter_map(|association| {
-        Some(LiveAssociation {
-            id: association.route_table_association_id()?.to_owned(),
+    // The main table, and a gateway's, are associated without a subnet.
+    let of_subnets = table.associations().iter().filter_map(|one| Some((one, one.subnet_id()?)));
+    let associations = of_subnets.map(|(association, subnet)| {
+        let id_of = association.route_table_association_id();
+        Ok(LiveAssociation {
+            id: answer.id("routeTableAssociationId", id_of)?,
             table: id.clone(),
-            subnet: association.subnet_id()?.to_owned(),
+            subnet: subnet.to_owned(),
         })
     });
-    LiveRouteTable {
-        vpc: table.vpc_id().unwrap_or_default().to_owned(),
-        routes: routes.collect(),
-        associations: associations.collect(),
+    Ok(LiveRouteTable {
+        vpc: answer.id("vpcId", table.vpc_id())?,
+        routes: routes.collect::<Result<_, AwsError>>()?,
+        associations: associations.collect::<Result<_, AwsError>>()?,
         tags: ec2::tags_from_sdk(table.tags()),
         id: id.clone(),
-    }
+    })
 }
 
 impl Manage for RouteTable {
@@ -134,15 +144,30 @@ impl Manage for RouteTable {
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
-        let call = work.aws.ec2.create_route_table().vpc_id(work.id(&self.vpc)?);
-        let tags = ec2::specification(ResourceType::RouteTable, &self.tags);
-        let answer = call.tag_specifications(tags).send().await;
-        let answer =
-            answer.map_err(|error| AwsError::new("ec2:CreateRouteTable", &self.name, error))?;
-        Ok(answer.route_table.and_then(|table| table.route_table_id))
+        let vpc = work.id(&self.vpc)?;
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let create = |token| self.create_one(work.aws, token, &vpc);
+        creation.with_token(&vpc, create, || self.standing(work.aws)).await.map(Some)
     }
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
         ec2::tag(work.aws, &update.id, &self.tags).await
+    }
+}
+
+impl RouteTable {
+    async fn create_one(&self, aws: &Aws, token: String, vpc: &str) -> Result<String, AwsError> {
+        let tags = ec2::specification(ResourceType::RouteTable, &self.tags);
+        let call = aws.ec2.create_route_table().client_token(token).vpc_id(vpc);
+        let answer = call.tag_specifications(tags).send().await;
+        let answer = answer.map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        let id = answer.route_table().and_then(|table| table.route_table_id());
+        Answer::of(CREATE, &self.name).id("routeTableId", id)
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = read(aws, ec2::identity(&self.tags)).await?;
+        let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
+        Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
     }
 }

@@ -4,8 +4,8 @@ use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
 use super::route_table::LiveAssociation;
-use super::{Kind, ResourceId};
-use crate::aws::AwsError;
+use super::{Kind, ResourceId, ec2, route_table};
+use crate::aws::{AwsError, Fault};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RouteTableAssociation {
@@ -47,11 +47,18 @@ impl Manage for RouteTableAssociation {
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let (subnet, table) = (work.id(&self.subnet)?, work.id(&self.table)?);
-        let call = work.aws.ec2.associate_route_table().subnet_id(subnet).route_table_id(table);
-        call.send()
-            .await
-            .map_err(|error| AwsError::new("ec2:AssociateRouteTable", &self.name, error))?;
-        Ok(None)
+        let call = work.aws.ec2.associate_route_table().subnet_id(&subnet).route_table_id(&table);
+        let answer = call.send().await;
+        match answer.map_err(|e| AwsError::new("ec2:AssociateRouteTable", &self.name, e)) {
+            // The subnet has a table, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                let chosen = vec![ec2::filter("route-table-id", [table])];
+                let tables = route_table::read(work.aws, chosen).await?;
+                let mut all = tables.iter().flat_map(|table| &table.associations);
+                if all.any(|one| one.subnet == subnet) { Ok(None) } else { Err(error) }
+            }
+            answer => answer.map(|_| None),
+        }
     }
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {

@@ -8,7 +8,10 @@ use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
 use super::security_group_rule::{LiveRule, Peer};
 use super::{Kind, ResourceId, Tags, ec2};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError, Fault, batch};
+
+const DESCRIBE: &str = "ec2:DescribeSecurityGroups";
+const CREATE: &str = "ec2:CreateSecurityGroup";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SecurityGroup {
@@ -38,13 +41,9 @@ pub(super) async fn observe(
     cluster: &str,
     existing: &[String],
 ) -> Result<Looked<LiveSecurityGroup>, AwsError> {
-    let named = async {
-        match existing {
-            [] => Ok(Vec::new()),
-            ids => read(aws, ec2::filter("group-id", ids)).await,
-        }
-    };
-    let rows = try_join(read(aws, ec2::of_cluster(cluster)), named).await;
+    let named = |ids: &[String]| read(aws, vec![ec2::filter("group-id", ids)]);
+    let named = batch::read(existing, batch::FILTER_VALUES, named);
+    let rows = try_join(read(aws, vec![ec2::of_cluster(cluster)]), named).await;
     Looked::sort(rows.map(|(mut rows, named)| {
         let known: Vec<String> = rows.iter().map(|group| group.id.clone()).collect();
         rows.extend(named.into_iter().filter(|group| !known.contains(&group.id)));
@@ -52,50 +51,61 @@ pub(super) async fn observe(
     }))
 }
 
-pub(super) async fn read(aws: &Aws, chosen: Filter) -> Result<Vec<LiveSecurityGroup>, AwsError> {
-    let pages = aws.ec2.describe_security_groups().filters(chosen);
+pub(super) async fn read(
+    aws: &Aws,
+    chosen: Vec<Filter>,
+) -> Result<Vec<LiveSecurityGroup>, AwsError> {
+    let pages = aws.ec2.describe_security_groups().set_filters(Some(chosen));
     let rows = pages.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeSecurityGroups", "", error))?;
-    Ok(rows.iter().map(from_sdk).collect())
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    rows.iter().map(from_sdk).collect()
 }
 
-fn from_sdk(group: &aws_sdk_ec2::types::SecurityGroup) -> LiveSecurityGroup {
-    let id = group.group_id().unwrap_or_default().to_owned();
-    let rules = |permissions: &[IpPermission], egress| -> Vec<LiveRule> {
-        permissions.iter().flat_map(|permission| expand(&id, permission, egress)).collect()
-    };
-    let mut all = rules(group.ip_permissions(), false);
-    all.extend(rules(group.ip_permissions_egress(), true));
-    LiveSecurityGroup {
-        name: group.group_name().unwrap_or_default().to_owned(),
-        vpc: group.vpc_id().unwrap_or_default().to_owned(),
-        rules: all,
-        tags: ec2::tags_from_sdk(group.tags()),
-        id,
+fn from_sdk(group: &aws_sdk_ec2::types::SecurityGroup) -> Result<LiveSecurityGroup, AwsError> {
+    let id = Answer::of(DESCRIBE, "").id("groupId", group.group_id())?;
+    let answer = Answer::of(DESCRIBE, &id);
+    let mut rules = Vec::new();
+    for permission in group.ip_permissions() {
+        rules.extend(expand(&id, permission, false)?);
     }
+    for permission in group.ip_permissions_egress() {
+        rules.extend(expand(&id, permission, true)?);
+    }
+    Ok(LiveSecurityGroup {
+        name: answer.id("groupName", group.group_name())?,
+        vpc: answer.id("vpcId", group.vpc_id())?,
+        rules,
+        tags: ec2::tags_from_sdk(group.tags()),
+        id: id.clone(),
+    })
 }
 
 /// One rule for each peer that a permission names.
-fn expand(group: &str, permission: &IpPermission, egress: bool) -> Vec<LiveRule> {
-    let groups = permission.user_id_group_pairs().iter();
-    let peers = groups.filter_map(|pair| Some(Peer::Group(pair.group_id()?.to_owned())));
-    let ranges = permission.ip_ranges().iter();
-    let peers = peers.chain(ranges.filter_map(|range| Some(Peer::Cidr(range.cidr_ip()?.into()))));
-    let ranges = permission.ipv6_ranges().iter();
-    let peers = peers.chain(ranges.filter_map(|range| Some(Peer::Cidr(range.cidr_ipv6()?.into()))));
-    let lists = permission.prefix_list_ids().iter();
-    let peers =
-        peers.chain(lists.filter_map(|list| Some(Peer::PrefixList(list.prefix_list_id()?.into()))));
-    peers
-        .map(|peer| LiveRule {
-            group: group.to_owned(),
-            egress,
-            protocol: permission.ip_protocol().unwrap_or("-1").to_owned(),
-            from: permission.from_port(),
-            to: permission.to_port(),
-            peer,
-        })
-        .collect()
+fn expand(group: &str, permission: &IpPermission, egress: bool) -> Result<Vec<LiveRule>, AwsError> {
+    let answer = Answer::of(DESCRIBE, group);
+    let mut peers = Vec::new();
+    for pair in permission.user_id_group_pairs() {
+        peers.push(Peer::Group(answer.id("groupId of a rule", pair.group_id())?));
+    }
+    for range in permission.ip_ranges() {
+        peers.push(Peer::Cidr(answer.id("cidrIp of a rule", range.cidr_ip())?));
+    }
+    for range in permission.ipv6_ranges() {
+        peers.push(Peer::Cidr(answer.id("cidrIpv6 of a rule", range.cidr_ipv6())?));
+    }
+    for list in permission.prefix_list_ids() {
+        peers.push(Peer::PrefixList(answer.id("prefixListId of a rule", list.prefix_list_id())?));
+    }
+    let protocol = answer.id("ipProtocol of a rule", permission.ip_protocol())?;
+    let rules = peers.into_iter().map(|peer| LiveRule {
+        group: group.to_owned(),
+        egress,
+        protocol: protocol.clone(),
+        from: permission.from_port(),
+        to: permission.to_port(),
+        peer,
+    });
+    Ok(rules.collect())
 }
 
 impl Manage for SecurityGroup {
@@ -150,15 +160,26 @@ impl Manage for SecurityGroup {
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
-        let call = work.aws.ec2.create_security_group().vpc_id(work.id(&self.vpc)?);
+        let vpc = work.id(&self.vpc)?;
+        let call = work.aws.ec2.create_security_group().vpc_id(&vpc);
         let answer = call
             .group_name(&self.name)
             .description(&self.description)
             .tag_specifications(ec2::specification(ResourceType::SecurityGroup, &self.tags))
             .send()
             .await
-            .map_err(|error| AwsError::new("ec2:CreateSecurityGroup", &self.name, error))?;
-        Ok(answer.group_id)
+            .map_err(|error| AwsError::new(CREATE, &self.name, error));
+        match answer {
+            Ok(answer) => Answer::of(CREATE, &self.name).id("groupId", answer.group_id()).map(Some),
+            // The name is taken, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                let name = ec2::filter("group-name", [&self.name]);
+                let found = read(work.aws, vec![name, ec2::filter("vpc-id", [vpc])]).await?;
+                let ours = found.iter().find(|found| ec2::is_identified(&found.tags, &self.tags));
+                ours.map(|found| Some(found.id.clone())).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {

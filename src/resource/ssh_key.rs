@@ -7,7 +7,9 @@ use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
 use super::{Kind, ResourceId, Tags, ec2};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError, Fault, batch};
+
+const DESCRIBE: &str = "ec2:DescribeKeyPairs";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SshKey {
@@ -20,15 +22,14 @@ pub(crate) struct SshKey {
 /// The names of key pairs that were found. A name carries the key's fingerprint, so that no
 /// more need be compared.
 pub(super) async fn observe(aws: &Aws, names: &[String]) -> Result<Looked<String>, AwsError> {
-    if names.is_empty() {
-        return Ok(Looked::Found(Vec::new()));
-    }
-    let call = aws.ec2.describe_key_pairs().filters(ec2::filter("key-name", names));
-    let answer = call.send().await;
-    let answer = answer.map_err(|error| AwsError::new("ec2:DescribeKeyPairs", "", error));
-    Looked::sort(answer.map(|answer| {
-        answer.key_pairs().iter().filter_map(|key| key.key_name().map(str::to_owned)).collect()
-    }))
+    let read = batch::read(names, batch::FILTER_VALUES, async |names: &[String]| {
+        let call = aws.ec2.describe_key_pairs().filters(ec2::filter("key-name", names));
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+        let keys = answer.key_pairs().iter();
+        keys.map(|key| Answer::of(DESCRIBE, "").id("keyName", key.key_name())).collect()
+    });
+    Looked::sort(read.await)
 }
 
 impl Manage for SshKey {
@@ -79,12 +80,16 @@ impl Manage for SshKey {
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let Some(key) = &self.public_key else { return Ok(None) };
         let call = work.aws.ec2.import_key_pair().key_name(&self.name);
-        call.public_key_material(Blob::new(key.trim()))
+        let answer = call
+            .public_key_material(Blob::new(key.trim()))
             .tag_specifications(ec2::specification(ResourceType::KeyPair, &self.tags))
             .send()
-            .await
-            .map_err(|error| AwsError::new("ec2:ImportKeyPair", &self.name, error))?;
-        Ok(None)
+            .await;
+        match answer.map_err(|error| AwsError::new("ec2:ImportKeyPair", &self.name, error)) {
+            // The name carries the key's fingerprint: what has it is the same key.
+            Err(error) if error.fault == Fault::Conflict => Ok(None),
+            answer => answer.map(|_| None),
+        }
     }
 
     async fn update(&self, _: &Work<'_>, _: &Update) -> Result<(), AwsError> {

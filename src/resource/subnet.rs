@@ -1,12 +1,15 @@
 //! `Subnet`: the part of the network that lies in one zone, our own or shared.
 
-use aws_sdk_ec2::types::ResourceType;
+use aws_sdk_ec2::types::{Filter, ResourceType};
 
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
 use super::{Kind, ResourceId, Tags, ec2};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError, Fault, batch};
+
+const DESCRIBE: &str = "ec2:DescribeSubnets";
+const CREATE: &str = "ec2:CreateSubnet";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Subnet {
@@ -40,24 +43,33 @@ pub(super) enum Chosen<'a> {
 }
 
 pub(super) async fn observe(aws: &Aws, chosen: Chosen<'_>) -> Result<Looked<LiveSubnet>, AwsError> {
-    let chosen = match chosen {
-        Chosen::Cluster(cluster) => ec2::of_cluster(cluster),
-        Chosen::Ids(ids) => ec2::filter("subnet-id", ids),
-        Chosen::Vpc(vpc) => ec2::filter("vpc-id", [vpc]),
-    };
-    let pages = aws.ec2.describe_subnets().filters(chosen).into_paginator().items().send();
-    let rows = pages.collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeSubnets", "", error));
-    Looked::sort(rows.map(|rows| {
-        let live = rows.iter().map(|subnet| LiveSubnet {
-            id: subnet.subnet_id().unwrap_or_default().to_owned(),
-            vpc: subnet.vpc_id().unwrap_or_default().to_owned(),
-            zone: subnet.availability_zone().unwrap_or_default().to_owned(),
+    Looked::sort(match chosen {
+        Chosen::Cluster(cluster) => read(aws, vec![ec2::of_cluster(cluster)]).await,
+        Chosen::Vpc(vpc) => read(aws, vec![ec2::filter("vpc-id", [vpc])]).await,
+        Chosen::Ids(ids) => {
+            let named = |ids: &[String]| read(aws, vec![ec2::filter("subnet-id", ids)]);
+            batch::read(ids, batch::FILTER_VALUES, named).await
+        }
+    })
+}
+
+async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveSubnet>, AwsError> {
+    let call = aws.ec2.describe_subnets().set_filters(Some(chosen));
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    let live = rows.iter().map(|subnet| {
+        let id = Answer::of(DESCRIBE, "").id("subnetId", subnet.subnet_id())?;
+        let answer = Answer::of(DESCRIBE, &id);
+        Ok(LiveSubnet {
+            vpc: answer.id("vpcId", subnet.vpc_id())?,
+            zone: answer.id("availabilityZone", subnet.availability_zone())?,
+            // One of IPv6 alone has none.
             cidr: subnet.cidr_block().unwrap_or_default().to_owned(),
             tags: ec2::tags_from_sdk(subnet.tags()),
-        });
-        live.collect()
-    }))
+            id: id.clone(),
+        })
+    });
+    live.collect()
 }
 
 impl Manage for Subnet {
@@ -113,14 +125,30 @@ impl Manage for Subnet {
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let vpc = work.id(&self.vpc)?;
-        let call = work.aws.ec2.create_subnet().vpc_id(vpc).set_cidr_block(self.cidr.clone());
+        let call = work.aws.ec2.create_subnet().vpc_id(&vpc).set_cidr_block(self.cidr.clone());
         let answer = call
             .availability_zone(&self.zone)
             .tag_specifications(ec2::specification(ResourceType::Subnet, &self.tags))
             .send()
             .await
-            .map_err(|error| AwsError::new("ec2:CreateSubnet", &self.name, error))?;
-        Ok(answer.subnet.and_then(|subnet| subnet.subnet_id))
+            .map_err(|error| AwsError::new(CREATE, &self.name, error));
+        match answer {
+            Ok(answer) => {
+                let id = answer.subnet().and_then(|subnet| subnet.subnet_id());
+                Answer::of(CREATE, &self.name).id("subnetId", id).map(Some)
+            }
+            // Its range is taken, perhaps by itself.
+            Err(error) if error.fault == Fault::Conflict => {
+                let found = read(work.aws, ec2::identity(&self.tags)).await?;
+                let is_as_wanted = |found: &&LiveSubnet| {
+                    found.vpc == vpc
+                        && found.zone == self.zone
+                        && self.cidr.as_ref() == Some(&found.cidr)
+                };
+                found.iter().find(is_as_wanted).map(|found| Some(found.id.clone())).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {

@@ -1,13 +1,18 @@
 //! `VPC`: the cluster's network, its own or one that it shares.
 
-use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
+use aws_sdk_ec2::operation::create_vpc::CreateVpcError;
+use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, VpcAttributeName};
 use futures::future::{try_join, try_join_all};
 
+use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
-use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
+use super::managed::{Fields, Looked, Manage, Ownership, Twin, Update, View};
 use super::{Kind, ResourceId, Tags, ec2};
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError, sent_once};
+
+const DESCRIBE: &str = "ec2:DescribeVpcs";
+const CREATE: &str = "ec2:CreateVpc";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Vpc {
@@ -43,33 +48,35 @@ pub(super) async fn observe(
         Some(id) => ec2::filter("vpc-id", [id]),
         None => ec2::of_cluster(cluster),
     };
-    Looked::sort(read(aws, chosen).await)
+    Looked::sort(read(aws, vec![chosen]).await)
 }
 
-async fn read(aws: &Aws, chosen: aws_sdk_ec2::types::Filter) -> Result<Vec<LiveVpc>, AwsError> {
-    let pages = aws.ec2.describe_vpcs().filters(chosen).into_paginator().items().send();
-    let vpcs: Vec<_> = pages
-        .collect::<Result<_, _>>()
-        .await
-        .map_err(|error| AwsError::new("ec2:DescribeVpcs", "", error))?;
+async fn describe(
+    aws: &Aws,
+    chosen: Vec<Filter>,
+) -> Result<Vec<aws_sdk_ec2::types::Vpc>, AwsError> {
+    let call = aws.ec2.describe_vpcs().set_filters(Some(chosen));
+    let rows = call.into_paginator().items().send().collect::<Result<_, _>>().await;
+    rows.map_err(|error| AwsError::new(DESCRIBE, "", error))
+}
+
+async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveVpc>, AwsError> {
+    let vpcs = describe(aws, chosen).await?;
     try_join_all(vpcs.iter().map(async |vpc| {
-        let id = vpc.vpc_id().unwrap_or_default().to_owned();
+        let id = Answer::of(DESCRIBE, "").id("vpcId", vpc.vpc_id())?;
+        let answer = Answer::of(DESCRIBE, &id);
         let (dns_support, dns_hostnames) = try_join(
             attribute(aws, &id, VpcAttributeName::EnableDnsSupport),
             attribute(aws, &id, VpcAttributeName::EnableDnsHostnames),
         )
         .await?;
-        let cidr = vpc.cidr_block().unwrap_or_default().to_owned();
-        let more_cidrs = vpc.cidr_block_association_set().iter().filter_map(|association| {
-            use aws_sdk_ec2::types::VpcCidrBlockStateCode::{Associated, Associating};
-            let state = association.cidr_block_state()?.state()?;
-            matches!(state, Associated | Associating).then(|| association.cidr_block())?
-        });
+        let cidr = answer.id("cidrBlock", vpc.cidr_block())?;
+        let more_cidrs = ranges(vpc);
         Ok(LiveVpc {
             more_cidrs: more_cidrs.filter(|more| *more != cidr).map(str::to_owned).collect(),
-            dhcp_options: vpc.dhcp_options_id().unwrap_or_default().to_owned(),
+            dhcp_options: answer.id("dhcpOptionsId", vpc.dhcp_options_id())?,
             tags: ec2::tags_from_sdk(vpc.tags()),
-            id,
+            id: id.clone(),
             cidr,
             dns_support,
             dns_hostnames,
@@ -78,12 +85,30 @@ async fn read(aws: &Aws, chosen: aws_sdk_ec2::types::Filter) -> Result<Vec<LiveV
     .await
 }
 
+/// The ranges of a VPC, its first among them.
+fn ranges(vpc: &aws_sdk_ec2::types::Vpc) -> impl Iterator<Item = &str> {
+    vpc.cidr_block_association_set().iter().filter_map(|association| {
+        use aws_sdk_ec2::types::VpcCidrBlockStateCode::{Associated, Associating};
+        let state = association.cidr_block_state()?.state()?;
+        matches!(state, Associated | Associating).then(|| association.cidr_block())?
+    })
+}
+
+pub(super) async fn has_range(aws: &Aws, id: &str, cidr: &str) -> Result<bool, AwsError> {
+    let rows = describe(aws, vec![ec2::filter("vpc-id", [id])]).await?;
+    Ok(rows.iter().flat_map(ranges).any(|range| range == cidr))
+}
+
 async fn attribute(aws: &Aws, id: &str, name: VpcAttributeName) -> Result<bool, AwsError> {
     let call = aws.ec2.describe_vpc_attribute().vpc_id(id).attribute(name);
     let answer = call.send().await;
     let answer = answer.map_err(|error| AwsError::new("ec2:DescribeVpcAttribute", id, error))?;
     let value = answer.enable_dns_support().or(answer.enable_dns_hostnames());
     Ok(value.and_then(AttributeBooleanValue::value).unwrap_or(false))
+}
+
+fn count<T>(rows: &[T], is_in: impl Fn(&T) -> bool) -> usize {
+    rows.iter().filter(|row| is_in(row)).count()
 }
 
 impl Manage for Vpc {
@@ -144,12 +169,36 @@ impl Manage for Vpc {
         }
     }
 
+    fn twin(found: &LiveVpc, view: View<'_>) -> Option<Twin> {
+        let id = found.id.as_str();
+        let counts = [
+            (count(view.live.subnets.rows(), |row| row.vpc == id), "subnets"),
+            (count(view.live.security_groups.rows(), |row| row.vpc == id), "security groups"),
+            (
+                count(view.live.internet_gateways.rows(), |row| row.vpcs.contains(&found.id)),
+                "internet gateways",
+            ),
+        ];
+        let holds: Vec<String> = counts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        let is_used = counts.iter().any(|(count, _)| *count > 0);
+        let holds = if holds.is_empty() { "nothing".to_owned() } else { holds.join(", ") };
+        Some(Twin {
+            used_by: is_used.then(|| "what is in it".to_owned()),
+            about: vec![format!("holds {holds} of the cluster"), found.cidr.clone()],
+            made: None,
+            tags: found.tags.clone(),
+        })
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
-        let call = work.aws.ec2.create_vpc().set_cidr_block(self.cidr.clone());
-        let call = call.tag_specifications(ec2::specification(ResourceType::Vpc, &self.tags));
-        let answer = call.send().await;
-        let answer = answer.map_err(|error| AwsError::new("ec2:CreateVpc", &self.name, error))?;
-        let id = answer.vpc.and_then(|vpc| vpc.vpc_id).unwrap_or_default();
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let id = creation
+            .without_token(|| self.create_one(work.aws), || self.standing(work.aws))
+            .await?;
         // Told at once: what fails from here on is mended by the next run.
         work.learn(self.id(), id.clone());
         if self.dns_hostnames == Some(true) {
@@ -178,6 +227,26 @@ impl Manage for Vpc {
 }
 
 impl Vpc {
+    async fn create_one(&self, aws: &Aws) -> Result<String, AwsError> {
+        let call = aws.ec2.create_vpc().set_cidr_block(self.cidr.clone());
+        let call = call.tag_specifications(ec2::specification(ResourceType::Vpc, &self.tags));
+        let call = call.customize().config_override(sent_once::<CreateVpcError>());
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        let id = answer.vpc().and_then(|vpc| vpc.vpc_id());
+        Answer::of(CREATE, &self.name).id("vpcId", id)
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = describe(aws, ec2::identity(&self.tags)).await?;
+        let ours = ec2::ours(&rows, |vpc| vpc.tags(), &self.tags);
+        let standing = ours.map(|vpc| {
+            let id = Answer::of(DESCRIBE, &self.name).id("vpcId", vpc.vpc_id())?;
+            Ok(Standing { id, is_gone: false })
+        });
+        standing.collect()
+    }
+
     async fn set_hostnames(&self, work: &Work<'_>, id: &str) -> Result<(), AwsError> {
         let value = AttributeBooleanValue::builder().set_value(self.dns_hostnames).build();
         let call = work.aws.ec2.modify_vpc_attribute().vpc_id(id).enable_dns_hostnames(value);

@@ -1,10 +1,15 @@
 //! `VPCCIDRBlock`: a range of addresses of a VPC beside its first.
 
+use aws_sdk_ec2::operation::associate_vpc_cidr_block::AssociateVpcCidrBlockError;
+
+use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
-use super::{Kind, ResourceId};
-use crate::aws::AwsError;
+use super::{Kind, ResourceId, vpc};
+use crate::aws::{Aws, AwsError, sent_once};
+
+const CREATE: &str = "ec2:AssociateVpcCidrBlock";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct VpcCidrBlock {
@@ -51,14 +56,29 @@ impl Manage for VpcCidrBlock {
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let vpc = work.id(&self.vpc)?;
-        let call = work.aws.ec2.associate_vpc_cidr_block().vpc_id(vpc).cidr_block(&self.cidr);
-        call.send()
-            .await
-            .map_err(|error| AwsError::new("ec2:AssociateVpcCidrBlock", &self.cidr, error))?;
-        Ok(None)
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let create = || self.create_one(work.aws, &vpc);
+        creation.without_token(create, || self.standing(work.aws, &vpc)).await.map(|_| None)
     }
 
     async fn update(&self, _: &Work<'_>, _: &Update) -> Result<(), AwsError> {
         Ok(())
+    }
+}
+
+impl VpcCidrBlock {
+    async fn create_one(&self, aws: &Aws, vpc: &str) -> Result<String, AwsError> {
+        let call = aws.ec2.associate_vpc_cidr_block().vpc_id(vpc).cidr_block(&self.cidr);
+        let call = call.customize().config_override(sent_once::<AssociateVpcCidrBlockError>());
+        let answer = call.send().await;
+        answer.map_err(|error| AwsError::new(CREATE, &self.cidr, error))?;
+        Ok(self.cidr.clone())
+    }
+
+    /// The range itself, if the VPC has it.
+    async fn standing(&self, aws: &Aws, vpc: &str) -> Result<Vec<Standing>, AwsError> {
+        let has_it = vpc::has_range(aws, vpc, &self.cidr).await?;
+        let standing = has_it.then(|| Standing { id: self.cidr.clone(), is_gone: false });
+        Ok(standing.into_iter().collect())
     }
 }

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use super::arn::name_of;
+
 /// `arn:PARTITION:iam::ACCOUNT:instance-profile/PATH/NAME`. The account is kept as written:
 /// one that is not twelve digits is a warning, not an error, as kops accepts it.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -34,7 +36,7 @@ impl FromStr for ProfileArn {
             return Err(FORM);
         };
         let path = resource.strip_prefix("instance-profile/").ok_or(FORM)?;
-        let name = path.rsplit('/').next().unwrap_or_default();
+        let name = name_of(path);
         let names = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
         let valid = arn == "arn"
             && partition.starts_with("aws")

@@ -207,7 +207,10 @@ impl LocalStore {
     fn sweep(&self) {
         for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-                // A leftover that cannot be removed harms no one.
+                #[expect(
+                    clippy::let_underscore_must_use,
+                    reason = "a leftover that cannot be removed harms no one"
+                )]
                 let _ = fs::remove_file(entry.path());
             }
         }

@@ -36,12 +36,13 @@ fn specs(nodes: &str) -> String {
     [subnets, group(NAME, "masters", "Master", IMAGE), own].join("---\n")
 }
 
-/// The fields that a plan changes, by resource.
+/// The fields that a plan changes, by resource, but for old versions that go with any change.
 fn changed(plan: &Json) -> Vec<(String, Vec<String>)> {
     let changes = plan["changes"].as_array().unwrap().iter();
     let of = |change: &Json| {
         let fields = change["fields"].as_array().unwrap().iter();
-        let fields = fields.map(|field| field["field"].as_str().unwrap().to_owned()).collect();
+        let fields = fields.map(|field| field["field"].as_str().unwrap().to_owned());
+        let fields = fields.filter(|field| field != "versions").collect();
         (change["id"].as_str().unwrap().to_owned(), fields)
     };
     changes.map(of).collect()

@@ -204,7 +204,10 @@ impl World {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // One that has seen enough closes its input.
+        #[expect(
+            clippy::let_underscore_must_use,
+            reason = "one that has seen enough closes its input"
+        )]
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         Run::from(child.wait_with_output().unwrap())
     }
@@ -398,6 +401,8 @@ pub struct Call {
     pub write: bool,
     pub started: f64,
     pub ended: f64,
+    /// The answer's status; 0 where none came.
+    pub status: u64,
 }
 
 impl From<&Json> for Call {
@@ -410,6 +415,7 @@ impl From<&Json> for Call {
             write: json["write"].as_bool().unwrap(),
             started: json["started"].as_f64().unwrap(),
             ended: json["ended"].as_f64().unwrap_or(f64::MAX),
+            status: json["status"].as_u64().unwrap_or(0),
         }
     }
 }

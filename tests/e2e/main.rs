@@ -7,6 +7,7 @@ mod calls;
 mod clusters;
 mod conflicts;
 mod create_cluster;
+mod creates;
 mod drift;
 mod editor;
 mod examples;

@@ -1,18 +1,23 @@
 """Where moto behaves otherwise than AWS documents, on the paths that kapstan uses."""
 
 import copy
+import re
 import sys
 from urllib.parse import parse_qs
 
+from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.autoscaling.models import InstanceState
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.launch_templates import LaunchTemplateBackend, LaunchTemplateVersion
+from moto.ec2.models.nat_gateways import NatGatewayBackend
 from moto.ec2.responses.dhcp_options import DHCPOptions
 from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.elb.models import LoadBalancer
+from moto.elbv2.exceptions import DuplicateLoadBalancerName
+from moto.elbv2.models import ELBv2Backend
 from moto.iam.models import iam_backends
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -20,8 +25,37 @@ INLINE_POLICIES = 10_240
 ROLE_NAME = 64
 
 
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, FilterLimitExceeded
+FILTER_VALUES = 200
+# https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeLaunchConfigurations.html
+LAUNCH_CONFIGURATIONS = 50
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTags.html
+TAGGED_BALANCERS = 20
+
+# The calls that take a client token, as far as kapstan sends them
+# (https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html).
+WITH_TOKEN = {"CreateVolume", "CreateNatGateway", "CreateRouteTable", "CreateLaunchTemplate",
+              "CreateLaunchTemplateVersion", "RunInstances"}
+
+
+def token(call, body):
+    """The client token of a call that takes one, or None."""
+    if call["service"] != "ec2" or call["operation"] not in WITH_TOKEN:
+        return None
+    return parse_qs(body.decode()).get("ClientToken", [None])[0]
+
+
+def without_token(body):
+    """What a call asks for, beside its token."""
+    asked = parse_qs(body.decode())
+    asked.pop("ClientToken", None)
+    return asked
+
+
 def refuse(call, body, account):
     """The error with which AWS would refuse a call that moto takes, or None."""
+    if call["service"] in ("ec2", "autoscaling", "elasticloadbalancing"):
+        return too_many(call, parse_qs(body.decode("utf-8", "replace")))
     if call["service"] != "iam":
         return None
     asked = {name: values[0] for name, values in parse_qs(body.decode()).items()}
@@ -31,6 +65,28 @@ def refuse(call, body, account):
         return {"error": "ValidationError", "message": message}
     if call["operation"] == "PutRolePolicy":
         return too_large(asked, account)
+    return None
+
+
+def too_many(call, asked):
+    """moto takes lists of any length."""
+
+    def count(form):
+        return sum(len(values) for name, values in asked.items() if re.fullmatch(form, name))
+
+    operation = call["operation"]
+    if call["service"] == "ec2" and count(r"Filter\.\d+\.Value\.\d+") > FILTER_VALUES:
+        message = f"The maximum number of filter values specified on a single call is {FILTER_VALUES}"
+        return {"error": "FilterLimitExceeded", "message": message}
+    if operation == "DescribeLaunchConfigurations":
+        named, most = count(r"LaunchConfigurationNames\.member\.\d+"), LAUNCH_CONFIGURATIONS
+    elif operation == "DescribeTags" and call["service"] == "elasticloadbalancing":
+        named, most = count(r"(LoadBalancerNames|ResourceArns)\.member\.\d+"), TAGGED_BALANCERS
+    else:
+        return None
+    if named > most:
+        message = f"The list holds {named} names, and may hold {most}"
+        return {"error": "ValidationError", "message": message}
     return None
 
 
@@ -58,6 +114,9 @@ def correct():
     delete_template_versions()
     page_templates()
     update_groups_whole()
+    create_groups_once()
+    let_go_of_addresses()
+    create_balancers_once()
 
 
 def keep_user_data():
@@ -196,3 +255,49 @@ def update_groups_whole():
         return answer
 
     AutoScalingResponse.update_auto_scaling_group = wholly
+
+
+def create_groups_once():
+    """CreateAutoScalingGroup refuses a name that is taken; moto overwrites the group."""
+    create = AutoScalingResponse.create_auto_scaling_group
+
+    def once(response):
+        name = response._get_param("AutoScalingGroupName")
+        if name in response.autoscaling_backend.autoscaling_groups:
+            message = "AutoScalingGroup by this name already exists - A group with the name " + name + " already exists"
+            raise AutoscalingClientError("AlreadyExists", message)
+        return create(response)
+
+    AutoScalingResponse.create_auto_scaling_group = once
+
+
+def let_go_of_addresses():
+    """A NAT gateway that is deleted lets go of its address
+    (https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-working-with.html)."""
+    delete = NatGatewayBackend.delete_nat_gateway
+
+    def and_let_go(backend, ident):
+        gateway = delete(backend, ident)
+        for address in gateway.address_set:
+            if address.get("associationId") and backend.address_by_allocation([address["allocationId"]]):
+                backend.disassociate_address(association_id=address["associationId"])
+        return gateway
+
+    NatGatewayBackend.delete_nat_gateway = and_let_go
+
+
+def create_balancers_once():
+    """A name is taken once in a region: asked for with the same settings again, the load balancer
+    that is there is the answer
+    (https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html)."""
+    create = ELBv2Backend.create_load_balancer
+
+    def once(backend, name, **settings):
+        for known in backend.load_balancers.values():
+            if known.name == name:
+                if (known.scheme, known.type) == (settings["scheme"], settings["loadbalancer_type"]):
+                    return known
+                raise DuplicateLoadBalancerName()
+        return create(backend, name=name, **settings)
+
+    ELBv2Backend.create_load_balancer = once

@@ -24,6 +24,7 @@ import json
 import logging
 import os
 import re
+import socket
 import sys
 import threading
 import time
@@ -47,11 +48,14 @@ class Rule:
     call) choose them, `nth` the how manieth of those chosen (all, if absent).
 
     `delay` waits that many seconds, `error` answers with that code, and `hold` never answers:
-    "before" carrying the call out, or "after".
+    "before" carrying the call out, or "after". `lose` closes the connection without an answer,
+    "before" or "after" carrying the call out, and with `late` an `error` comes after that.
+    `strip` takes elements of that name out of the answer.
     """
 
     def __init__(self, spec):
-        known = {"operation", "object", "nth", "delay", "error", "message", "status", "hold", "write"}
+        known = {"operation", "object", "nth", "delay", "error", "message", "status", "hold", "write",
+                 "lose", "late", "strip"}
         unknown = set(spec) - known
         if unknown:
             raise ValueError(f"unknown in a rule: {sorted(unknown)}")
@@ -82,6 +86,8 @@ class Sandbox:
         self.aws = aws
         self.watches = {}
         self.lock = threading.Lock()
+        # What was answered to each client token, and to what; AWS forgets in time, this does not.
+        self.tokens, self.tokens_lock = {}, threading.Lock()
         # AWS decides conditional writes one after the other; moto looks and writes apart.
         self.storage = threading.Lock()
 
@@ -110,17 +116,52 @@ class Sandbox:
             time.sleep(spec.get("delay", 0))
             if spec.get("hold") == "before":
                 self.hold(watch)
-            if "error" in spec:
+            if spec.get("lose") == "before":
+                return self.lose(environ, call)
+            if "error" in spec and not spec.get("late"):
                 answer = failure(service, spec)
         if answer is None:
-            refusal = corrections.refuse(call, body, account_of(key))
-            answer = failure(service, refusal) if refusal else self.carry_out(environ, service)
-        if any(spec.get("hold") == "after" for spec in chosen):
-            self.hold(watch)
+            answer = self.answer(environ, call, body, account_of(key))
+        for spec in chosen:
+            if spec.get("hold") == "after":
+                self.hold(watch)
+            if spec.get("lose") == "after":
+                return self.lose(environ, call)
+            if spec.get("late"):
+                answer = failure(service, spec)
+            if "strip" in spec:
+                answer = stripped(answer, spec["strip"])
         status, headers, content = answer
         call["ended"], call["status"] = time.monotonic(), int(status.split()[0])
         respond(status, headers)
         return [content]
+
+    def answer(self, environ, call, body, account):
+        service = call["service"]
+        refusal = corrections.refuse(call, body, account)
+        if refusal:
+            return failure(service, refusal)
+        token = corrections.token(call, body)
+        if token is None:
+            return self.carry_out(environ, service)
+        with self.tokens_lock:
+            known = self.tokens.get((account, call["operation"], token))
+            asked = corrections.without_token(body)
+            if known is None:
+                answer = self.carry_out(environ, service)
+                if answer[0].startswith("2"):
+                    self.tokens[account, call["operation"], token] = (asked, answer)
+                return answer
+        if known[0] != asked:
+            message = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)."
+            return failure(service, {"error": "IdempotentParameterMismatch", "message": message})
+        return known[1]
+
+    def lose(self, environ, call):
+        """Lets the connection go, as if the answer was lost on its way."""
+        call["ended"], call["status"] = time.monotonic(), 0
+        environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        raise ConnectionAbortedError
 
     def hold(self, watch):
         with self.lock:
@@ -225,6 +266,14 @@ def failure(service, spec):
     content = content.encode()
     headers = [("Content-Type", "text/xml"), ("Content-Length", str(len(content)))]
     return f"{status} Refused", headers, content
+
+
+def stripped(answer, element):
+    """An answer without the elements of a name."""
+    status, headers, content = answer
+    content = re.sub(rf"<{element}>.*?</{element}>|<{element} ?/>", "", content.decode(), flags=re.S).encode()
+    headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
+    return status, [*headers, ("Content-Length", str(len(content)))], content
 
 
 def main():

@@ -1,0 +1,56 @@
+//! `TargetGroup`: what the instances behind a network load balancer join.
+
+use aws_sdk_elasticloadbalancingv2::types::{ProtocolEnum, TargetGroup};
+
+use super::Tags;
+use crate::aws::{Answer, AwsError};
+
+pub(super) const DESCRIBE: &str = "elasticloadbalancing:DescribeTargetGroups";
+
+/// How the targets are asked whether they are well.
+pub(super) const INTERVAL_SECONDS: i32 = 10;
+pub(super) const HEALTHY_AFTER: i32 = 2;
+pub(super) const UNHEALTHY_AFTER: i32 = 2;
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveTargetGroup {
+    pub(crate) arn: String,
+    pub(crate) name: String,
+    pub(crate) protocol: String,
+    pub(crate) port: Option<i32>,
+    pub(crate) vpc: Option<String>,
+    pub(crate) health_check: String,
+    pub(crate) tags: Tags,
+}
+
+impl LiveTargetGroup {
+    /// What the answer tells; tags are told by another call.
+    pub(super) fn from_sdk(group: &TargetGroup) -> Result<Self, AwsError> {
+        let arn = Answer::of(DESCRIBE, "").id("TargetGroupArn", group.target_group_arn())?;
+        let protocol = group.health_check_protocol().map_or("", ProtocolEnum::as_str);
+        Ok(Self {
+            name: Answer::of(DESCRIBE, &arn).id("TargetGroupName", group.target_group_name())?,
+            // A group of functions has neither protocol, port nor VPC.
+            protocol: group.protocol().map_or("", ProtocolEnum::as_str).to_owned(),
+            port: group.port(),
+            vpc: group.vpc_id().map(str::to_owned),
+            health_check: health_text(
+                protocol,
+                group.health_check_interval_seconds().unwrap_or_default(),
+                group.healthy_threshold_count().unwrap_or_default(),
+                group.unhealthy_threshold_count().unwrap_or_default(),
+            ),
+            tags: Tags::new(),
+            arn,
+        })
+    }
+}
+
+/// The health check that is wanted.
+pub(super) fn wanted_health() -> String {
+    health_text(ProtocolEnum::Tcp.as_str(), INTERVAL_SECONDS, HEALTHY_AFTER, UNHEALTHY_AFTER)
+}
+
+fn health_text(protocol: &str, interval: i32, healthy: i32, unhealthy: i32) -> String {
+    format!("{protocol} every {interval}s, {healthy} up, {unhealthy} down")
+}
