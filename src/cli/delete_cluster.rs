@@ -4,20 +4,24 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::Done;
-use super::carry_out;
 use super::locked::{Held, locked_if};
 use super::output::{self, ReportFormat};
 use super::settings::Global;
 use super::ui::Ui;
+use super::{carry_out, checks};
 use crate::apply::OnFailure;
 use crate::aws::Aws;
-use crate::desired;
-use crate::plan::teardown;
+use crate::desired::{self, names};
+use crate::iam::trust;
+use crate::limits::partition::Partition;
+use crate::plan::{Action, teardown};
 use crate::report::text::{self, Detail};
 use crate::resource::hosted_zone::HostedZone;
-use crate::resource::owned;
+use crate::resource::owned::{self, Look};
+use crate::resource::whose::Owner;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
+use crate::spec::instance_group::InstanceGroup;
 use crate::spec::name::ClusterName;
 use crate::store::Store;
 use crate::store::objects::Place;
@@ -25,8 +29,9 @@ use crate::store::removal::{Backups, Removal};
 
 /// Delete all that a cluster owns in AWS, and its specs
 ///
-/// What is the cluster's is found by its ownership tags, and by names that are a cluster's
-/// alone. What is shared with it stays. Without --yes it only tells what it would delete.
+/// What is the cluster's is told by its owner's tags. What the spec names by id, ARN or name,
+/// what is shared with the cluster and what bears its name alone stays, and is listed with the
+/// reason. Without --yes it only tells what it would delete.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kapstan delete cluster dev.example.com
@@ -86,20 +91,16 @@ async fn delete(
         }
         return unregister(ui, &store, name, &removal, held).await;
     }
-    let kept = spec(ui, &store, name, args.region.is_some()).await?;
-    let spec_region = kept.as_ref().and_then(|cluster| cluster.region()).map(str::to_owned);
+    let kept = specs(ui, &store, name, args.region.is_some()).await?;
+    let spec_region = kept.cluster().and_then(Cluster::region).map(str::to_owned);
     let Some(region) = args.region.clone().or(spec_region) else {
         bail!("the region of {name} is not known, since no subnet names a zone; give --region");
     };
-    let zone = match &kept {
-        Some(cluster) => desired::hosted_zone(cluster),
-        None => HostedZone::Above { cluster: name.to_string(), private: false },
-    };
+    let look = look(name, &region, &kept);
     let aws = Aws::connect(&region).await;
-    let (account, owned) =
-        futures::future::try_join(aws.account(), owned::observe(&aws, name.as_str(), &zone))
-            .await?;
-    let plan = teardown::make(name.as_str(), &account, &region, owned);
+    let (account, found) =
+        futures::future::try_join(aws.account(), owned::observe(&aws, &look)).await?;
+    let plan = teardown::make(name.as_str(), &account, &region, found);
     let place = url.of_cluster(name.as_str());
     if args.output == ReportFormat::Text {
         ui.out(&text::plan(&plan, &place, Detail::Changes))?;
@@ -115,7 +116,7 @@ async fn delete(
             ReportFormat::Text => ui.out(&format!(
                 "{} to delete in AWS, and the specs. Nothing was deleted. To do it: \
                  kapstan delete cluster {name} --yes\n",
-                plan.changes.len()
+                plan.count(Action::Delete)
             ))?,
             format => output::report(ui, &plan, &place, None, format)?,
         }
@@ -130,7 +131,7 @@ async fn delete(
     match args.output {
         ReportFormat::Text => {
             let again = format!("kapstan delete cluster {name} --yes");
-            if plan.changes.is_empty() {
+            if plan.writes().next().is_none() {
                 ui.out(&format!("{name}: nothing in AWS is its own\n"))?;
             } else {
                 ui.out(&text::apply_end(&plan, &outcome, &again))?;
@@ -145,39 +146,90 @@ async fn delete(
     Ok(done)
 }
 
-/// The kept spec, as far as it can be read.
+/// What is kept of the cluster.
+enum Specs {
+    Read(Box<Cluster>, Vec<InstanceGroup>),
+    /// With what can be read of the cluster, if anything can.
+    Unreadable(Option<Box<Cluster>>),
+    None,
+}
+
+impl Specs {
+    fn cluster(&self) -> Option<&Cluster> {
+        match self {
+            Self::Read(cluster, _) => Some(cluster),
+            Self::Unreadable(cluster) => cluster.as_deref(),
+            Self::None => None,
+        }
+    }
+}
+
+/// Reads the specs. What they name cannot be known where a text cannot be read: tags then
+/// decide alone.
 ///
 /// # Errors
-/// There is none or it cannot be read, and no region is given either.
-async fn spec(
+/// There is no cluster or its text cannot be read, and no region is given either.
+async fn specs(
     ui: &Ui,
     store: &Store,
     name: &ClusterName,
-    region_is_given: bool,
-) -> anyhow::Result<Option<Cluster>> {
+    has_region: bool,
+) -> anyhow::Result<Specs> {
+    let by_tags_alone = |error: &anyhow::Error| {
+        ui.warn(&format!(
+            "{error:#}\nWhat it names is not known, so that only tags tell what is the cluster's"
+        ));
+    };
     let place = Place::Cluster(name.clone());
     let text = match store.text(&place).await? {
         Some(text) => text,
-        None if region_is_given => return Ok(None),
+        None if has_region => return Ok(Specs::None),
         None => store
             .existing(&place)
             .await
             .context("to delete what a cluster without specs left in AWS, give --region")?,
     };
-    match text.document() {
-        Ok(Document { spec: Spec::Cluster(cluster), .. }) => Ok(Some(*cluster)),
+    let cluster = match text.document() {
+        Ok(Document { spec: Spec::Cluster(cluster), .. }) => cluster,
         Ok(other) => bail!("{place} cannot be {other}"),
-        Err(error) if region_is_given => {
-            ui.warn(&format!(
-                "{error:#}\nWhat cannot be read of it is not heeded: what is the cluster's is told \
-                 by tags and names"
-            ));
-            Ok(text.cluster_in_part())
+        Err(error) if has_region => {
+            by_tags_alone(&error);
+            return Ok(Specs::Unreadable(text.cluster_in_part().map(Box::new)));
         }
         Err(error) => {
-            Err(error.context("to delete a cluster whose spec cannot be read, give --region"))
+            return Err(
+                error.context("to delete a cluster whose spec cannot be read, give --region")
+            );
         }
+    };
+    let (groups, unreadable) = checks::look_at_groups(ui, store, name).await?;
+    if !unreadable.is_empty() {
+        unreadable.iter().for_each(by_tags_alone);
+        return Ok(Specs::Unreadable(Some(cluster)));
     }
+    let groups = groups.into_iter().filter_map(|kept| match kept.document.spec {
+        Spec::InstanceGroup(group) => Some(*group),
+        _ => None,
+    });
+    Ok(Specs::Read(cluster, groups.collect()))
+}
+
+fn look(name: &ClusterName, region: &str, kept: &Specs) -> Look {
+    let owner = match kept {
+        Specs::Read(cluster, groups) => {
+            let groups: Vec<&InstanceGroup> = groups.iter().collect();
+            desired::owner(cluster, &groups)
+        }
+        Specs::Unreadable(_) | Specs::None => Owner::by_tags(name.as_str()),
+    };
+    let zone = match kept.cluster() {
+        Some(cluster) => desired::hosted_zone(cluster),
+        None => HostedZone::Above { cluster: name.to_string(), private: false },
+    };
+    let trust = trust::document(Partition::of_region(region));
+    let balancers = ["api", "bastion", "tcp"];
+    let balancers = balancers.map(|prefix| names::balancer_name(prefix, name.as_str())).to_vec();
+    Look { owner, zone, balancers, trust }
 }
 
 async fn unregister(

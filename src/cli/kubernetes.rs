@@ -9,8 +9,10 @@ use super::checks::{self, Checked, UnknownFields};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::aws::Aws;
+use crate::desired;
 use crate::kubernetes::client::Kubernetes;
 use crate::rolling::engine::Observer;
+use crate::spec::instance_group::InstanceGroup;
 
 #[derive(Debug, Args)]
 pub(super) struct KubernetesArgs {
@@ -49,5 +51,7 @@ pub(super) async fn observer(
         }
     };
     let aws = Aws::connect(&region).await;
-    Ok(Observer::new(aws, connection, checked.cluster, checked.groups))
+    let groups: Vec<&InstanceGroup> = checked.groups.iter().collect();
+    let owner = desired::owner(&checked.cluster, &groups);
+    Ok(Observer::new(aws, connection, checked.cluster, checked.groups, owner))
 }

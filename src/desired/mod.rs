@@ -8,6 +8,7 @@ mod firewall;
 pub(crate) mod iam;
 mod instances;
 mod load_balancer;
+mod named;
 pub(crate) mod names;
 mod network;
 mod ssh;
@@ -22,12 +23,14 @@ use crate::iam::additional;
 use crate::iam::document::Document;
 use crate::iam::role_policy::RolePolicy;
 use crate::resource::hosted_zone::HostedZone;
+use crate::resource::whose::Owner;
 use crate::resource::{Kind, Resource};
 use crate::spec::cluster::{Cluster, filled};
 use crate::spec::instance_group::{InstanceGroup, Role};
 use crate::spec::problem::Problem;
 use crate::spec::profile_arn::ProfileArn;
 
+pub(crate) use named::owner;
 use user_data::Bootstrap;
 
 /// A cluster and its groups, valid, with the place where they are kept.
@@ -45,6 +48,8 @@ pub(crate) struct Input<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct DesiredCluster {
     pub(crate) name: String,
+    /// Whose the cluster's things are, and what its spec names.
+    pub(crate) owner: Owner,
     pub(crate) region: String,
     pub(crate) resources: Vec<Resource>,
     pub(crate) existing: Vec<ExistingProfile>,
@@ -90,6 +95,7 @@ pub(crate) fn cluster(input: Input<'_>) -> Result<DesiredCluster, Vec<Problem>> 
     let region = input.cluster.region().unwrap_or_default().to_owned();
     let mut desired = DesiredCluster {
         name: input.cluster.name().to_owned(),
+        owner: owner(input.cluster, input.groups),
         region,
         resources: Vec::new(),
         existing: Vec::new(),

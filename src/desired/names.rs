@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::limits::LOAD_BALANCER_NAME;
 use crate::resource::{Kind, ResourceId, Tags};
-use crate::spec::cluster::Cluster;
+use crate::spec::cluster::{Cluster, Subnet, filled};
 use crate::spec::instance_group::Role;
 
 pub(super) fn vpc(cluster: &str) -> ResourceId {
@@ -69,6 +69,17 @@ pub(super) fn tags(cluster: &Cluster, name: &str, shared: bool) -> Tags {
     }
     let ownership = if shared { "shared" } else { "owned" };
     tags.insert(cluster.owner_key(), ownership.to_owned());
+    tags
+}
+
+/// The tags of a subnet, which tell Kubernetes what it is for.
+pub(super) fn subnet_tags(cluster: &Cluster, subnet: &Subnet) -> Tags {
+    let id = self::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default());
+    let mut tags = tags(cluster, &id.name, filled(&subnet.id).is_some());
+    let kind = cluster.subnet_kind(subnet);
+    let role = if kind.is_public() { "elb" } else { "internal-elb" };
+    tags.insert(format!("kubernetes.io/role/{role}"), "1".to_owned());
+    tags.insert("SubnetType".to_owned(), kind.name().to_owned());
     tags
 }
 

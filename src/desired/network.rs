@@ -113,10 +113,6 @@ fn subnets(cluster: &Cluster, resources: &mut Vec<Resource>) -> Vec<Problem> {
             problems.push(Problem::new(&path.index(index), message));
         }
         let id = names::subnet(name, short);
-        let mut tags = names::tags(cluster, &id.name, existing.is_some());
-        let role = if kind.is_public() { "elb" } else { "internal-elb" };
-        tags.insert(format!("kubernetes.io/role/{role}"), "1".to_owned());
-        tags.insert("SubnetType".to_owned(), kind.name().to_owned());
         resources.push(
             Subnet {
                 name: id.name.clone(),
@@ -125,7 +121,7 @@ fn subnets(cluster: &Cluster, resources: &mut Vec<Resource>) -> Vec<Problem> {
                 zone: zone.to_owned(),
                 range: additional_range(cluster, cidr.as_deref()),
                 cidr,
-                tags,
+                tags: names::subnet_tags(cluster, subnet),
             }
             .into(),
         );

@@ -9,7 +9,7 @@ use crate::desired::user_data::{self, Bootstrap};
 use crate::desired::{DesiredCluster, Notice};
 use crate::limits::device;
 use crate::resource::autoscaling_group::LiveGroup;
-use crate::resource::launch_template::{LaunchTemplate, LiveTemplate};
+use crate::resource::launch_template::{LaunchTemplate, LiveTemplate, makes_version};
 use crate::resource::live::Live;
 use crate::resource::managed::State;
 use crate::resource::{Kind, Managed, Resource};
@@ -240,10 +240,10 @@ fn versions(
         template.resolved.used = group.map_or_else(BTreeSet::new, |group| group.used_versions());
         let name = template.name.clone();
         let is_made = lifecycle == Lifecycle::Sync
-            && matches!(
-                Managed::LaunchTemplate(template.clone()).state(planner.view()),
-                State::Differs(..) | State::Missing(..)
-            );
+            && match Managed::LaunchTemplate(template.clone()).state(planner.view()) {
+                State::Differs(drift, _) => drift.fields.iter().any(makes_version),
+                state => matches!(state, State::Missing(..)),
+            };
         next.insert(name, if is_made { newest + 1 } else { newest });
     }
     for resource in resources {

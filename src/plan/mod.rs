@@ -21,11 +21,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::aws::AwsError;
 use crate::desired::{DesiredCluster, Notice};
 use crate::iam::document::Document;
+use crate::iam::trust;
+use crate::limits::partition::Partition;
 use crate::resource::hosted_zone;
 use crate::resource::iam_role_policy;
 use crate::resource::ids::Ids;
 use crate::resource::live::Live;
 use crate::resource::managed::{Looked, State, View};
+use crate::resource::whose::Owner;
 use crate::resource::{Drift, Kind, Resource, ResourceId, Write};
 
 pub(crate) use reads::reads;
@@ -40,6 +43,8 @@ pub(crate) enum Action {
     Delete,
     /// It is not as wanted, and is left so.
     Leave,
+    /// It is not the cluster's own, and stays.
+    Stay,
 }
 
 #[derive(Clone, Debug)]
@@ -53,7 +58,7 @@ pub(crate) struct Change {
     pub(crate) needs: Vec<ResourceId>,
     /// The kinds of which everything must be done before, though it is not named.
     pub(crate) behind: &'static [Kind],
-    /// Absent exactly for [`Action::Leave`].
+    /// Absent exactly for [`Action::Leave`] and [`Action::Stay`].
     pub(crate) write: Option<Write>,
 }
 
@@ -111,6 +116,8 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, lifecycles: &Lifecycle
         lifecycles,
         zone: None,
         ids: Ids::default(),
+        owner: owner(desired, live),
+        trust: trust::document(Partition::of_region(&desired.region)),
         plan: Plan {
             cluster: desired.name.clone(),
             account: live.account.clone(),
@@ -155,12 +162,26 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, lifecycles: &Lifecycle
     plan
 }
 
+/// The cluster as an owner, who knows the roles too that its spec names by their profiles.
+fn owner(desired: &DesiredCluster, live: &Live) -> Owner {
+    let mut owner = desired.owner.clone();
+    for (name, profile) in &live.profiles {
+        if let Some((role, _)) = profile.found().and_then(|profile| profile.role.as_ref()) {
+            owner.name_role_of(name, role);
+        }
+    }
+    owner
+}
+
 struct Planner<'a> {
     live: &'a Live,
     lifecycles: &'a Lifecycles,
     /// The id of the cluster's hosted zone, if it has one.
     zone: Option<String>,
     ids: Ids,
+    owner: Owner,
+    /// The trust policy of the cluster's roles.
+    trust: Document,
     plan: Plan,
 }
 
@@ -220,7 +241,8 @@ impl Planner<'_> {
     }
 
     fn view(&self) -> View<'_> {
-        View { live: self.live, ids: &self.ids, zone: self.zone.as_deref() }
+        let zone = self.zone.as_deref();
+        View { live: self.live, ids: &self.ids, owner: &self.owner, zone }
     }
 
     /// Finds AWS' ids, of each kind behind those that it is found by.
@@ -264,7 +286,12 @@ impl Planner<'_> {
         if lifecycle == Lifecycle::Ignore || is_told {
             return;
         }
-        let state = self.state(resource);
+        let state = match (self.state(resource), origin) {
+            (state @ (State::Missing(..) | State::Differs(..)), Origin::Managed) => {
+                self.not_ours(resource).unwrap_or(state)
+            }
+            (state, _) => state,
+        };
         self.settle(resource, origin, state, reason);
     }
 

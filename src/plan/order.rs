@@ -240,7 +240,8 @@ mod tests {
     use super::*;
     use crate::plan::teardown;
     use crate::resource::delete::Deletion;
-    use crate::resource::owned::Owned;
+    use crate::resource::owned::Row;
+    use crate::resource::whose::Whose;
     use crate::resource::{Drift, Write};
 
     fn id(kind: Kind, name: impl ToString) -> ResourceId {
@@ -327,10 +328,12 @@ mod tests {
 
     /// What a cluster with this many groups has beside its network: templates that wait for
     /// groups, instances that wait for them too, and what waits for those.
-    fn owned(groups: usize) -> Vec<Owned> {
-        let one = |kind, name: String| Owned {
+    fn owned(groups: usize) -> Vec<Row> {
+        let one = |kind, name: String| Row {
             id: id(kind, &name),
+            whose: Whose::Owned,
             deletion: Deletion::LaunchTemplate(name),
+            marks_of_ours: None,
         };
         let mut owned = vec![one(Kind::Vpc, "vpc".to_owned())];
         for kind in [Kind::Subnet, Kind::SecurityGroup, Kind::IamInstanceProfile, Kind::Instance] {

@@ -1,11 +1,12 @@
 //! What belongs to instance groups that the spec no longer has: shown apart, and deleted only
-//! when asked.
+//! when asked. What is not the cluster's own stays, and says why.
 
 use std::collections::BTreeSet;
 
 use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner};
 use crate::resource::delete::Deletion;
+use crate::resource::whose::Whose;
 use crate::resource::{Drift, Kind, Resource, ResourceId, Write};
 use crate::spec::instance_group::Role;
 
@@ -23,6 +24,10 @@ pub(super) fn plan(planner: &mut Planner<'_>, cluster: &str, resources: &[Resour
             continue;
         }
         let id = ResourceId::new(Kind::AutoscalingGroup, &group.name);
+        if let Some(why) = planner.owner.whose(id.kind, &group.marks()).reason() {
+            removals.push(stay(id, why));
+            continue;
+        }
         let count = group.instances.len();
         removals.push(removal(
             id.clone(),
@@ -31,26 +36,26 @@ pub(super) fn plan(planner: &mut Planner<'_>, cluster: &str, resources: &[Resour
             Deletion::AutoscalingGroup(group.name.clone()),
         ));
         if let Some(name) = &group.launch_configuration {
-            removals.push(removal(
-                ResourceId::new(Kind::LaunchTemplate, name),
-                format!("the launch configuration of {}", group.name),
-                vec![id.clone()],
-                Deletion::LaunchConfiguration(name.clone()),
-            ));
+            removals.push(configuration(planner, name, &id));
         }
         groups.push(id);
     }
     let unwanted: BTreeSet<&ResourceId> = groups.iter().collect();
     for template in live.launch_templates.rows() {
         // A template whose group went before it carries that group's name.
-        let went = template.is_tagged;
         let group = ResourceId::new(Kind::AutoscalingGroup, &template.name);
         let group = unwanted.contains(&group).then_some(group);
-        if is_wanted(Kind::LaunchTemplate, &template.name) || !(group.is_some() || went) {
+        let is_marked = planner.owner.is_marked(&template.tags);
+        if is_wanted(Kind::LaunchTemplate, &template.name) || !(group.is_some() || is_marked) {
+            continue;
+        }
+        let id = ResourceId::new(Kind::LaunchTemplate, &template.name);
+        if let Some(why) = planner.owner.whose(id.kind, &template.marks()).reason() {
+            removals.push(stay(id, why));
             continue;
         }
         removals.push(removal(
-            ResourceId::new(Kind::LaunchTemplate, &template.name),
+            id,
             "no instance group of the spec".to_owned(),
             group.into_iter().collect(),
             Deletion::LaunchTemplate(template.id.clone()),
@@ -67,21 +72,44 @@ pub(super) fn plan(planner: &mut Planner<'_>, cluster: &str, resources: &[Resour
     planner.plan.removals = removals;
 }
 
+/// The launch configuration of a group that goes; what another group runs on stays.
+fn configuration(planner: &Planner<'_>, name: &str, group: &ResourceId) -> Change {
+    let id = ResourceId::new(Kind::LaunchTemplate, name);
+    let mut users = planner.live.configuration_users.get(name).into_iter().flatten();
+    match users.find(|user| **user != group.name) {
+        Some(user) => stay(id, &format!("used by AutoscalingGroup/{user}")),
+        None => removal(
+            id,
+            format!("the launch configuration of {}", group.name),
+            vec![group.clone()],
+            Deletion::LaunchConfiguration(name.to_owned()),
+        ),
+    }
+}
+
 /// The IAM resources of a role that no group has any more.
 fn role_removals(planner: &Planner<'_>, name: &str, groups: &[ResourceId]) -> Vec<Change> {
     let mut removals = Vec::new();
-    let reason = "no instance group of the spec has this role".to_owned();
+    let mut add = |id: ResourceId, needs: Vec<ResourceId>, deletion| {
+        let whose = planner.whose_iam(id.kind, name);
+        removals.push(match whose {
+            Whose::Owned => {
+                let reason = "no instance group of the spec has this role".to_owned();
+                removal(id, reason, needs, deletion)
+            }
+            Whose::Shared(why) | Whose::Foreign(why) => stay(id, &why),
+        });
+    };
     let profile = ResourceId::new(Kind::IamInstanceProfile, name);
     if let Some(found) = planner.live.profiles.get(name).and_then(|profile| profile.found()) {
         let roles = found.role.iter().map(|(role, _)| role.clone()).collect();
         let deletion = Deletion::InstanceProfile { name: name.to_owned(), roles };
-        removals.push(removal(profile.clone(), reason.clone(), groups.to_vec(), deletion));
+        add(profile.clone(), groups.to_vec(), deletion);
     }
     if let Some(found) = planner.live.policies.get(name).and_then(|policies| policies.found()) {
         let policies = found.keys().cloned().collect();
         let deletion = Deletion::Role { name: name.to_owned(), policies };
-        let id = ResourceId::new(Kind::IamRole, name);
-        removals.push(removal(id, reason, vec![profile], deletion));
+        add(ResourceId::new(Kind::IamRole, name), vec![profile], deletion);
     }
     removals
 }
@@ -97,4 +125,10 @@ fn removal(id: ResourceId, reason: String, needs: Vec<ResourceId>, deletion: Del
         behind: &[],
         write,
     }
+}
+
+fn stay(id: ResourceId, why: &str) -> Change {
+    let reason = format!("stays: {why}");
+    let drift = Drift::default();
+    Change { id, action: Action::Stay, drift, reason, needs: Vec::new(), behind: &[], write: None }
 }

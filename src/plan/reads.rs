@@ -31,6 +31,8 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
             }
             Resource::RolePolicy(policy) => {
                 reads.policies.insert(policy.role.clone());
+                // Nothing is put into a role without a look at whose it is.
+                reads.roles.insert(policy.role.clone());
                 needs_zone |=
                     matches!(&policy.content, Content::Role(policy) if policy.needs_zone());
             }
@@ -120,9 +122,10 @@ fn kinds(desired: &DesiredCluster, looked: &[&Resource]) -> BTreeSet<Kind> {
         }
     }
     let mut kinds: BTreeSet<Kind> = seen.into_iter().map(|id| id.kind).collect();
-    // Gateways are found by the VPC that they stand in, addresses by their gateway.
+    // Gateways are found by the VPC that they stand in and the routes that lead to them,
+    // addresses by their gateway.
     if kinds.contains(&Kind::NatGateway) || kinds.contains(&Kind::ElasticIp) {
-        kinds.extend([Kind::Vpc, Kind::Subnet, Kind::NatGateway]);
+        kinds.extend([Kind::Vpc, Kind::Subnet, Kind::NatGateway, Kind::RouteTable]);
     }
     kinds
 }
@@ -131,8 +134,10 @@ fn kinds(desired: &DesiredCluster, looked: &[&Resource]) -> BTreeSet<Kind> {
 fn add(reads: &mut Reads, resource: &Managed) {
     match resource {
         Managed::Vpc(vpc) => reads.vpc.clone_from(&vpc.existing),
-        Managed::Subnet(subnet) => reads.subnets.extend(subnet.existing.clone()),
-        Managed::SecurityGroup(group) => reads.security_groups.extend(group.existing.clone()),
+        Managed::SecurityGroup(group) => match &group.existing {
+            Some(id) => reads.security_groups.push(id.clone()),
+            None => reads.security_group_names.push(group.name.clone()),
+        },
         Managed::SshKey(key) => reads.ssh_keys.push(key.name.clone()),
         Managed::Route(route) => {
             if let Via::Instance(id) = &route.via {
@@ -153,12 +158,14 @@ fn add(reads: &mut Reads, resource: &Managed) {
             reads.instance_types.extend(Some(&template.machine_type).filter(filled).cloned());
         }
         Managed::AutoscalingGroup(group) => {
+            reads.groups.push(group.name.clone());
             let types = group.mixed.iter().flat_map(|mixed| mixed.types.iter().cloned());
             reads.instance_types.extend(types);
         }
         Managed::VpcCidrBlock(_)
         | Managed::DhcpOptions(_)
         | Managed::VpcDhcpOptionsAssociation(_)
+        | Managed::Subnet(_)
         | Managed::InternetGateway(_)
         | Managed::ElasticIp(_)
         | Managed::NatGateway(_)

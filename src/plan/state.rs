@@ -1,11 +1,15 @@
 //! How a resource stands to what is wanted of it, before any lifecycle has a say.
 
 use super::Planner;
+use super::lifecycle::{Lifecycle, Origin};
 use crate::iam::document::Document;
+use crate::resource::iam_role::Look;
 use crate::resource::iam_role_policy::{self, IamRolePolicy};
 use crate::resource::managed::State;
+use crate::resource::whose::{Taggable, Whose};
 use crate::resource::{
-    Drift, Observed, Resource, Write, iam_instance_profile, iam_instance_profile_role, iam_role,
+    Drift, Kind, Observed, Resource, Write, iam_instance_profile, iam_instance_profile_role,
+    iam_role,
 };
 
 impl Planner<'_> {
@@ -48,6 +52,52 @@ impl Planner<'_> {
                 })
             }
         }
+    }
+
+    /// What was found under the name of a role of the cluster's.
+    pub(super) fn look_at_role<'a>(&'a self, name: &'a str) -> Look<'a> {
+        let role = self.live.roles.get(name).and_then(|role| role.found());
+        let profile = self.live.profiles.get(name);
+        let policies = self.live.policies.get(name);
+        Look { name, role, policies, profile, trust: &self.trust }
+    }
+
+    /// Whose a role or a profile of one of the cluster's names is.
+    pub(super) fn whose_iam(&self, kind: Kind, name: &str) -> Whose {
+        let look = self.look_at_role(name);
+        match kind {
+            Kind::IamRole => self.owner.whose(kind, &look.role()),
+            _ => self.owner.whose(kind, &look.profile(&self.owner)),
+        }
+    }
+
+    /// A role or a profile that is there, but not the cluster's; nothing is put into it either.
+    pub(super) fn not_ours(&self, resource: &Resource) -> Option<State> {
+        let (role, profile) = match resource {
+            Resource::Role(role) => (Some(&role.name), None),
+            Resource::RolePolicy(policy) => (Some(&policy.role), None),
+            Resource::InstanceProfile(profile) => (None, Some(&profile.name)),
+            Resource::InstanceProfileRole(link) => (Some(&link.role), Some(&link.profile)),
+            Resource::Managed(_) => return None,
+        };
+        let role = role.filter(|role| self.live.has_role(role) == Some(true));
+        let role =
+            role.map(|name| (name, self.whose_iam(Kind::IamRole, name), Taggable::Role(name)));
+        let profile = profile.filter(|profile| self.live.has_profile(profile) == Some(true));
+        let profile = profile.map(|name| {
+            (name, self.whose_iam(Kind::IamInstanceProfile, name), Taggable::Profile(name))
+        });
+        let mut found = role.into_iter().chain(profile);
+        let (name, whose, thing) = found.find(|(_, whose, _)| !whose.is_owned())?;
+        let is_part =
+            matches!(resource, Resource::RolePolicy(_) | Resource::InstanceProfileRole(_));
+        let of_role = self.lifecycles.of(Kind::IamRole, Origin::Managed);
+        if is_part && !matches!(of_role, Lifecycle::Ignore | Lifecycle::ExistsAndWarnIfChanges) {
+            // Refused with the role.
+            return Some(State::NoMatter);
+        }
+        let message = format!("there is one already ({name}), {}", whose.reason()?);
+        Some(State::Impossible(Drift::default(), message, self.owner.adopt(&thing)))
     }
 
     pub(super) fn policy_state(&self, policy: &IamRolePolicy) -> State {

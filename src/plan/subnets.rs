@@ -35,10 +35,11 @@ pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
         let Some(range) = subnet.cidr.as_ref().and_then(|cidr| cidr.parse::<IpNet>().ok()) else {
             continue;
         };
-        let neighbours = planner.live.subnets_of_vpc.rows().iter();
+        let vpc = planner.ids.get(&subnet.vpc);
+        let neighbours = planner.live.subnets.rows().iter();
         let mut taken = neighbours.filter(|other| {
             let theirs = other.cidr.parse::<IpNet>();
-            theirs.is_ok_and(|theirs| overlap(&theirs, &range))
+            vpc == Some(&other.vpc) && theirs.is_ok_and(|theirs| overlap(&theirs, &range))
         });
         if let Some(other) = taken.next() {
             refusals.push(Notice {

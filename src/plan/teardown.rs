@@ -2,8 +2,9 @@
 
 use super::order;
 use crate::plan::{Action, Change, Plan};
-use crate::resource::owned::Owned;
-use crate::resource::{Drift, Kind, Write};
+use crate::resource::delete::Deletion;
+use crate::resource::owned::Row;
+use crate::resource::{Drift, FieldChange, Kind, Write};
 
 /// The kinds that must be gone before one can go (EC2 user guide, "Delete your VPC").
 fn held_by(kind: Kind) -> &'static [Kind] {
@@ -30,18 +31,16 @@ fn held_by(kind: Kind) -> &'static [Kind] {
     }
 }
 
-/// The deletions of all that a cluster owns.
-pub(crate) fn make(cluster: &str, account: &str, region: &str, owned: Vec<Owned>) -> Plan {
-    let deletion = |Owned { id, deletion }| Change {
-        behind: held_by(id.kind),
-        id,
-        action: Action::Delete,
-        drift: Drift::default(),
-        reason: String::new(),
-        needs: Vec::new(),
-        write: Some(Write::Delete(deletion)),
+/// The deletions of all that a cluster owns. What it does not own stays, and says why.
+pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Row>) -> Plan {
+    let change = |row: Row| match row.whose.reason() {
+        None => deletion(row),
+        Some(why) => {
+            let reason = format!("stays: {why}");
+            stay(row, reason)
+        }
     };
-    let mut changes = owned.into_iter().map(deletion).collect();
+    let mut changes = found.into_iter().map(change).collect();
     let refusals = order::sort(&mut changes).err().map(|cycle| cycle.refusal());
     Plan {
         cluster: cluster.to_owned(),
@@ -57,17 +56,56 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, owned: Vec<Owned>
     }
 }
 
+fn deletion(row: Row) -> Change {
+    Change {
+        behind: held_by(row.id.kind),
+        id: row.id,
+        action: Action::Delete,
+        drift: Drift::default(),
+        reason: String::new(),
+        needs: Vec::new(),
+        write: Some(Write::Delete(row.deletion)),
+    }
+}
+
+/// Something stays; the tags that updates have set on it go.
+fn stay(row: Row, reason: String) -> Change {
+    let mut change = Change {
+        id: row.id,
+        action: Action::Stay,
+        drift: Drift::default(),
+        reason,
+        needs: Vec::new(),
+        behind: &[],
+        write: None,
+    };
+    if let Some((id, tags)) = row.marks_of_ours {
+        let gone = |(key, value): (&String, &String)| FieldChange {
+            field: format!("tags[{key:?}]"),
+            before: Some(value.clone()),
+            after: None,
+        };
+        change.action = Action::Update;
+        change.reason.push_str("; the cluster's tags on it go");
+        change.drift.fields = tags.iter().map(gone).collect();
+        change.write = Some(Write::Delete(Deletion::Tags { id, tags }));
+    }
+    change
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::resource::ResourceId;
-    use crate::resource::delete::Deletion;
+    use crate::resource::whose::Whose;
 
     #[test]
     fn every_kind_goes_behind_what_hangs_on_it() {
-        let one = |kind: &Kind| Owned {
+        let one = |kind: &Kind| Row {
             id: ResourceId::new(*kind, "one"),
+            whose: Whose::Owned,
             deletion: Deletion::Vpc(String::new()),
+            marks_of_ours: None,
         };
         let plan = make("dev.example.com", "", "", Kind::ALL.iter().map(one).collect());
         assert_eq!(plan.refusals, []);

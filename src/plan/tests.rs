@@ -104,7 +104,8 @@ fn disturb(live: &mut Live, kind: Kind, state: Found) {
     match (kind, state) {
         (_, Found::Equal) => {}
         (Kind::IamRole, Found::Differs) => {
-            let changed = LiveIamRole { trust: other(), tags: Tags::new() };
+            let tags = live.roles[ROLE].found().unwrap().tags.clone();
+            let changed = LiveIamRole { trust: other(), tags };
             live.roles.insert(ROLE.to_owned(), Observed::Found(changed));
         }
         (Kind::IamRole, Found::Missing) => {
@@ -180,6 +181,30 @@ fn the_table_of_lifecycles_holds_for_every_kind() {
         }
     }
     insta::assert_snapshot!(table);
+}
+
+#[test]
+fn nothing_is_put_into_a_role_of_somebody_else() {
+    let desired = desired(&[group("nodes", "Node", None)]);
+    let mut live = settled(&desired);
+    disturb(&mut live, Kind::IamRolePolicy, Found::Missing);
+    let mut theirs = live.roles[ROLE].found().unwrap().clone();
+    theirs.tags.clear();
+    live.roles.insert(ROLE.to_owned(), Observed::Found(theirs));
+    let under = |lifecycle| {
+        let plan = make(&desired, &live, &lifecycles(&[Override::new(Kind::IamRole, lifecycle)]));
+        outcome(&plan)
+    };
+    assert_eq!(under(Lifecycle::Sync), "REFUSED: IAMRole");
+    assert_eq!(under(Lifecycle::Ignore), "REFUSED: IAMRolePolicy");
+    assert_eq!(
+        under(Lifecycle::ExistsAndWarnIfChanges),
+        "leave IAMRole, (warned: IAMRole), REFUSED: IAMRolePolicy"
+    );
+    // With the cluster's policy in it, it is as kops makes roles, and gets its tags.
+    disturb(&mut live, Kind::IamRolePolicy, Found::Differs);
+    let plan = make(&desired, &live, &lifecycles(&[]));
+    assert_eq!(outcome(&plan), "update IAMRole, update IAMRolePolicy");
 }
 
 #[test]

@@ -63,6 +63,7 @@ struct Summary {
     update: usize,
     delete: usize,
     leave: usize,
+    stay: usize,
     unchanged: usize,
 }
 
@@ -105,6 +106,7 @@ pub(crate) fn report<'a>(
             update: plan.count(Action::Update),
             delete: plan.count(Action::Delete),
             leave: plan.count(Action::Leave),
+            stay: plan.count(Action::Stay),
             unchanged: plan.unchanged.len(),
         },
         result: outcome.map(|outcome| ReportedOutcome {
@@ -133,6 +135,7 @@ fn change(change: &Change) -> ReportedChange<'_> {
             Action::Update => "update",
             Action::Delete => "delete",
             Action::Leave => "leave",
+            Action::Stay => "stay",
         },
         reason: &change.reason,
         depends_on: &change.needs,

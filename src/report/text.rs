@@ -11,6 +11,7 @@ use crate::apply::Outcome;
 use crate::aws::AwsError;
 use crate::desired::Notice;
 use crate::plan::{Action, Change, Plan};
+use crate::resource::launch_template::makes_version;
 use crate::resource::{Kind, ResourceId};
 
 /// How much to tell.
@@ -24,7 +25,12 @@ pub(crate) enum Detail {
 /// What the plan would do. `place` is the cluster's place in the state store.
 pub(crate) fn plan(plan: &Plan, place: &str, detail: Detail) -> String {
     let mut out = String::new();
-    if plan.changes.is_empty() && plan.removals.is_empty() {
+    // What stays is told where something goes, or could.
+    let removals: Vec<&Change> = match plan.prune {
+        true => plan.removals.iter().collect(),
+        false => plan.removals.iter().filter(|change| change.write.is_some()).collect(),
+    };
+    if plan.changes.is_empty() && removals.is_empty() {
         return out;
     }
     let head = format!(
@@ -44,10 +50,10 @@ pub(crate) fn plan(plan: &Plan, place: &str, detail: Detail) -> String {
             add_change(&mut out, change, detail);
         }
     }
-    if !plan.removals.is_empty() {
+    if !removals.is_empty() {
         let when = if plan.prune { "" } else { ", and deleted only with --yes --prune" };
         let _ = writeln!(out, "\nno longer in the spec{when}");
-        for change in &plan.removals {
+        for change in removals {
             add_change(&mut out, change, detail);
         }
     }
@@ -97,6 +103,7 @@ pub(crate) fn mark(action: Action) -> (char, anstyle::Style) {
         Action::Update => ('~', style::CHANGE),
         Action::Delete => ('-', style::DELETE),
         Action::Leave => ('!', style::LEAVE),
+        Action::Stay => ('=', style::QUIET),
     }
 }
 
@@ -148,7 +155,7 @@ pub(crate) fn progress(change: &Change, failure: Option<&AwsError>) -> String {
         (None, Action::Create) => "created",
         (None, Action::Update) => "changed",
         (None, Action::Delete) => "deleted",
-        (None, Action::Leave) => "left",
+        (None, Action::Leave | Action::Stay) => "left",
     };
     format!("  {} {} {done}", paint(style, mark), change.id)
 }
@@ -169,7 +176,9 @@ pub(crate) fn apply_end(plan: &Plan, outcome: &Outcome, again: &str) -> String {
         of(Action::Delete)
     );
     let outdates = |change: &&Change| {
-        change.id.kind == Kind::LaunchTemplate && change.action == Action::Update
+        change.id.kind == Kind::LaunchTemplate
+            && change.action == Action::Update
+            && change.drift.fields.iter().any(makes_version)
     };
     if done.iter().any(outdates) {
         let _ = writeln!(

@@ -1,16 +1,18 @@
 //! `AutoscalingGroup`: keeps as many instances of a launch template as an instance group
 //! asks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_autoscaling::operation::describe_auto_scaling_groups::builders::DescribeAutoScalingGroupsFluentBuilder;
 use aws_sdk_autoscaling::types::{
     Filter, InstancesDistribution, LaunchTemplate as SdkLaunchTemplate, LaunchTemplateOverrides,
-    LaunchTemplateSpecification, MixedInstancesPolicy, Tag,
+    LaunchTemplateSpecification, MixedInstancesPolicy, Tag, TagDescription,
 };
 
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
+use super::whose::{Marks, Owner, Taggable, Whose};
 use super::{Kind, ResourceId, Tags, ec2, launch_template};
 use crate::aws::{Answer, Aws, AwsError, Fault, batch};
 
@@ -89,6 +91,10 @@ pub(crate) struct LiveInstance {
 }
 
 impl LiveGroup {
+    pub(crate) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.name).tags(&self.tags)
+    }
+
     /// The template's versions that are in use: the group's own, and those of its instances.
     pub(crate) fn used_versions(&self) -> BTreeSet<i64> {
         let own = self.template.as_ref().map(|(_, version)| version);
@@ -97,14 +103,39 @@ impl LiveGroup {
     }
 }
 
-/// Reads the groups that carry a cluster's tag.
-pub(super) async fn observe(aws: &Aws, cluster: &str) -> Result<Looked<LiveGroup>, AwsError> {
+/// How many groups one call may name (Auto Scaling API, `AutoScalingGroupNames`).
+const NAMES_AT_ONCE: usize = 50;
+
+/// Reads the groups that carry a cluster's tag, and of these names those that do not.
+pub(super) async fn observe(
+    aws: &Aws,
+    cluster: &str,
+    names: &[String],
+) -> Result<Looked<LiveGroup>, AwsError> {
     let filter = Filter::builder().name(format!("tag:{}", ec2::CLUSTER_TAG)).values(cluster);
-    let call = aws.autoscaling.describe_auto_scaling_groups().filters(filter.build());
-    let rows = call.max_records(100).into_paginator().items().send();
-    let rows = rows.collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error));
-    Looked::sort(rows.and_then(|rows| standing(&rows)))
+    let filter = filter.build();
+    let found = async {
+        let mut found = read(aws, |call| call.filters(filter.clone())).await?;
+        let known: BTreeSet<String> = found.iter().map(|group| group.name.clone()).collect();
+        let others: Vec<String> =
+            names.iter().filter(|name| !known.contains(*name)).cloned().collect();
+        let named = async |names: &[String]| {
+            read(aws, |call| call.set_auto_scaling_group_names(Some(names.to_vec()))).await
+        };
+        found.extend(batch::read(&others, NAMES_AT_ONCE, named).await?);
+        Ok(found)
+    };
+    Looked::sort(found.await)
+}
+
+/// Reads the groups of a region, or those that a call is narrowed to.
+pub(super) async fn read(
+    aws: &Aws,
+    narrow: impl Fn(DescribeAutoScalingGroupsFluentBuilder) -> DescribeAutoScalingGroupsFluentBuilder,
+) -> Result<Vec<LiveGroup>, AwsError> {
+    let call = narrow(aws.autoscaling.describe_auto_scaling_groups().max_records(100));
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    standing(&rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?)
 }
 
 /// The groups that are not on their way out, as those with a status are.
@@ -112,6 +143,19 @@ fn standing(
     rows: &[aws_sdk_autoscaling::types::AutoScalingGroup],
 ) -> Result<Vec<LiveGroup>, AwsError> {
     rows.iter().filter(|group| group.status().is_none()).map(from_sdk).collect()
+}
+
+/// The groups that run on each launch configuration, whosever they are.
+pub(super) async fn users_of_configurations(
+    aws: &Aws,
+) -> Result<BTreeMap<String, BTreeSet<String>>, AwsError> {
+    let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for group in read(aws, |call| call).await? {
+        if let Some(configuration) = group.launch_configuration {
+            users.entry(configuration).or_default().insert(group.name);
+        }
+    }
+    Ok(users)
 }
 
 /// The user data of launch configurations, for groups that are moved off them.
@@ -200,6 +244,13 @@ fn from_sdk(group: &aws_sdk_autoscaling::types::AutoScalingGroup) -> Result<Live
         target_groups: group.target_group_arns().to_vec(),
         name: name.clone(),
     })
+}
+
+pub(super) fn tags_from_sdk(tags: &[TagDescription]) -> Tags {
+    let pair = |tag: &TagDescription| {
+        Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))
+    };
+    tags.iter().filter_map(pair).collect()
 }
 
 fn mixed_from_sdk(policy: &MixedInstancesPolicy) -> Mixed {
@@ -296,6 +347,27 @@ impl Manage for AutoscalingGroup {
 
     fn is(&self, found: &LiveGroup, _: View<'_>) -> bool {
         found.name == self.name
+    }
+
+    /// A group on a template of the cluster's is the cluster's, even if it has lost its tags.
+    fn marks<'a>(&self, found: &'a LiveGroup, view: View<'a>) -> Vec<Marks<'a>> {
+        let runs_on = |id: &str| {
+            let mut templates = view.live.launch_templates.rows().iter();
+            templates.find(|template| {
+                template.id == id && view.owns(Kind::LaunchTemplate, &template.marks())
+            })
+        };
+        let template = found.template.as_ref().and_then(|(id, _)| runs_on(id));
+        vec![match template {
+            Some(template) => {
+                found.marks().hangs_on(format!("run on {}", template.id), Whose::Owned)
+            }
+            None => found.marks(),
+        }]
+    }
+
+    fn adopt(&self, found: &LiveGroup, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::ScalingGroup(&found.name)))
     }
 
     fn aws_id(found: &LiveGroup) -> String {

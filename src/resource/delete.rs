@@ -6,6 +6,7 @@ use aws_sdk_ec2::client::Waiters as _;
 use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ResourceRecordSet};
 
 use super::security_group_rule::{self, LiveRule};
+use super::{Tags, ec2};
 use crate::aws::{Aws, AwsError, Fault, batch, of_record_change};
 
 /// How long what hangs on something may take to go: instances and gateways take minutes.
@@ -21,20 +22,43 @@ pub(crate) enum Deletion {
     LoadBalancer(String),
     NetworkLoadBalancer(String),
     TargetGroup(String),
-    DnsRecord { zone: String, record: Box<ResourceRecordSet> },
+    DnsRecord {
+        zone: String,
+        record: Box<ResourceRecordSet>,
+    },
     Volume(String),
     KeyPair(String),
-    SecurityGroup { id: String, rules: Vec<LiveRule> },
+    SecurityGroup {
+        id: String,
+        rules: Vec<LiveRule>,
+    },
     SecurityGroupRule(LiveRule),
     NatGateway(String),
     ElasticIp(String),
-    InternetGateway { id: String, vpcs: Vec<String> },
-    RouteTable { id: String, associations: Vec<String> },
+    InternetGateway {
+        id: String,
+        vpcs: Vec<String>,
+    },
+    RouteTable {
+        id: String,
+        associations: Vec<String>,
+    },
     Subnet(String),
     Vpc(String),
     DhcpOptions(String),
-    InstanceProfile { name: String, roles: Vec<String> },
-    Role { name: String, policies: Vec<String> },
+    InstanceProfile {
+        name: String,
+        roles: Vec<String>,
+    },
+    Role {
+        name: String,
+        policies: Vec<String>,
+    },
+    /// Tags of something that stays, as long as they have these values.
+    Tags {
+        id: String,
+        tags: Tags,
+    },
 }
 
 impl Deletion {
@@ -161,6 +185,11 @@ impl Deletion {
                 }
                 let call = aws.iam.delete_instance_profile().instance_profile_name(name);
                 done("iam:DeleteInstanceProfile", name, call.send().await)
+            }
+            Self::Tags { id, tags } => {
+                let call = aws.ec2.delete_tags().resources(id);
+                let call = call.set_tags(Some(ec2::tags_to_sdk(tags)));
+                done("ec2:DeleteTags", id, call.send().await)
             }
             Self::Role { name, policies } => {
                 for policy in policies {

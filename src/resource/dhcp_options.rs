@@ -7,6 +7,7 @@ use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
+use super::whose::Marks;
 use super::{Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError, sent_once};
 
@@ -30,7 +31,7 @@ pub(crate) struct LiveDhcpOptions {
 }
 
 pub(super) async fn observe(aws: &Aws, cluster: &str) -> Result<Looked<LiveDhcpOptions>, AwsError> {
-    Looked::sort(read(aws, vec![ec2::of_cluster(cluster)]).await)
+    Looked::sort(read(aws, vec![ec2::marked(cluster)]).await)
 }
 
 async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveDhcpOptions>, AwsError> {
@@ -72,6 +73,15 @@ impl Manage for DhcpOptions {
 
     fn is(&self, found: &LiveDhcpOptions, _: View<'_>) -> bool {
         ec2::is_named(&found.tags, &self.name)
+    }
+
+    /// A cluster has one set.
+    fn may_be(&self, _: &LiveDhcpOptions, _: View<'_>) -> bool {
+        true
+    }
+
+    fn marks<'a>(&self, found: &'a LiveDhcpOptions, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![Marks::of(&found.id).tags(&found.tags)]
     }
 
     fn aws_id(found: &LiveDhcpOptions) -> String {

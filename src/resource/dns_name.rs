@@ -1,5 +1,7 @@
 //! `DNSName`: a name that leads to a load balancer.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_route53::types::{
     AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType,
 };
@@ -8,6 +10,7 @@ use futures::future::try_join_all;
 use super::ids::{Address, Work};
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
+use super::whose::{Marks, Owner, Whose};
 use super::{Kind, ResourceId};
 use crate::aws::{Aws, AwsError, of_record_change};
 
@@ -24,8 +27,87 @@ pub(crate) struct DnsName {
 pub(crate) struct LiveRecord {
     pub(crate) name: String,
     pub(crate) zone: String,
-    /// What an alias leads to; other records have none.
+    /// What an alias leads to; other records have addresses.
     pub(crate) alias: Option<String>,
+    pub(crate) addresses: Vec<String>,
+}
+
+/// What kops writes before masters tell their addresses
+/// (`upup/pkg/fi/cloudup/dns.go`, `PlaceholderIP`).
+const PLACEHOLDER: &str = "203.0.113.123";
+
+/// What a cluster's records may lead to.
+#[derive(Debug, Default)]
+pub(super) struct Targets {
+    /// AWS' names of the cluster's load balancers.
+    pub(super) names: Vec<String>,
+    /// Whose the load balancers are that there are, by their DNS names.
+    pub(super) balancers: BTreeMap<String, Whose>,
+    /// The addresses of the cluster's instances.
+    pub(super) addresses: BTreeSet<String>,
+}
+
+impl Targets {
+    pub(super) fn add_balancer(&mut self, name: &str, whose: Whose) {
+        self.balancers.insert(dns_name(name), whose);
+    }
+
+    fn whose(&self, record: &LiveRecord) -> Whose {
+        let foreign = || Whose::Foreign("not the cluster's".to_owned());
+        let Some(alias) = &record.alias else {
+            let all = &record.addresses;
+            let is_own = |one: &String| *one == PLACEHOLDER || self.addresses.contains(one);
+            return if !all.is_empty() && all.iter().all(is_own) {
+                Whose::Owned
+            } else {
+                foreign()
+            };
+        };
+        // The name of one that is gone tells whose it was.
+        let was_ours = || self.names.iter().any(|name| is_of_balancer(alias, name));
+        let known = self.balancers.get(alias).cloned();
+        known.unwrap_or_else(|| if was_ours() { Whose::Owned } else { foreign() })
+    }
+}
+
+/// Whether a DNS name is one that AWS gives to a load balancer of a name, with or without what
+/// tells it from others: `NAME-DIGITS.REGION.elb.amazonaws.com`, `internal-NAME-…`,
+/// `NAME-HEX.elb.REGION.…`.
+fn is_of_balancer(alias: &str, name: &str) -> bool {
+    let Some((label, rest)) = alias.split_once('.') else { return false };
+    let is_aws = rest.starts_with("elb.") || rest.contains(".elb.");
+    let label = label.strip_prefix("internal-").unwrap_or(label);
+    match label.strip_prefix(name) {
+        Some("") => is_aws,
+        Some(end) => {
+            let number = end.strip_prefix('-').unwrap_or_default();
+            is_aws && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_hexdigit())
+        }
+        None => false,
+    }
+}
+
+impl LiveRecord {
+    pub(super) fn from_sdk(zone: &str, set: &ResourceRecordSet) -> Self {
+        Self {
+            name: unescaped(set.name()),
+            zone: zone.to_owned(),
+            alias: set.alias_target().map(|target| dns_name(target.dns_name())),
+            addresses: set.resource_records().iter().map(|one| one.value().to_owned()).collect(),
+        }
+    }
+
+    /// Whether only the addresses of instances can tell whose it is.
+    pub(super) fn has_addresses(&self) -> bool {
+        self.addresses.iter().any(|address| address != PLACEHOLDER)
+    }
+
+    /// A record is the cluster's where it leads to what is the cluster's.
+    pub(super) fn marks(&self, targets: &Targets) -> Marks<'_> {
+        let addresses = || self.addresses.join(", ");
+        let to = self.alias.clone().unwrap_or_else(addresses);
+        Marks::of(&self.name).hangs_on(format!("leading to {to}"), targets.whose(self))
+    }
 }
 
 /// Reads the A records of names.
@@ -43,11 +125,8 @@ pub(super) async fn observe(
     let answers = try_join_all(reads).await;
     Looked::sort(answers.map(|answers| {
         let sets = answers.iter().flat_map(|answer| answer.resource_record_sets());
-        let records = sets.filter(|set| *set.r#type() == RrType::A).map(|set| LiveRecord {
-            name: unescaped(set.name()),
-            zone: zone.to_owned(),
-            alias: set.alias_target().map(|target| dns_name(target.dns_name())),
-        });
+        let records = sets.filter(|set| *set.r#type() == RrType::A);
+        let records = records.map(|set| LiveRecord::from_sdk(zone, set));
         records.filter(|record| names.contains(&record.name)).collect()
     }))
 }
@@ -80,6 +159,31 @@ impl Manage for DnsName {
 
     fn is(&self, found: &LiveRecord, _: View<'_>) -> bool {
         found.name == self.name
+    }
+
+    fn marks<'a>(&self, found: &'a LiveRecord, view: View<'a>) -> Vec<Marks<'a>> {
+        let mut targets = Targets {
+            names: vec![self.balancer_name.clone()],
+            addresses: view.live.addresses.clone(),
+            ..Targets::default()
+        };
+        for found in view.live.classic.ours.rows() {
+            let whose = view.owner.whose(Kind::LoadBalancer, &found.marks());
+            if let Some(address) = &found.address {
+                targets.add_balancer(&address.dns_name, whose);
+            }
+        }
+        for found in view.live.network.ours.rows() {
+            let whose = view.owner.whose(Kind::LoadBalancer, &found.marks());
+            if let Some(address) = &found.address {
+                targets.add_balancer(&address.dns_name, whose);
+            }
+        }
+        vec![found.marks(&targets)]
+    }
+
+    fn adopt(&self, _: &LiveRecord, _: &Owner) -> Option<String> {
+        Some("delete the record, or let it lead to the cluster's load balancer".to_owned())
     }
 
     fn aws_id(found: &LiveRecord) -> String {
@@ -136,5 +240,51 @@ impl DnsName {
         let call = work.aws.route53.change_resource_record_sets().hosted_zone_id(zone);
         let answer = call.change_batch(batch).send().await;
         answer.map(drop).map_err(|error| of_record_change(&self.name, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_the_cluster_s_by_what_it_leads_to() {
+        let mut targets = Targets {
+            names: vec!["api-a-com-vd3t5n".to_owned()],
+            addresses: BTreeSet::from(["10.0.0.1".to_owned(), "198.51.100.1".to_owned()]),
+            ..Targets::default()
+        };
+        targets.add_balancer("old-1.us-west-2.elb.amazonaws.com", Whose::Owned);
+        let foreign = Whose::Foreign("tagged team=web".to_owned());
+        targets.add_balancer("dualstack.web-1.us-west-2.elb.amazonaws.com.", foreign);
+        let owner = Owner::by_tags("a.com");
+        for (to, expected) in [
+            ("old-1.us-west-2.elb.amazonaws.com", true),
+            ("web-1.us-west-2.elb.amazonaws.com", false),
+            ("api-a-com-vd3t5n-123456.us-west-2.elb.amazonaws.com", true),
+            ("internal-api-a-com-vd3t5n-123456.us-west-2.elb.amazonaws.com", true),
+            ("api-a-com-vd3t5n-0a1b2c3d.elb.us-west-2.amazonaws.com", true),
+            ("api-a-com-vd3t5n.us-west-2.elb.amazonaws.com", true),
+            ("api-a-com-vd3t5n-mine-12.us-west-2.elb.amazonaws.com", false),
+            ("api-a-com-vd3t5n-12.example.com", false),
+            ("203.0.113.123", true),
+            ("10.0.0.1 198.51.100.1", true),
+            ("10.0.0.1 198.51.100.7", false),
+            ("198.51.100.7", false),
+            ("", false),
+        ] {
+            let is_alias = to.ends_with(".com");
+            let record = LiveRecord {
+                name: "api.a.com".to_owned(),
+                zone: "Z1".to_owned(),
+                alias: is_alias.then(|| to.to_owned()),
+                addresses: match is_alias {
+                    true => Vec::new(),
+                    false => to.split_whitespace().map(str::to_owned).collect(),
+                },
+            };
+            let whose = owner.whose(Kind::DnsName, &record.marks(&targets));
+            assert_eq!(whose.is_owned(), expected, "{to}: {whose:?}");
+        }
     }
 }

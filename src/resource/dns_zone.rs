@@ -7,6 +7,7 @@ use super::hosted_zone::LiveZone;
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
+use super::whose::Marks;
 use super::{Kind, ResourceId};
 use crate::aws::{Answer, Aws, AwsError, Fault};
 
@@ -45,6 +46,10 @@ impl Manage for DnsZone {
 
     fn is(&self, found: &LiveZone, view: View<'_>) -> bool {
         view.zone == Some(&found.id)
+    }
+
+    fn marks<'a>(&self, found: &'a LiveZone, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![Marks::of(&found.id).or_id(&found.name)]
     }
 
     fn aws_id(found: &LiveZone) -> String {

@@ -7,6 +7,7 @@ use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Twin, Update, View};
+use super::whose::{Marks, Owner, Taggable};
 use super::{FieldChange, Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError};
 
@@ -44,11 +45,14 @@ pub(crate) struct LiveVolume {
     pub(crate) tags: Tags,
 }
 
-/// Reads the volumes of a cluster's masters; those that Kubernetes makes for pods carry the
-/// cluster's tag too, but no role's.
-pub(super) async fn observe(aws: &Aws, cluster: &str) -> Result<Looked<LiveVolume>, AwsError> {
-    let masters = ec2::filter("tag-key", ["k8s.io/role/master"]);
-    let rows = describe(aws, vec![ec2::of_cluster(cluster), masters]).await;
+/// What the keys of tags begin with that tell of what in etcd's clusters a volume is.
+const ETCD_TAG: &str = "k8s.io/etcd/";
+
+/// Reads the volumes of masters by any tag that tells of them; those that Kubernetes makes for
+/// pods carry the cluster's tags too, but none of these.
+pub(super) async fn observe(aws: &Aws) -> Result<Looked<LiveVolume>, AwsError> {
+    let keys = ["k8s.io/role/master".to_owned(), format!("{ETCD_TAG}*")];
+    let rows = describe(aws, vec![ec2::filter("tag-key", keys)]).await;
     Looked::sort(
         rows.and_then(|rows| rows.iter().filter(|volume| !is_gone(volume)).map(from_sdk).collect()),
     )
@@ -98,8 +102,21 @@ impl Manage for EbsVolume {
         &live.volumes
     }
 
-    fn is(&self, found: &LiveVolume, _: View<'_>) -> bool {
+    /// Masters find their volume by its tag of etcd, whatever its name, so that there must
+    /// be one only.
+    fn is(&self, found: &LiveVolume, view: View<'_>) -> bool {
         ec2::is_named(&found.tags, &self.name)
+            || view.owner.is_marked(&found.tags)
+                && found.zone == self.zone
+                && self.is_member_of(&found.tags)
+    }
+
+    fn marks<'a>(&self, found: &'a LiveVolume, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![Marks::of(&found.id).tags(&found.tags)]
+    }
+
+    fn adopt(&self, found: &LiveVolume, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::Ec2(&found.id)))
     }
 
     fn aws_id(found: &LiveVolume) -> String {
@@ -216,5 +233,18 @@ impl EbsVolume {
             Ok(Standing { id, is_gone: is_gone(volume) })
         });
         standing.collect()
+    }
+
+    /// Whether tags tell of the same member of etcd (`MEMBER/ALL,MEMBERS`), or of one that the
+    /// cluster does not know.
+    fn is_member_of(&self, tags: &Tags) -> bool {
+        let mut own = self.tags.iter().filter(|(key, _)| key.starts_with(ETCD_TAG));
+        own.any(|(key, own)| {
+            let Some(other) = tags.get(key) else { return false };
+            let member = |value: &str| value.split('/').next().unwrap_or_default().to_owned();
+            let all = own.split_once('/').map(|(_, all)| all).unwrap_or_default();
+            let is_another = all.split(',').any(|one| one == member(other));
+            member(other) == member(own) || !is_another
+        })
     }
 }

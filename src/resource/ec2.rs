@@ -1,10 +1,13 @@
 //! What the kinds of EC2 share: filters and tags.
 
-use aws_sdk_ec2::primitives::{DateTime, DateTimeFormat};
-use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use std::collections::BTreeSet;
 
-use super::Tags;
+use aws_sdk_ec2::primitives::{DateTime, DateTimeFormat};
+use aws_sdk_ec2::types::{Filter, Instance, ResourceType, Tag, TagSpecification};
+
 use super::managed::Looked;
+use super::whose::{self, Marks, Owner};
+use super::{Kind, Tags};
 use crate::aws::{Answer, Aws, AwsError, batch};
 
 /// The tag by which kops finds what belongs to a cluster
@@ -51,12 +54,18 @@ pub(super) fn time_text(at: &DateTime) -> String {
     at.fmt(DateTimeFormat::DateTime).unwrap_or_else(|_| at.secs().to_string())
 }
 
+/// Chooses what carries one of the tags by which clusters mark what they have. Either may have
+/// gone by hand; and the older tells of other clusters too.
+pub(super) fn marked(cluster: &str) -> Filter {
+    filter("tag-key", [whose::owner_tag(cluster), CLUSTER_TAG.to_owned()])
+}
+
 pub(super) fn tags_from_sdk(tags: &[Tag]) -> Tags {
     let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or("").to_owned()));
     tags.iter().filter_map(pair).collect()
 }
 
-fn tags_to_sdk(tags: &Tags) -> Vec<Tag> {
+pub(super) fn tags_to_sdk(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
@@ -74,6 +83,25 @@ pub(super) async fn tag(aws: &Aws, id: &str, tags: &Tags) -> Result<(), AwsError
 
 pub(super) fn is_named(tags: &Tags, name: &str) -> bool {
     tags.get("Name").is_some_and(|tag| tag == name)
+}
+
+/// The addresses of a cluster's instances, inside and out.
+pub(super) async fn addresses(aws: &Aws, owner: &Owner) -> Result<BTreeSet<String>, AwsError> {
+    let call = aws.ec2.describe_instances().filters(of_cluster(owner.cluster()));
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeInstances", "", error))?;
+    let all = rows.iter().flat_map(|reservation| reservation.instances());
+    let is_own = |instance: &&Instance| {
+        let tags = tags_from_sdk(instance.tags());
+        owner.whose(Kind::Instance, &Marks::default().tags(&tags)).is_owned()
+    };
+    let addresses = all.filter(is_own).flat_map(addresses_of);
+    Ok(addresses.collect())
+}
+
+pub(super) fn addresses_of(instance: &Instance) -> impl Iterator<Item = String> {
+    let addresses = [instance.private_ip_address(), instance.public_ip_address()];
+    addresses.map(|address| address.map(str::to_owned)).into_iter().flatten()
 }
 
 /// The instances of these ids that exist.

@@ -7,6 +7,7 @@ use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Twin, Update, View};
+use super::whose::Marks;
 use super::{Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError, sent_once};
 
@@ -81,10 +82,24 @@ impl Manage for ElasticIp {
         // Old versions of kops left the address without tags; it is told by its gateway.
         let mut gateways = view.live.nat_gateways.rows().iter();
         let used = gateways.find_map(|gateway| {
-            let ours = view.is(&self.subnet, &gateway.subnet) && gateway.is_of(&self.tags);
+            let ours = view.is(&self.subnet, &gateway.subnet)
+                && view.owns(Kind::NatGateway, &gateway.marks(view));
             ours.then_some(gateway.elastic_ip.as_deref())?
         });
         used == Some(&found.id) || ec2::is_identified(&found.tags, &self.tags)
+    }
+
+    fn marks<'a>(&self, found: &'a LiveElasticIp, view: View<'a>) -> Vec<Marks<'a>> {
+        let marks = Marks::of(&found.id).or_id(&found.address).tags(&found.tags);
+        let mut gateways = view.live.nat_gateways.rows().iter();
+        let user = gateways.find(|gateway| gateway.elastic_ip.as_ref() == Some(&found.id));
+        vec![match user {
+            Some(gateway) => {
+                let whose = view.owner.whose(Kind::NatGateway, &gateway.marks(view));
+                marks.hangs_on(format!("the address of {}", gateway.id), whose)
+            }
+            None => marks,
+        }]
     }
 
     fn aws_id(found: &LiveElasticIp) -> String {

@@ -1,7 +1,7 @@
 //! A cluster's instances as the Auto Scaling groups and EC2 have them, and what a rolling
 //! update does to them: detach, terminate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_autoscaling::types::{
     Filter as GroupFilter, Instance as SdkMember, ScalingActivityStatusCode,
@@ -9,7 +9,8 @@ use aws_sdk_autoscaling::types::{
 use aws_sdk_ec2::types::{Instance as SdkInstance, InstanceStateName};
 use futures::future::{try_join, try_join_all};
 
-use super::{Tags, ec2};
+use super::whose::{Marks, Owner};
+use super::{Kind, Tags, autoscaling_group, ec2};
 use crate::aws::{Answer, Aws, AwsError, Fault};
 
 /// The tag of instances that were detached to be replaced; its value is their group. kops
@@ -109,8 +110,21 @@ pub(crate) enum ActivityOutcome {
 
 /// Reads the groups and instances of a cluster: two calls at once and their pages, and of each
 /// group that lacks instances, or keeps some warm, one more.
-pub(crate) async fn observe(aws: &Aws, cluster: &str) -> Result<Fleet, AwsError> {
-    let (mut groups, instances) = try_join(groups(aws, cluster), instances(aws, cluster)).await?;
+pub(crate) async fn observe(aws: &Aws, owner: &Owner) -> Result<Fleet, AwsError> {
+    let (groups, instances) = try_join(groups(aws, owner), instances(aws, owner)).await?;
+    let (ours, others): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.is_owned);
+    // What others' groups keep is theirs; what ours keep is ours.
+    let ids = |groups: &[Marked]| -> BTreeSet<String> {
+        let members = groups.iter().flat_map(|marked| &marked.group.members);
+        members.map(|member| member.id.clone()).collect()
+    };
+    let (own, foreign) = (ids(&ours), ids(&others));
+    let instances = instances
+        .into_iter()
+        .filter(|(id, (_, is_owned))| own.contains(id) || *is_owned && !foreign.contains(id));
+    let instances = instances.map(|(id, (instance, _))| (id, instance)).collect();
+    let mut groups: Vec<_> =
+        ours.into_iter().map(|marked| (marked.group, marked.has_warm_pool)).collect();
     let short = groups.iter_mut().map(|(group, has_warm_pool)| async {
         let standing = group.members.iter().filter(|member| member.lifecycle == "InService");
         if standing.count() < group.desired {
@@ -125,14 +139,29 @@ pub(crate) async fn observe(aws: &Aws, cluster: &str) -> Result<Fleet, AwsError>
     Ok(Fleet { groups: groups.into_iter().map(|(group, _)| group).collect(), instances })
 }
 
-async fn groups(aws: &Aws, cluster: &str) -> Result<Vec<(FleetGroup, bool)>, AwsError> {
-    let filter = GroupFilter::builder().name(format!("tag:{}", ec2::CLUSTER_TAG)).values(cluster);
+/// A group that carries the cluster's tag, whosever it is.
+struct Marked {
+    group: FleetGroup,
+    is_owned: bool,
+    has_warm_pool: bool,
+}
+
+async fn groups(aws: &Aws, owner: &Owner) -> Result<Vec<Marked>, AwsError> {
+    let filter = GroupFilter::builder().name(format!("tag:{}", ec2::CLUSTER_TAG));
+    let filter = filter.values(owner.cluster());
     let call = aws.autoscaling.describe_auto_scaling_groups().filters(filter.build());
     let rows = call.max_records(100).into_paginator().items().send();
     let rows = rows.collect::<Result<Vec<_>, _>>().await;
     let rows = rows.map_err(|error| AwsError::new(GROUPS, "", error))?;
     let rows = rows.iter().filter(|row| row.status().is_none());
-    rows.map(|row| Ok((group_from_sdk(row)?, row.warm_pool_configuration().is_some()))).collect()
+    let marked = rows.map(|row| {
+        let group = group_from_sdk(row)?;
+        let tags = autoscaling_group::tags_from_sdk(row.tags());
+        let marks = Marks::of(&group.name).tags(&tags);
+        let is_owned = owner.whose(Kind::AutoscalingGroup, &marks).is_owned();
+        Ok(Marked { is_owned, has_warm_pool: row.warm_pool_configuration().is_some(), group })
+    });
+    marked.collect()
 }
 
 fn group_from_sdk(
@@ -193,14 +222,24 @@ fn source(
     })
 }
 
-async fn instances(aws: &Aws, cluster: &str) -> Result<BTreeMap<String, FleetInstance>, AwsError> {
+/// The instances that carry the cluster's tag, and whether they are its own by their marks.
+async fn instances(
+    aws: &Aws,
+    owner: &Owner,
+) -> Result<BTreeMap<String, (FleetInstance, bool)>, AwsError> {
     let states = ["pending", "running", "shutting-down", "stopping", "stopped"];
-    let call = aws.ec2.describe_instances().filters(ec2::of_cluster(cluster));
+    let call = aws.ec2.describe_instances().filters(ec2::of_cluster(owner.cluster()));
     let call = call.filters(ec2::filter("instance-state-name", states)).max_results(1000);
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     let rows = rows.map_err(|error| AwsError::new(INSTANCES, "", error))?;
     let all = rows.iter().flat_map(|reservation| reservation.instances());
-    all.map(|row| instance_from_sdk(row).map(|instance| (instance.id.clone(), instance))).collect()
+    let judged = all.map(|row| {
+        let (instance, tags) = (instance_from_sdk(row)?, ec2::tags_from_sdk(row.tags()));
+        let marks = Marks::of(&instance.id).tags(&tags);
+        let is_owned = owner.whose(Kind::Instance, &marks).is_owned();
+        Ok((instance.id.clone(), (instance, is_owned)))
+    });
+    judged.collect()
 }
 
 fn instance_from_sdk(row: &SdkInstance) -> Result<FleetInstance, AwsError> {

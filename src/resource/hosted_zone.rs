@@ -56,6 +56,17 @@ async fn read(aws: &Aws) -> Result<Vec<LiveZone>, AwsError> {
     }
 }
 
+/// Whether the names of a cluster may lie in a zone: in the one that its spec names, and in each
+/// that they are below.
+pub(super) fn may_hold(wanted: &HostedZone, zone: &LiveZone, cluster: &str) -> bool {
+    let is_named = match wanted {
+        HostedZone::Id(id) => zone_id(id) == zone.id,
+        HostedZone::Named { name, .. } => name.trim_end_matches('.') == zone.name,
+        HostedZone::None | HostedZone::Above { .. } => false,
+    };
+    is_named || format!(".{cluster}").ends_with(&format!(".{}", zone.name))
+}
+
 /// The id of the wanted zone among those of the account, found as kops finds it
 /// (`upup/pkg/fi/cloudup/utils.go`, `dns.go`).
 ///

@@ -7,6 +7,7 @@ use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
+use super::whose::{Marks, Owner, Taggable};
 use super::{Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError, Fault, sent_once};
 
@@ -29,17 +30,15 @@ pub(crate) struct LiveInternetGateway {
     pub(crate) tags: Tags,
 }
 
-/// Reads the gateways of a cluster, or that of the VPC that it shares.
-pub(super) async fn observe(
-    aws: &Aws,
-    cluster: &str,
-    shared_vpc: Option<&str>,
-) -> Result<Looked<LiveInternetGateway>, AwsError> {
-    let chosen = match shared_vpc {
-        Some(vpc) => ec2::filter("attachment.vpc-id", [vpc]),
-        None => ec2::of_cluster(cluster),
-    };
-    Looked::sort(read(aws, vec![chosen]).await)
+impl LiveInternetGateway {
+    pub(super) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).tags(&self.tags)
+    }
+}
+
+/// Reads the account's gateways of the region; a VPC has one at most.
+pub(super) async fn observe(aws: &Aws) -> Result<Looked<LiveInternetGateway>, AwsError> {
+    Looked::sort(read(aws, Vec::new()).await)
 }
 
 async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveInternetGateway>, AwsError> {
@@ -75,10 +74,29 @@ impl Manage for InternetGateway {
     }
 
     fn is(&self, found: &LiveInternetGateway, view: View<'_>) -> bool {
-        match self.shared {
-            true => found.vpcs.iter().any(|vpc| view.is(&self.vpc, vpc)),
-            false => ec2::is_named(&found.tags, &self.name),
-        }
+        let is_attached = found.vpcs.iter().any(|vpc| view.is(&self.vpc, vpc));
+        let has_name = ec2::is_named(&found.tags, &self.name);
+        is_attached || !self.shared && has_name && view.owns(Kind::InternetGateway, &found.marks())
+    }
+
+    /// A cluster has one gateway.
+    fn may_be(&self, _: &LiveInternetGateway, _: View<'_>) -> bool {
+        !self.shared
+    }
+
+    fn marks<'a>(&self, found: &'a LiveInternetGateway, view: View<'a>) -> Vec<Marks<'a>> {
+        let vpcs = view.live.vpcs.rows().iter().filter(|vpc| found.vpcs.contains(&vpc.id));
+        let mut vpcs = vpcs.map(|vpc| (&vpc.id, view.owner.whose(Kind::Vpc, &vpc.marks())));
+        // Whoever has a VPC, has its way out.
+        let marks = found.marks();
+        vec![match vpcs.find(|(_, whose)| !whose.is_owned()) {
+            Some((vpc, whose)) => marks.hangs_on(format!("part of {vpc}"), whose),
+            None => marks,
+        }]
+    }
+
+    fn adopt(&self, found: &LiveInternetGateway, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::Ec2(&found.id)))
     }
 
     fn aws_id(found: &LiveInternetGateway) -> String {

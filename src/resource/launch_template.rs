@@ -22,6 +22,7 @@ use super::creation::{Creation, Standing};
 use super::ids::{Told, Work};
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
+use super::whose::{Marks, Owner, Taggable, Whose, owner_tag};
 use super::{FieldChange, Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError, Fault};
 use crate::spec::arn::name_of;
@@ -107,8 +108,7 @@ pub(crate) struct Spot {
 pub(crate) struct LiveTemplate {
     pub(crate) id: String,
     pub(crate) name: String,
-    /// Whether the template carries the cluster's tag.
-    pub(crate) is_tagged: bool,
+    pub(crate) tags: Tags,
     pub(crate) version: i64,
     /// Versions beyond those that are kept, but for the default one.
     pub(crate) old_versions: Vec<i64>,
@@ -131,7 +131,7 @@ pub(crate) struct LiveTemplate {
 }
 
 /// Reads the newest version of every template of these names (EC2 gives those of all
-/// templates at once, but not those of some), and which carry the cluster's tag.
+/// templates at once, but not those of some), and the tags of those that are marked.
 pub(super) async fn observe(
     aws: &Aws,
     cluster: &str,
@@ -143,16 +143,15 @@ pub(super) async fn observe(
         let rows = rows.collect::<Result<Vec<_>, _>>().await;
         rows.map_err(|error| AwsError::new(DESCRIBE_VERSIONS, "", error))
     };
-    let tagged = describe(aws, vec![ec2::of_cluster(cluster)]);
+    let tagged = tags_of_marked(aws, cluster);
     let found = async {
         let (rows, tagged) = try_join(versions, tagged).await?;
-        let tagged: BTreeSet<String> = tagged.into_iter().map(|template| template.id).collect();
         let mut found = Vec::new();
         for row in &rows {
             let live = version_from_sdk(row)?;
             if wanted(&live.name) {
-                let is_tagged = tagged.contains(&live.id);
-                found.push(LiveTemplate { is_tagged, ..live });
+                let tags = tagged.get(&live.id).cloned().unwrap_or_default();
+                found.push(LiveTemplate { tags, ..live });
             }
         }
         let full = found.iter_mut().filter(|live| live.version >= VERSIONS_KEPT);
@@ -166,15 +165,23 @@ pub(super) async fn observe(
     Looked::sort(found.await)
 }
 
-async fn describe(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<Standing>, AwsError> {
+/// The tags of the templates that clusters have marked, by their ids.
+async fn tags_of_marked(aws: &Aws, cluster: &str) -> Result<BTreeMap<String, Tags>, AwsError> {
+    let rows = describe(aws, vec![ec2::marked(cluster)]).await?;
+    let tagged = rows.iter().map(|row| {
+        let id = Answer::of(DESCRIBE, "").id("launchTemplateId", row.launch_template_id())?;
+        Ok((id, ec2::tags_from_sdk(row.tags())))
+    });
+    tagged.collect()
+}
+
+async fn describe(
+    aws: &Aws,
+    chosen: Vec<Filter>,
+) -> Result<Vec<aws_sdk_ec2::types::LaunchTemplate>, AwsError> {
     let call = aws.ec2.describe_launch_templates().set_filters(Some(chosen)).max_results(200);
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
-    let standing = rows.iter().map(|row| {
-        let id = Answer::of(DESCRIBE, "").id("launchTemplateId", row.launch_template_id())?;
-        Ok(Standing { id, is_gone: false })
-    });
-    standing.collect()
+    rows.map_err(|error| AwsError::new(DESCRIBE, "", error))
 }
 
 /// The versions that would be beyond the newest ones when `next` is made; the default version
@@ -282,7 +289,7 @@ fn from_sdk(id: &str, name: &str, version: i64, data: &ResponseLaunchTemplateDat
     LiveTemplate {
         id: id.to_owned(),
         name: name.to_owned(),
-        is_tagged: false,
+        tags: Tags::new(),
         version,
         old_versions: Vec::new(),
         image: data.image_id().map(str::to_owned),
@@ -367,6 +374,10 @@ fn more_volumes(mut fields: Fields, volumes: &[(String, Volume)]) -> Fields {
 }
 
 impl LiveTemplate {
+    pub(crate) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).or_id(&self.name).tags(&self.tags)
+    }
+
     /// In what a later version of the same template is otherwise.
     pub(crate) fn differences(&self, later: &Self) -> Vec<FieldChange> {
         let told = |version: &Self| {
@@ -415,7 +426,7 @@ impl LaunchTemplate {
         LiveTemplate {
             id: String::new(),
             name: self.name.clone(),
-            is_tagged: true,
+            tags: self.tags.clone(),
             version: self.resolved.next_version,
             old_versions: Vec::new(),
             image: Some(self.resolved.image.clone()),
@@ -458,16 +469,35 @@ impl Manage for LaunchTemplate {
         found.name == self.name
     }
 
+    /// A template that a group of the cluster runs on is the cluster's, even if it has lost its
+    /// tags.
+    fn marks<'a>(&self, found: &'a LiveTemplate, view: View<'a>) -> Vec<Marks<'a>> {
+        let mut groups = view.live.groups.rows().iter();
+        let user = groups.find(|group| {
+            group.name == found.name
+                && group.template.as_ref().is_some_and(|(id, _)| *id == found.id)
+                && view.owns(Kind::AutoscalingGroup, &group.marks())
+        });
+        vec![match user {
+            Some(group) => found.marks().hangs_on(format!("run by {}", group.name), Whose::Owned),
+            None => found.marks(),
+        }]
+    }
+
+    fn adopt(&self, found: &LiveTemplate, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::Ec2(&found.id)))
+    }
+
     fn aws_id(found: &LiveTemplate) -> String {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        self.fields(None)
+    fn wanted(&self, view: View<'_>) -> Fields {
+        self.fields(None).tags(&self.owner_tags(view.owner))
     }
 
-    fn wanted_over(&self, found: &LiveTemplate, _: View<'_>) -> Fields {
-        self.fields(Some(found))
+    fn wanted_over(&self, found: &LiveTemplate, view: View<'_>) -> Fields {
+        self.fields(Some(found)).tags(&self.owner_tags(view.owner))
     }
 
     fn found(&self, found: &LiveTemplate, view: View<'_>) -> Fields {
@@ -483,7 +513,7 @@ impl Manage for LaunchTemplate {
         let mut fields = found.machine(|id| view.name(id));
         fields = fields.maybe("rootDevice", root.map(|(device, _)| device));
         fields = volume_fields(fields, "rootVolume", root.map(|(_, volume)| volume));
-        found.behaviour(more_volumes(fields, &more))
+        found.behaviour(more_volumes(fields, &more)).tags(&found.tags)
     }
 
     fn besides(&self, found: &LiveTemplate, _: View<'_>) -> Vec<FieldChange> {
@@ -508,12 +538,18 @@ impl Manage for LaunchTemplate {
         let look = || {
             let mut chosen = ec2::identity(&self.tags);
             chosen.push(ec2::filter("launch-template-name", [&self.name]));
-            describe(work.aws, chosen)
+            self.standing(work.aws, chosen)
         };
         creation.with_token("", create, look).await.map(Some)
     }
 
     async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        if update.touches_tags() {
+            ec2::tag(work.aws, &update.id, &self.tags).await?;
+        }
+        if !update.fields.iter().any(makes_version) {
+            return Ok(());
+        }
         let data = self.data(work)?;
         let creation = Creation { work, resource: &self.id(), operation: CREATE_VERSION };
         let within = format!("{} {}", update.id, self.resolved.next_version);
@@ -535,7 +571,29 @@ impl Manage for LaunchTemplate {
     }
 }
 
+/// Whether a change is one of what instances are made of.
+pub(crate) fn makes_version(change: &FieldChange) -> bool {
+    !change.field.starts_with("tags[")
+}
+
 impl LaunchTemplate {
+    async fn standing(&self, aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<Standing>, AwsError> {
+        let rows = describe(aws, chosen).await?;
+        let standing = rows.iter().map(|row| {
+            let answer = Answer::of(DESCRIBE, &self.name);
+            let id = answer.id("launchTemplateId", row.launch_template_id())?;
+            Ok(Standing { id, is_gone: false })
+        });
+        standing.collect()
+    }
+
+    /// The tags that tell whose the template is; others are told by no one.
+    fn owner_tags(&self, owner: &Owner) -> Tags {
+        let keys = [owner_tag(owner.cluster()), ec2::CLUSTER_TAG.to_owned()];
+        let tags = self.tags.iter().filter(|(key, _)| keys.contains(key));
+        tags.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
     pub(crate) fn resource_id(&self) -> ResourceId {
         self.id()
     }

@@ -25,10 +25,12 @@ use super::network_load_balancer::{self, Network};
 use super::route_table::{self, LiveAssociation, LiveRoute, LiveRouteTable};
 use super::security_group::{self, LiveSecurityGroup};
 use super::security_group_rule::LiveRule;
-use super::subnet::{self, Chosen, LiveSubnet};
+use super::ssh_key::{self, LiveKeyPair};
+use super::subnet::{self, LiveSubnet};
 use super::vpc::{self, LiveVpc};
 use super::vpc_cidr_block::LiveCidrBlock;
-use super::{Kind, Observed, dns_zone, ec2, ssh_key};
+use super::whose::Owner;
+use super::{Kind, Observed, dns_zone, ec2};
 use crate::aws::{Aws, AwsError};
 
 /// What to read.
@@ -48,11 +50,13 @@ pub(crate) struct Reads {
     pub(crate) policies_through: BTreeSet<String>,
     /// The VPC that the cluster shares.
     pub(crate) vpc: Option<String>,
-    pub(crate) subnets: Vec<String>,
     /// Whether subnets are to lie in zones of which no machine type tells whether they exist.
     pub(crate) availability_zones: bool,
+    /// The ids of groups that the spec names, and the names of the cluster's own.
     pub(crate) security_groups: Vec<String>,
+    pub(crate) security_group_names: Vec<String>,
     pub(crate) ssh_keys: Vec<String>,
+    pub(crate) groups: Vec<String>,
     /// AWS' names of the cluster's classic load balancers.
     pub(crate) load_balancers: BTreeSet<String>,
     /// AWS' names of the cluster's network load balancer and its target group.
@@ -75,6 +79,8 @@ pub(crate) struct Live {
     /// The VPCs that see a private zone.
     pub(crate) zone_vpcs: BTreeMap<String, Vec<String>>,
     pub(crate) records: Looked<LiveRecord>,
+    /// The addresses of the cluster's instances, read where a record leads to addresses.
+    pub(crate) addresses: BTreeSet<String>,
     pub(crate) roles: BTreeMap<String, Observed<LiveIamRole>>,
     pub(crate) policies: BTreeMap<String, Observed<LivePolicies>>,
     pub(crate) profiles: BTreeMap<String, Observed<LiveInstanceProfile>>,
@@ -83,8 +89,6 @@ pub(crate) struct Live {
     pub(crate) dhcp_options: Looked<LiveDhcpOptions>,
     pub(crate) subnets: Looked<LiveSubnet>,
     pub(crate) availability_zones: Looked<String>,
-    /// All that a shared VPC has, where the cluster has subnets of its own in it.
-    pub(crate) subnets_of_vpc: Looked<LiveSubnet>,
     pub(crate) internet_gateways: Looked<LiveInternetGateway>,
     pub(crate) elastic_ips: Looked<LiveElasticIp>,
     pub(crate) nat_gateways: Looked<LiveNatGateway>,
@@ -93,7 +97,7 @@ pub(crate) struct Live {
     pub(crate) associations: Looked<LiveAssociation>,
     pub(crate) security_groups: Looked<LiveSecurityGroup>,
     pub(crate) rules: Looked<LiveRule>,
-    pub(crate) ssh_keys: Looked<String>,
+    pub(crate) ssh_keys: Looked<LiveKeyPair>,
     pub(crate) volumes: Looked<LiveVolume>,
     pub(crate) classic: Classic,
     pub(crate) network: Network,
@@ -102,6 +106,8 @@ pub(crate) struct Live {
     pub(crate) attachments: Looked<LiveAttachment>,
     /// The user data of launch configurations that groups still run on.
     pub(crate) old_user_data: BTreeMap<String, Vec<u8>>,
+    /// All groups that run on such launch configurations, those of others too.
+    pub(crate) configuration_users: BTreeMap<String, BTreeSet<String>>,
     /// `None` if images could not be looked at.
     pub(crate) images: Option<Result<Images, AwsError>>,
     pub(crate) instance_types: Option<Result<BTreeMap<String, LiveInstanceType>, AwsError>>,
@@ -147,14 +153,18 @@ pub(crate) async fn observe(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> 
     let idle = cluster(&mut live);
     // A group of a role that no spec has any more: its role may have to go with it.
     let profiles = try_join_all(idle.iter().map(async |name| {
-        let (profile, policies) =
-            try_join(iam_instance_profile::observe(aws, name), iam_role_policy::observe(aws, name))
-                .await?;
-        Ok::<_, AwsError>((name.clone(), profile, policies))
+        let (profile, role, policies) = try_join3(
+            iam_instance_profile::observe(aws, name),
+            iam_role::observe(aws, name),
+            iam_role_policy::observe(aws, name),
+        )
+        .await?;
+        Ok::<_, AwsError>((name.clone(), profile, role, policies))
     }))
     .await?;
-    for (name, profile, policies) in profiles {
+    for (name, profile, role, policies) in profiles {
         live.profiles.insert(name.clone(), profile);
+        live.roles.insert(name.clone(), role);
         live.policies.insert(name, policies);
     }
     live.cidr_blocks = live.vpcs.flat_map(|vpc| {
@@ -202,11 +212,12 @@ async fn observe_iam(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> {
     }));
     let zones = observe_zones(aws, reads);
     let (zones, roles, policies, profiles) = try_join4(zones, roles, policies, profiles).await?;
-    let (zones, zone_vpcs, records) = zones;
+    let (zones, zone_vpcs, records, addresses) = zones;
     let mut live = Live {
         zones,
         zone_vpcs,
         records,
+        addresses,
         roles: roles.into_iter().collect(),
         policies: policies.into_iter().collect(),
         ..Live::default()
@@ -218,7 +229,8 @@ async fn observe_iam(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> {
     Ok(live)
 }
 
-type Zones = (Looked<LiveZone>, BTreeMap<String, Vec<String>>, Looked<LiveRecord>);
+type Zones =
+    (Looked<LiveZone>, BTreeMap<String, Vec<String>>, Looked<LiveRecord>, BTreeSet<String>);
 
 /// Reads the account's zones, then the records of the cluster's.
 async fn observe_zones(aws: &Aws, reads: &Reads) -> Result<Zones, AwsError> {
@@ -230,17 +242,21 @@ async fn observe_zones(aws: &Aws, reads: &Reads) -> Result<Zones, AwsError> {
             true => Looked::Found(Vec::new()),
             false => Looked::Not,
         };
-        return Ok((zones, BTreeMap::new(), records));
+        return Ok((zones, BTreeMap::new(), records, BTreeSet::new()));
     };
     let vpcs =
         when(zone.private && reads.kinds.contains(&Kind::DnsZone), dns_zone::vpcs(aws, &zone.id));
-    let records = when(
-        reads.kinds.contains(&Kind::DnsName),
-        dns_name::observe(aws, &zone.id, &reads.records),
-    );
-    let (vpcs, records) = try_join(vpcs, records).await?;
+    let records = async {
+        let wanted = reads.kinds.contains(&Kind::DnsName);
+        let found = when(wanted, dns_name::observe(aws, &zone.id, &reads.records)).await?;
+        let has_addresses = found.rows().iter().any(|record| record.has_addresses());
+        let owner = Owner::by_tags(&reads.cluster);
+        let addresses = when(has_addresses, ec2::addresses(aws, &owner)).await?;
+        Ok((found, addresses))
+    };
+    let (vpcs, (records, addresses)) = try_join(vpcs, records).await?;
     let id = zone.id.clone();
-    Ok((zones, BTreeMap::from([(id, vpcs)]), records))
+    Ok((zones, BTreeMap::from([(id, vpcs)]), records, addresses))
 }
 
 async fn observe_network(aws: &Aws, reads: &Reads) -> Result<impl FnOnce(&mut Live), AwsError> {
@@ -250,65 +266,39 @@ async fn observe_network(aws: &Aws, reads: &Reads) -> Result<impl FnOnce(&mut Li
         let vpcs =
             when(wants(&[Kind::Vpc]), vpc::observe(aws, cluster, reads.vpc.as_deref())).await?;
         let ids: Vec<String> = vpcs.rows().iter().map(|vpc| vpc.id.clone()).collect();
+        let subnets = when(wants(&[Kind::Subnet]), subnet::observe(aws, cluster, &ids));
         let tables = when(wants(&[Kind::RouteTable]), route_table::observe(aws, &ids));
         let gateways =
             when(wants(&[Kind::NatGateway, Kind::ElasticIp]), nat_gateway::observe(aws, &ids));
-        let (tables, gateways) = try_join(tables, gateways).await?;
-        Ok((vpcs, tables, gateways))
+        let (subnets, tables, gateways) = try_join3(subnets, tables, gateways).await?;
+        Ok((vpcs, subnets, tables, gateways))
     };
-    let shared = reads.vpc.as_deref();
     let others = try_join5(
         when(wants(&[Kind::DhcpOptions]), dhcp_options::observe(aws, cluster)),
-        when(wants(&[Kind::Subnet]), async { observe_subnets(aws, reads).await.map(Some) }),
-        when(wants(&[Kind::InternetGateway]), internet_gateway::observe(aws, cluster, shared)),
+        when(wants(&[Kind::InternetGateway]), internet_gateway::observe(aws)),
         when(wants(&[Kind::ElasticIp]), elastic_ip::observe(aws)),
         when(!reads.instances.is_empty(), ec2::instances(aws, &reads.instances)),
+        when(reads.availability_zones, ec2::availability_zones(aws)),
     );
-    let ((vpcs, tables, gateways), (options, subnets, internet, addresses, instances)) =
+    let ((vpcs, subnets, tables, gateways), (options, internet, addresses, instances, zones)) =
         try_join(of_vpc, others).await?;
     Ok(move |live: &mut Live| {
         live.vpcs = vpcs;
         live.route_tables = tables;
         live.nat_gateways = gateways;
         live.dhcp_options = options;
-        if let Some(Subnets { own_or_shared, of_vpc, zones }) = subnets {
-            live.subnets = own_or_shared;
-            live.subnets_of_vpc = of_vpc;
-            live.availability_zones = zones;
-        }
+        live.subnets = subnets;
+        live.availability_zones = zones;
         live.internet_gateways = internet;
         live.elastic_ips = addresses;
         live.instances = instances;
     })
 }
 
-struct Subnets {
-    own_or_shared: Looked<LiveSubnet>,
-    /// Where the cluster has its own in a VPC that it shares.
-    of_vpc: Looked<LiveSubnet>,
-    zones: Looked<String>,
-}
-
-async fn observe_subnets(aws: &Aws, reads: &Reads) -> Result<Subnets, AwsError> {
-    let own_or_shared = match reads.subnets.as_slice() {
-        [] => subnet::observe(aws, Chosen::Cluster(&reads.cluster)),
-        ids => subnet::observe(aws, Chosen::Ids(ids)),
-    };
-    let of_vpc = async {
-        match (&reads.vpc, reads.subnets.is_empty()) {
-            (Some(vpc), true) => subnet::observe(aws, Chosen::Vpc(vpc)).await,
-            _ => Ok(Looked::Not),
-        }
-    };
-    let zones = when(reads.availability_zones, ec2::availability_zones(aws));
-    let (own_or_shared, of_vpc, zones) = try_join3(own_or_shared, of_vpc, zones).await?;
-    Ok(Subnets { own_or_shared, of_vpc, zones })
-}
-
 async fn observe_security(aws: &Aws, reads: &Reads) -> Result<impl FnOnce(&mut Live), AwsError> {
     let groups = when(
         reads.kinds.contains(&Kind::SecurityGroup),
-        security_group::observe(aws, &reads.cluster, &reads.security_groups),
+        security_group::observe(aws, &reads.security_group_names, &reads.security_groups),
     );
     let keys = when(reads.kinds.contains(&Kind::SshKey), ssh_key::observe(aws, &reads.ssh_keys));
     let (groups, keys) = try_join(groups, keys).await?;
@@ -327,11 +317,13 @@ async fn observe_cluster(
     let cluster = reads.cluster.as_str();
     let groups = async {
         let wanted = wants(Kind::AutoscalingGroup) || wants(Kind::LaunchTemplate);
-        let groups = when(wanted, autoscaling_group::observe(aws, cluster)).await?;
+        let groups = when(wanted, autoscaling_group::observe(aws, cluster, &reads.groups)).await?;
         let names: Vec<String> =
             groups.rows().iter().filter_map(|group| group.launch_configuration.clone()).collect();
-        let data = autoscaling_group::user_data_of_configurations(aws, &names).await?;
-        Ok((groups, data))
+        let data = autoscaling_group::user_data_of_configurations(aws, &names);
+        let users = when(!names.is_empty(), autoscaling_group::users_of_configurations(aws));
+        let (data, users) = try_join(data, users).await?;
+        Ok((groups, data, users))
     };
     let suffix = format!(".{cluster}");
     let templates = when(
@@ -360,13 +352,14 @@ async fn observe_cluster(
             Ok(attempted(!reads.instance_types.is_empty(), types).await)
         },
     );
-    let volumes = when(wants(Kind::EbsVolume), ebs_volume::observe(aws, cluster));
-    let ((groups, data), (templates, classic, network), (volumes, (images, types))) = try_join3(
-        groups,
-        try_join3(templates, classic, network),
-        future::try_join(volumes, instances),
-    )
-    .await?;
+    let volumes = when(wants(Kind::EbsVolume), ebs_volume::observe(aws));
+    let ((groups, data, users), (templates, classic, network), (volumes, (images, types))) =
+        try_join3(
+            groups,
+            try_join3(templates, classic, network),
+            future::try_join(volumes, instances),
+        )
+        .await?;
     let idle = reads
         .idle_roles
         .iter()
@@ -375,6 +368,7 @@ async fn observe_cluster(
     Ok(move |live: &mut Live| {
         live.groups = groups;
         live.old_user_data = data.into_iter().collect();
+        live.configuration_users = users;
         live.launch_templates = templates;
         live.classic = classic;
         live.network = network;

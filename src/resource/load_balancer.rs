@@ -11,6 +11,7 @@ use futures::future::try_join_all;
 use super::ids::{Address, Work};
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
+use super::whose::{Marks, Owner, Taggable, speak_of};
 use super::{Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError, Fault, batch};
 
@@ -62,6 +63,12 @@ pub(crate) struct LiveLoadBalancer {
     pub(crate) tags: Tags,
 }
 
+impl LiveLoadBalancer {
+    pub(super) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.name).tags(&self.tags)
+    }
+}
+
 /// The classic load balancers of a region.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Classic {
@@ -96,8 +103,7 @@ pub(super) async fn observe(
     let tags = tags_of(aws, &candidates).await?;
     let ours = all.iter().filter_map(|(name, lb)| {
         let tags = tags.get(name)?;
-        let is_ours = tags.get(ec2::CLUSTER_TAG).is_some_and(|tag| tag == cluster);
-        (is_ours || own_names.contains(name)).then_some((name, lb, tags))
+        (speak_of(tags, cluster) || own_names.contains(name)).then_some((name, lb, tags))
     });
     let ours = try_join_all(ours.map(async |(name, lb, tags)| {
         let call = aws.elb.describe_load_balancer_attributes();
@@ -224,8 +230,18 @@ impl Manage for LoadBalancer {
         &live.classic.ours
     }
 
-    fn is(&self, found: &LiveLoadBalancer, _: View<'_>) -> bool {
-        found.name == self.aws_name || ec2::is_named(&found.tags, &self.name)
+    fn is(&self, found: &LiveLoadBalancer, view: View<'_>) -> bool {
+        found.name == self.aws_name
+            || ec2::is_named(&found.tags, &self.name)
+                && view.owns(Kind::LoadBalancer, &found.marks())
+    }
+
+    fn marks<'a>(&self, found: &'a LiveLoadBalancer, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![found.marks()]
+    }
+
+    fn adopt(&self, found: &LiveLoadBalancer, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::ClassicBalancer(&found.name)))
     }
 
     fn aws_id(found: &LiveLoadBalancer) -> String {
@@ -464,16 +480,15 @@ impl LoadBalancer {
     }
 }
 
-/// The names of load balancers that carry a cluster's tag, those of its services included.
-pub(super) async fn observe_owned(aws: &Aws, cluster: &str) -> Result<Vec<String>, AwsError> {
-    let names: Vec<String> = all_by_name(aws).await?.into_iter().map(|(name, _)| name).collect();
+/// All classic load balancers, those of the cluster's services included.
+pub(super) async fn observe_all(aws: &Aws) -> Result<Vec<LiveLoadBalancer>, AwsError> {
+    let all = all_by_name(aws).await?;
+    let names: Vec<String> = all.iter().map(|(name, _)| name.clone()).collect();
     let tags = tags_of(aws, &names).await?;
-    let own = format!("kubernetes.io/cluster/{cluster}");
-    let ours = tags.into_iter().filter(|(_, tags)| {
-        tags.get(ec2::CLUSTER_TAG).is_some_and(|tag| tag == cluster)
-            || tags.get(&own).is_some_and(|tag| tag == "owned")
-    });
-    Ok(ours.map(|(name, _)| name).collect())
+    let none = Tags::new();
+    let live =
+        all.iter().map(|(name, lb)| from_sdk(name, lb, None, tags.get(name).unwrap_or(&none)));
+    live.collect()
 }
 
 pub(super) fn scheme(internal: bool) -> &'static str {

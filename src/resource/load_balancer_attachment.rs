@@ -4,6 +4,7 @@
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
+use super::whose::Marks;
 use super::{Kind, ResourceId};
 use crate::aws::AwsError;
 
@@ -71,6 +72,11 @@ impl Manage for LoadBalancerAttachment {
             Target::ExternalClassic(to) | Target::ExternalTargetGroup(to) => *to == found.to,
         };
         found.group == self.group.name && to
+    }
+
+    /// What is part of something was found by that.
+    fn marks<'a>(&self, _: &'a Self::Live, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
     }
 
     fn aws_id(found: &LiveAttachment) -> String {

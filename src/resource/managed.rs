@@ -9,6 +9,7 @@ use std::fmt::Debug;
 
 use super::ids::{Address, Ids, Work};
 use super::live::Live;
+use super::whose::{Marks, Owner, Whose};
 use super::{Drift, FieldChange, Kind, ResourceId, Tags, Write};
 use crate::aws::AwsError;
 
@@ -17,6 +18,7 @@ use crate::aws::AwsError;
 pub(crate) struct View<'a> {
     pub(crate) live: &'a Live,
     pub(crate) ids: &'a Ids,
+    pub(crate) owner: &'a Owner,
     /// The id of the cluster's hosted zone.
     pub(crate) zone: Option<&'a str>,
 }
@@ -29,6 +31,10 @@ impl<'a> View<'a> {
 
     pub(crate) fn is(self, resource: &ResourceId, id: &str) -> bool {
         self.ids.get(resource) == Some(id)
+    }
+
+    pub(crate) fn owns(self, kind: Kind, marks: &Marks<'_>) -> bool {
+        self.owner.whose(kind, marks).is_owned()
     }
 }
 
@@ -255,8 +261,23 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     /// Where it was looked for.
     fn looked(live: &Live) -> &Looked<Self::Live>;
 
-    /// Whether what was found is this resource.
+    /// Whether what was found is this resource, or has its name or its place.
     fn is(&self, found: &Self::Live, view: View<'_>) -> bool;
+
+    /// Whether something of the cluster's may be this resource by anything but its name, which
+    /// somebody may have changed. It is asked where nothing is.
+    fn may_be(&self, _: &Self::Live, _: View<'_>) -> bool {
+        false
+    }
+
+    /// By what it can be told whose it is: the marks of each thing of AWS' in it.
+    fn marks<'a>(&self, found: &'a Self::Live, view: View<'a>) -> Vec<Marks<'a>>;
+
+    /// How somebody else's thing that has the place of this one becomes the cluster's; `None`
+    /// where there is room for both.
+    fn adopt(&self, _: &Self::Live, _: &Owner) -> Option<String> {
+        None
+    }
 
     /// AWS' id of what was found, or whatever a write addresses it by.
     fn aws_id(found: &Self::Live) -> String;
@@ -326,10 +347,59 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     ) -> impl Future<Output = Result<(), AwsError>> + Send;
 }
 
+/// What was found of a resource.
+#[derive(Debug)]
+enum Find<'a, T> {
+    /// More than one is too many.
+    These(Vec<&'a T>),
+    /// What has its place is not the cluster's.
+    Taken(&'a T, Whose),
+    Nothing,
+}
+
+fn look_for<'a, M: Manage>(resource: &M, view: View<'a>) -> Find<'a, M::Live> {
+    let rows = M::looked(view.live).rows();
+    let matches = rows.iter().filter(|found| resource.is(found, view));
+    let judged = matches.map(|found| (found, whose(resource, found, view)));
+    let (ours, others): (Vec<_>, Vec<_>) =
+        judged.partition(|(found, whose)| may_use(resource, found, whose, view));
+    if !ours.is_empty() {
+        return Find::These(ours.into_iter().map(|(found, _)| found).collect());
+    }
+    let may_be: Vec<_> = rows
+        .iter()
+        .filter(|found| resource.may_be(found, view) && whose(resource, found, view).is_owned())
+        .collect();
+    if !may_be.is_empty() {
+        return Find::These(may_be);
+    }
+    let mut taken = others.into_iter();
+    match taken.find(|(found, _)| resource.adopt(found, view.owner).is_some()) {
+        Some((found, whose)) => Find::Taken(found, whose),
+        None => Find::Nothing,
+    }
+}
+
+/// Whose something is: not ours, if any thing in it is not.
+pub(super) fn whose<M: Manage>(resource: &M, found: &M::Live, view: View<'_>) -> Whose {
+    let kind = resource.id().kind;
+    let marks = resource.marks(found, view);
+    let verdicts = marks.iter().map(|marks| view.owner.whose(kind, marks));
+    verdicts.reduce(|all, next| if all.is_owned() { next } else { all }).unwrap_or(Whose::Owned)
+}
+
+/// What the spec names is there to be used, whosever it is.
+fn may_use<M: Manage>(resource: &M, found: &M::Live, whose: &Whose, view: View<'_>) -> bool {
+    let kind = resource.id().kind;
+    let is_named = || resource.marks(found, view).iter().any(|one| view.owner.names(kind, one));
+    whose.is_owned() || resource.ownership() == Ownership::Shared || is_named()
+}
+
 pub(super) fn find<M: Manage>(resource: &M, view: View<'_>) -> Option<(String, Option<Address>)> {
-    let mut rows = M::looked(view.live).rows().iter();
-    let found = rows.find(|found| resource.is(found, view));
-    found.map(|found| (M::aws_id(found), M::address(found)))
+    match look_for(resource, view) {
+        Find::These(found) => found.first().map(|found| (M::aws_id(found), M::address(found))),
+        Find::Taken(..) | Find::Nothing => None,
+    }
 }
 
 pub(super) fn state<M: Manage>(
@@ -337,16 +407,30 @@ pub(super) fn state<M: Manage>(
     view: View<'_>,
     whole: impl Fn(M) -> Box<super::Managed>,
 ) -> State {
-    let rows = match M::looked(view.live) {
+    match M::looked(view.live) {
         Looked::Not => return State::NoMatter,
         Looked::Denied(error) => return State::Denied(error.clone()),
-        Looked::Found(rows) => rows,
+        Looked::Found(_) => {}
+    }
+    let creation = || {
+        let fields = resource.wanted(view).differences(&Fields::default());
+        Drift { fields, ..Drift::default() }
     };
-    let matches: Vec<&M::Live> = rows.iter().filter(|found| resource.is(found, view)).collect();
+    let matches = match look_for(resource, view) {
+        Find::These(matches) => matches,
+        Find::Nothing => Vec::new(),
+        Find::Taken(found, whose) => {
+            let why = whose.reason().unwrap_or_default();
+            let marks = resource.marks(found, view);
+            let ids: Vec<&str> = marks.iter().map(Marks::id).collect();
+            let message = format!("there is one already ({}), {why}", ids.join(", "));
+            let next = resource.adopt(found, view.owner).unwrap_or_default();
+            return State::Impossible(creation(), message, next);
+        }
+    };
     match matches[..] {
         [] => {
-            let fields = resource.wanted(view).differences(&Fields::default());
-            let drift = Drift { fields, ..Drift::default() };
+            let drift = creation();
             match (resource.obstacle(view), resource.ownership()) {
                 (Some((what, next)), _) => State::Impossible(drift, what, next),
                 (None, Ownership::Shared) => State::Impossible(

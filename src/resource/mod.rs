@@ -43,6 +43,7 @@ mod target_group;
 pub(crate) mod vpc;
 pub(crate) mod vpc_cidr_block;
 pub(crate) mod vpc_dhcp_options_association;
+pub(crate) mod whose;
 
 use std::collections::BTreeMap;
 use std::fmt;

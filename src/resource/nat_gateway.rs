@@ -9,6 +9,8 @@ use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
+use super::route_table::LiveRouteTable;
+use super::whose::{Marks, Whose};
 use super::{Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError, Fault, batch};
 
@@ -39,12 +41,17 @@ pub(crate) struct LiveNatGateway {
 }
 
 impl LiveNatGateway {
-    /// Whether it belongs to the cluster of these tags: by its own, or, because old versions
-    /// of kops set none, by having none.
-    pub(super) fn is_of(&self, tags: &Tags) -> bool {
-        match self.tags.get(ec2::CLUSTER_TAG) {
-            Some(cluster) => tags.get(ec2::CLUSTER_TAG) == Some(cluster),
-            None => self.tags.is_empty(),
+    /// Old versions of kops set no tags, and know a gateway by the route that leads to it
+    /// (`upup/pkg/fi/cloudup/awstasks/natgateway.go`).
+    pub(super) fn marks<'a>(&'a self, view: View<'a>) -> Marks<'a> {
+        let marks = Marks::of(&self.id).tags(&self.tags);
+        let leads_here = |table: &&LiveRouteTable| {
+            table.routes.iter().any(|route| route.via == self.id)
+                && view.owns(Kind::RouteTable, &table.marks())
+        };
+        match view.live.route_tables.rows().iter().find(leads_here) {
+            Some(table) => marks.hangs_on(format!("the way out of {}", table.id), Whose::Owned),
+            None => marks,
         }
     }
 }
@@ -109,11 +116,17 @@ impl Manage for NatGateway {
     fn is(&self, found: &LiveNatGateway, view: View<'_>) -> bool {
         match &self.existing {
             Some(id) => found.id == *id,
-            None if found.tags.contains_key("Name") => {
-                ec2::is_named(&found.tags, &self.name) && found.is_of(&self.tags)
-            }
-            None => view.is(&self.subnet, &found.subnet) && found.is_of(&self.tags),
+            None if found.tags.contains_key("Name") => ec2::is_named(&found.tags, &self.name),
+            None => view.is(&self.subnet, &found.subnet),
         }
+    }
+
+    fn may_be(&self, found: &LiveNatGateway, view: View<'_>) -> bool {
+        self.existing.is_none() && view.is(&self.subnet, &found.subnet)
+    }
+
+    fn marks<'a>(&self, found: &'a LiveNatGateway, view: View<'a>) -> Vec<Marks<'a>> {
+        vec![found.marks(view)]
     }
 
     fn aws_id(found: &LiveNatGateway) -> String {

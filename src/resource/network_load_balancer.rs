@@ -14,6 +14,7 @@ use super::live::Live;
 use super::load_balancer::scheme;
 use super::managed::{Fields, Looked, Manage, Update, View};
 use super::target_group::{self, LiveTargetGroup};
+use super::whose::{Marks, Owner, Taggable};
 use super::{Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError, Fault, batch};
 use crate::spec::arn::target_group_name;
@@ -69,6 +70,13 @@ pub(crate) struct LiveNetworkLoadBalancer {
     pub(crate) target_group: Option<LiveTargetGroup>,
     pub(crate) listeners: Vec<LiveListener>,
     pub(crate) tags: Tags,
+}
+
+impl LiveNetworkLoadBalancer {
+    pub(super) fn marks(&self) -> Marks<'_> {
+        let arn = self.arn.as_deref().unwrap_or(&self.name);
+        Marks::of(arn).or_id(&self.name).tags(&self.tags)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -260,6 +268,19 @@ impl Manage for NetworkLoadBalancer {
 
     fn is(&self, found: &LiveNetworkLoadBalancer, _: View<'_>) -> bool {
         found.name == self.aws_name
+    }
+
+    fn marks<'a>(&self, found: &'a LiveNetworkLoadBalancer, _: View<'a>) -> Vec<Marks<'a>> {
+        let balancer = found.arn.iter().map(|_| found.marks());
+        let group = found.target_group.iter();
+        let group = group.map(|group| Marks::of(&group.arn).or_id(&group.name).tags(&group.tags));
+        balancer.chain(group).collect()
+    }
+
+    fn adopt(&self, found: &LiveNetworkLoadBalancer, owner: &Owner) -> Option<String> {
+        let group = found.target_group.iter().map(|group| &group.arn);
+        let arns = found.arn.iter().chain(group).map(String::as_str);
+        Some(owner.adopt(&Taggable::Balancer(arns.collect())))
     }
 
     /// The target group, since that is what Auto Scaling groups join; the load balancer, where
@@ -622,41 +643,60 @@ impl NetworkLoadBalancer {
     }
 }
 
-/// Network load balancers and target groups that carry a cluster's tag, for its deletion.
-pub(super) async fn observe_owned(
-    aws: &Aws,
-    cluster: &str,
-) -> Result<(Vec<(String, String)>, Vec<(String, String)>), AwsError> {
+/// A load balancer or a target group, for a cluster's deletion.
+#[derive(Clone, Debug)]
+pub(super) struct Tagged {
+    pub(super) arn: String,
+    pub(super) name: String,
+    /// Empty for a target group.
+    pub(super) dns_name: String,
+    /// The load balancers before a target group.
+    pub(super) balancers: Vec<String>,
+    pub(super) tags: Tags,
+}
+
+impl Tagged {
+    pub(super) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.arn).or_id(&self.name).tags(&self.tags)
+    }
+}
+
+/// All network load balancers, and all target groups.
+pub(super) async fn observe_all(aws: &Aws) -> Result<(Vec<Tagged>, Vec<Tagged>), AwsError> {
     let balancers = async {
         let all = all_balancers(aws).await?;
         let named = |lb: &LoadBalancer| {
             let arn = Answer::of(DESCRIBE, "").id("LoadBalancerArn", lb.load_balancer_arn())?;
-            let name =
-                Answer::of(DESCRIBE, &arn).id("LoadBalancerName", lb.load_balancer_name())?;
-            Ok((arn, name))
+            let answer = Answer::of(DESCRIBE, &arn);
+            Ok(Tagged {
+                name: answer.id("LoadBalancerName", lb.load_balancer_name())?,
+                dns_name: lb.dns_name().unwrap_or_default().to_owned(),
+                balancers: Vec::new(),
+                tags: Tags::new(),
+                arn,
+            })
         };
-        owned(aws, cluster, all.iter().map(named).collect::<Result<_, AwsError>>()?).await
+        with_tags(aws, all.iter().map(named).collect::<Result<_, AwsError>>()?).await
     };
     let groups = async {
         let all = all_target_groups(aws).await?;
-        owned(aws, cluster, all.into_iter().map(|group| (group.arn, group.name)).collect()).await
+        let named = |group: LiveTargetGroup| Tagged {
+            arn: group.arn,
+            name: group.name,
+            dns_name: String::new(),
+            balancers: group.balancers,
+            tags: Tags::new(),
+        };
+        with_tags(aws, all.into_iter().map(named).collect()).await
     };
     try_join(balancers, groups).await
 }
 
-async fn owned(
-    aws: &Aws,
-    cluster: &str,
-    all: Vec<(String, String)>,
-) -> Result<Vec<(String, String)>, AwsError> {
-    let own = format!("kubernetes.io/cluster/{cluster}");
-    let arns: Vec<String> = all.iter().map(|(arn, _)| arn.clone()).collect();
-    let tags = tags(aws, &arns).await?;
-    let is_ours = |arn: &String| {
-        tags.get(arn).is_some_and(|tags| {
-            tags.get(ec2::CLUSTER_TAG).is_some_and(|tag| tag == cluster)
-                || tags.get(&own).is_some_and(|tag| tag == "owned")
-        })
-    };
-    Ok(all.into_iter().filter(|(arn, _)| is_ours(arn)).collect())
+async fn with_tags(aws: &Aws, mut all: Vec<Tagged>) -> Result<Vec<Tagged>, AwsError> {
+    let arns: Vec<String> = all.iter().map(|one| one.arn.clone()).collect();
+    let mut tags = tags(aws, &arns).await?;
+    for one in &mut all {
+        one.tags = tags.remove(&one.arn).unwrap_or_default();
+    }
+    Ok(all)
 }

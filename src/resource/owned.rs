@@ -1,345 +1,316 @@
-//! What a cluster has in AWS, whatever its spec says: found by ownership tags, and by names
-//! that are a cluster's alone.
+//! What a cluster has in AWS, whatever its spec says: all that carries its tags or bears its
+//! names, each with whose it is.
+
+mod instances;
+mod network;
+mod records;
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ec2::types::{Filter, InstanceStateName, NatGatewayState, VolumeState};
-use futures::future::{try_join_all, try_join3, try_join4, try_join5};
+use aws_sdk_ec2::types::{Filter, VolumeState};
+use futures::future::{try_join, try_join_all, try_join3, try_join5};
 
 use super::delete::Deletion;
-use super::hosted_zone::{HostedZone, find};
-use super::{Kind, Observed, ResourceId, Tags, autoscaling_group, dns_name, ec2, hosted_zone};
-use super::{iam_instance_profile, iam_role_policy, load_balancer, network_load_balancer};
-use super::{route_table, security_group};
+use super::hosted_zone::HostedZone;
+use super::iam_role::{self, Look as RoleLook};
+use super::whose::{self, Marks, Owner, Whose};
+use super::{Kind, ResourceId, Tags, ec2};
+use super::{Observed, iam_instance_profile, iam_role_policy};
+use super::{load_balancer, network_load_balancer, security_group, ssh_key};
 use crate::aws::{Aws, AwsError};
+use crate::iam::document::Document;
 use crate::spec::instance_group::Role;
 
-/// Something that goes with the cluster.
+/// Something that was found.
 #[derive(Clone, Debug)]
-pub(crate) struct Owned {
+pub(crate) struct Row {
     pub(crate) id: ResourceId,
+    pub(crate) whose: Whose,
+    /// What deletes it, if it is the cluster's.
     pub(crate) deletion: Deletion,
+    /// The tags on it that an update has set, if it is not the cluster's and the spec names it.
+    pub(crate) marks_of_ours: Option<(String, Tags)>,
 }
 
-impl Owned {
-    fn new(kind: Kind, name: impl Into<String>, deletion: Deletion) -> Self {
-        Self { id: ResourceId::new(kind, name), deletion }
+/// For whom to look, and for what.
+#[derive(Clone, Debug)]
+pub(crate) struct Look {
+    pub(crate) owner: Owner,
+    pub(crate) zone: HostedZone,
+    /// AWS' names of the cluster's load balancers and target groups.
+    pub(crate) balancers: Vec<String>,
+    /// The trust policy of the cluster's roles.
+    pub(crate) trust: Document,
+}
+
+impl Look {
+    /// What was found, if it concerns the cluster at all.
+    fn row(
+        &self,
+        kind: Kind,
+        name: &str,
+        told: String,
+        marks: &Marks<'_>,
+        deletion: Deletion,
+    ) -> Option<Row> {
+        let whose = self.owner.whose(kind, marks);
+        let tags = marks.known_tags();
+        (whose.is_owned() || self.concerns(name, tags)).then(|| Row {
+            id: ResourceId::new(kind, told),
+            whose,
+            deletion,
+            marks_of_ours: self.marks_of_ours(kind, marks),
+        })
+    }
+
+    fn concerns(&self, name: &str, tags: &Tags) -> bool {
+        self.owner.is_marked(tags) || self.is_own_name(name, tags)
     }
 
     /// One that AWS knows by id, called by its name.
-    fn named(kind: Kind, id: &str, tags: &Tags, deletion: Deletion) -> Self {
-        match tags.get("Name").filter(|name| !name.is_empty()) {
-            Some(name) => Self::new(kind, format!("{name} ({id})"), deletion),
-            None => Self::new(kind, id, deletion),
-        }
+    fn by_id(&self, kind: Kind, marks: &Marks<'_>, deletion: Deletion) -> Option<Row> {
+        let id = marks.id();
+        let name = marks.known_tags().get("Name").map(String::as_str).unwrap_or_default();
+        let told = if name.is_empty() { id.to_owned() } else { format!("{name} ({id})") };
+        self.row(kind, name, told, marks, deletion)
     }
-}
 
-/// Whether tags say that something is the cluster's, and not only shared with it.
-fn is_owned(tags: &Tags, cluster: &str) -> bool {
-    match tags.get(&format!("kubernetes.io/cluster/{cluster}")) {
-        Some(ownership) => ownership == "owned",
-        None => tags.get(ec2::CLUSTER_TAG).is_some_and(|tag| tag == cluster),
+    /// One that AWS knows by its name.
+    fn by_name(
+        &self,
+        kind: Kind,
+        name: &str,
+        marks: &Marks<'_>,
+        deletion: Deletion,
+    ) -> Option<Row> {
+        self.row(kind, name, name.to_owned(), marks, deletion)
     }
-}
 
-/// Chooses what carries either of the tags by which a cluster marks what it has.
-fn tagged(cluster: &str) -> Filter {
-    let own = format!("kubernetes.io/cluster/{cluster}");
-    ec2::filter("tag-key", [own, ec2::CLUSTER_TAG.to_owned()])
-}
-
-/// Reads all that the cluster owns.
-pub(crate) async fn observe(
-    aws: &Aws,
-    cluster: &str,
-    zone: &HostedZone,
-) -> Result<Vec<Owned>, AwsError> {
-    let found = try_join5(
-        instances(aws, cluster),
-        balancers(aws, cluster),
-        network(aws, cluster),
-        records(aws, cluster, zone),
-        try_join3(storage_and_keys(aws, cluster), groups(aws, cluster), iam(aws, cluster)),
-    )
-    .await?;
-    let (instances, balancers, network, records, (storage, groups, iam)) = found;
-    Ok([instances, balancers, network, records, storage, groups, iam].concat())
-}
-
-async fn instances(aws: &Aws, cluster: &str) -> Result<Vec<Owned>, AwsError> {
-    let scaling = async {
-        let groups = autoscaling_group::observe(aws, cluster).await?;
-        groups.into_rows()
-    };
-    let templates = async {
-        let call = aws.ec2.describe_launch_templates().filters(tagged(cluster));
-        let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        rows.map_err(|error| AwsError::new("ec2:DescribeLaunchTemplates", "", error))
-    };
-    let running = async {
-        let pages = aws.ec2.describe_instances().filters(tagged(cluster)).into_paginator();
-        let rows = pages.items().send().collect::<Result<Vec<_>, _>>().await;
-        rows.map_err(|error| AwsError::new("ec2:DescribeInstances", "", error))
-    };
-    let (scaling, templates, running) = try_join3(scaling, templates, running).await?;
-    let mut owned = Vec::new();
-    for group in &scaling {
-        let deletion = Deletion::AutoscalingGroup(group.name.clone());
-        owned.push(Owned::new(Kind::AutoscalingGroup, &group.name, deletion));
-        if let Some(name) = &group.launch_configuration {
-            let deletion = Deletion::LaunchConfiguration(name.clone());
-            owned.push(Owned::new(Kind::LaunchTemplate, name, deletion));
-        }
-    }
-    for template in &templates {
-        let (Some(id), Some(name)) =
-            (template.launch_template_id(), template.launch_template_name())
-        else {
-            continue;
+    /// Whether a name is such as the cluster gives, and not as another one does that has the
+    /// thing: `nodes.a.example.com` is no name of `example.com`.
+    fn is_own_name(&self, name: &str, tags: &Tags) -> bool {
+        let cluster = self.owner.cluster();
+        let is_of = |cluster: &str| {
+            name.strip_suffix(cluster).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         };
-        if is_owned(&ec2::tags_from_sdk(template.tags()), cluster) {
-            let deletion = Deletion::LaunchTemplate(id.to_owned());
-            owned.push(Owned::new(Kind::LaunchTemplate, name, deletion));
+        let other = whose::other_owner(tags, cluster);
+        let other = other.or(tags.get(ec2::CLUSTER_TAG).map(String::as_str));
+        let is_others = other.is_some_and(|other| other != cluster && is_of(other));
+        self.balancers.iter().any(|own| own == name) || is_of(cluster) && !is_others
+    }
+
+    fn marks_of_ours(&self, kind: Kind, marks: &Marks<'_>) -> Option<(String, Tags)> {
+        let set = marks.ids().find_map(|id| self.owner.tags_on(kind, id))?;
+        let found = marks.known_tags();
+        let shared = self.owner.tag();
+        // Without it, no update has been here.
+        if found.get(&shared) != set.get(&shared) {
+            return None;
         }
+        // What tells Kubernetes of a subnet's use, other clusters read too.
+        let others = whose::is_used_by_others(found, self.owner.cluster());
+        let goes = |key: &str| !others || key == shared || key == ec2::CLUSTER_TAG;
+        let tags = set.iter().filter(|(key, value)| found.get(*key) == Some(*value) && goes(key));
+        let tags: Tags = tags.map(|(key, value)| (key.clone(), value.clone())).collect();
+        (!tags.is_empty()).then(|| (marks.id().to_owned(), tags))
     }
-    let of_groups: BTreeSet<&str> = scaling
-        .iter()
-        .flat_map(|group| group.instances.iter().map(|instance| instance.id.as_str()))
-        .collect();
-    let mut ids: BTreeSet<String> = of_groups.iter().map(|id| (*id).to_owned()).collect();
-    for instance in running.iter().flat_map(|reservation| reservation.instances()) {
-        let state = instance.state().and_then(|state| state.name());
-        let gone = state == Some(&InstanceStateName::Terminated);
-        if !gone && is_owned(&ec2::tags_from_sdk(instance.tags()), cluster) {
-            ids.extend(instance.instance_id().map(str::to_owned));
-        }
-    }
-    if !ids.is_empty() {
-        let name = ids.iter().cloned().collect::<Vec<_>>().join(", ");
-        let deletion = Deletion::Instances(ids.into_iter().collect());
-        owned.push(Owned::new(Kind::Instance, name, deletion));
-    }
-    Ok(owned)
 }
 
-async fn balancers(aws: &Aws, cluster: &str) -> Result<Vec<Owned>, AwsError> {
-    let (classic, (network, targets)) = futures::future::try_join(
-        load_balancer::observe_owned(aws, cluster),
-        network_load_balancer::observe_owned(aws, cluster),
+/// Chooses what bears the cluster's name, or one below it.
+fn named(cluster: &str) -> Filter {
+    ec2::filter("tag:Name", [cluster.to_owned(), format!("*.{cluster}")])
+}
+
+/// What carries the cluster's tags, and what bears its names, each once.
+async fn marked_or_named<T, F>(
+    look: &Look,
+    id: impl Fn(&T) -> Option<&str>,
+    read: impl Fn(Filter) -> F,
+) -> Result<Vec<T>, AwsError>
+where
+    F: Future<Output = Result<Vec<T>, AwsError>>,
+{
+    let cluster = look.owner.cluster();
+    let (mut rows, more) = try_join(read(ec2::marked(cluster)), read(named(cluster))).await?;
+    let known: BTreeSet<String> = rows.iter().filter_map(&id).map(str::to_owned).collect();
+    rows.extend(more.into_iter().filter(|row| id(row).is_none_or(|id| !known.contains(id))));
+    Ok(rows)
+}
+
+/// Reads all that carries the cluster's tags or bears its names.
+pub(crate) async fn observe(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
+    let mut look = look.clone();
+    name_roles(aws, &mut look.owner).await?;
+    let look = &look;
+    let (instances, balancers, network, others, iam) = try_join5(
+        instances::observe(aws, look),
+        balancers(aws, look),
+        network::observe(aws, look),
+        try_join3(volumes(aws, look), keys(aws, look), groups(aws, look)),
+        iam(aws, look),
     )
     .await?;
-    let classic = classic
-        .into_iter()
-        .map(|name| Owned::new(Kind::LoadBalancer, &name, Deletion::LoadBalancer(name.clone())));
-    let network = network.into_iter().map(|(arn, name)| {
-        Owned::new(Kind::LoadBalancer, name, Deletion::NetworkLoadBalancer(arn))
-    });
-    let targets = targets
-        .into_iter()
-        .map(|(arn, name)| Owned::new(Kind::TargetGroup, name, Deletion::TargetGroup(arn)));
-    Ok(classic.chain(network).chain(targets).collect())
+    let (instances, addresses) = instances;
+    let (balancers, by_dns_name) = balancers;
+    let records = records::observe(aws, look, by_dns_name, addresses).await?;
+    let (volumes, keys, groups) = others;
+    Ok([instances, balancers, network, records, volumes, keys, groups, iam].concat())
 }
 
-async fn storage_and_keys(aws: &Aws, cluster: &str) -> Result<Vec<Owned>, AwsError> {
-    let volumes = async {
-        let pages = aws.ec2.describe_volumes().filters(tagged(cluster)).into_paginator();
+/// Learns the roles in the profiles that the spec names.
+async fn name_roles(aws: &Aws, owner: &mut Owner) -> Result<(), AwsError> {
+    let names: Vec<String> = owner.named_of(Kind::IamInstanceProfile).map(str::to_owned).collect();
+    let profiles = names.iter().map(async |name| {
+        Ok::<_, AwsError>((name, iam_instance_profile::observe(aws, name).await?))
+    });
+    for (name, profile) in try_join_all(profiles).await? {
+        match profile {
+            Observed::Found(found) => {
+                if let Some((role, _)) = found.role {
+                    owner.name_role_of(name, &role);
+                }
+            }
+            Observed::Missing => {}
+            Observed::Denied(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whose load balancers are, by their DNS names.
+type ByDnsName = Vec<(String, Whose)>;
+
+async fn balancers(aws: &Aws, look: &Look) -> Result<(Vec<Row>, ByDnsName), AwsError> {
+    let (classic, (network, targets)) =
+        try_join(load_balancer::observe_all(aws), network_load_balancer::observe_all(aws)).await?;
+    let (mut rows, mut by_dns_name) = (Vec::new(), Vec::new());
+    for found in &classic {
+        let marks = found.marks();
+        let deletion = Deletion::LoadBalancer(found.name.clone());
+        rows.extend(look.by_name(Kind::LoadBalancer, &found.name, &marks, deletion));
+        if let Some(address) = &found.address {
+            let whose = look.owner.whose(Kind::LoadBalancer, &marks);
+            by_dns_name.push((address.dns_name.clone(), whose));
+        }
+    }
+    // Whoever has a target group that the spec names, has the load balancer before it.
+    let named = targets.iter().filter(|group| look.owner.names(Kind::TargetGroup, &group.marks()));
+    let named: Vec<_> = named.collect();
+    for found in &network {
+        let before = named.iter().find(|group| group.balancers.contains(&found.arn));
+        let marks = match before {
+            Some(group) => {
+                let whose = look.owner.whose(Kind::TargetGroup, &group.marks());
+                found.marks().hangs_on(format!("before TargetGroup/{}", group.name), whose)
+            }
+            None => found.marks(),
+        };
+        let deletion = Deletion::NetworkLoadBalancer(found.arn.clone());
+        rows.extend(look.by_name(Kind::LoadBalancer, &found.name, &marks, deletion));
+        by_dns_name.push((found.dns_name.clone(), look.owner.whose(Kind::LoadBalancer, &marks)));
+    }
+    for found in &targets {
+        let deletion = Deletion::TargetGroup(found.arn.clone());
+        rows.extend(look.by_name(Kind::TargetGroup, &found.name, &found.marks(), deletion));
+    }
+    Ok((rows, by_dns_name))
+}
+
+async fn volumes(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
+    let read = async |filter| {
+        let pages = aws.ec2.describe_volumes().filters(filter).into_paginator();
         let rows = pages.items().send().collect::<Result<Vec<_>, _>>().await;
         rows.map_err(|error| AwsError::new("ec2:DescribeVolumes", "", error))
     };
-    // The name of a key pair of ours begins with the cluster's name (`SSHKey`).
-    let prefix = format!("kubernetes.{cluster}-");
-    let keys = async {
-        let chosen = ec2::filter("key-name", [format!("{prefix}*")]);
-        let answer = aws.ec2.describe_key_pairs().filters(chosen).send().await;
-        answer.map_err(|error| AwsError::new("ec2:DescribeKeyPairs", "", error))
-    };
-    let (volumes, keys) = futures::future::try_join(volumes, keys).await?;
-    let mut owned = Vec::new();
-    for volume in &volumes {
-        let tags = ec2::tags_from_sdk(volume.tags());
-        let goes = matches!(volume.state(), Some(VolumeState::Deleting | VolumeState::Deleted));
+    let volumes = marked_or_named(look, |volume| volume.volume_id(), read).await?;
+    let rows = volumes.iter().filter_map(|volume| {
         // A volume of a running instance goes with it, or is let go by then.
-        if let Some(id) = volume.volume_id().filter(|_| !goes && is_owned(&tags, cluster)) {
-            owned.push(Owned::named(Kind::EbsVolume, id, &tags, Deletion::Volume(id.to_owned())));
-        }
-    }
-    let ours = keys.key_pairs().iter().filter_map(|key| key.key_name());
-    for name in ours.filter(|name| name.starts_with(&prefix)) {
-        owned.push(Owned::new(Kind::SshKey, name, Deletion::KeyPair(name.to_owned())));
-    }
-    Ok(owned)
-}
-
-async fn groups(aws: &Aws, cluster: &str) -> Result<Vec<Owned>, AwsError> {
-    let found = security_group::read(aws, vec![tagged(cluster)]).await?;
-    let ours = found.into_iter().filter(|group| is_owned(&group.tags, cluster));
-    let owned = ours.map(|group| {
-        let name = format!("{} ({})", group.name, group.id);
-        let deletion = Deletion::SecurityGroup { id: group.id, rules: group.rules };
-        Owned::new(Kind::SecurityGroup, name, deletion)
+        let goes = matches!(volume.state(), Some(VolumeState::Deleting | VolumeState::Deleted));
+        let id = volume.volume_id().filter(|_| !goes)?;
+        let tags = ec2::tags_from_sdk(volume.tags());
+        let deletion = Deletion::Volume(id.to_owned());
+        look.by_id(Kind::EbsVolume, &Marks::of(id).tags(&tags), deletion)
     });
-    Ok(owned.collect())
+    Ok(rows.collect())
 }
 
-async fn network(aws: &Aws, cluster: &str) -> Result<Vec<Owned>, AwsError> {
-    let vpcs = async {
-        let pages = aws.ec2.describe_vpcs().filters(tagged(cluster)).into_paginator();
-        let rows = pages.items().send().collect::<Result<Vec<_>, _>>().await;
-        rows.map_err(|error| AwsError::new("ec2:DescribeVpcs", "", error))
-    };
-    let subnets = async {
-        let pages = aws.ec2.describe_subnets().filters(tagged(cluster)).into_paginator();
-        let rows = pages.items().send().collect::<Result<Vec<_>, _>>().await;
-        rows.map_err(|error| AwsError::new("ec2:DescribeSubnets", "", error))
-    };
-    let tables = route_table::read(aws, vec![tagged(cluster)]);
-    let gateways = async {
-        let call = aws.ec2.describe_internet_gateways().filters(tagged(cluster));
-        let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        rows.map_err(|error| AwsError::new("ec2:DescribeInternetGateways", "", error))
-    };
-    let others = try_join3(
-        async {
-            let call = aws.ec2.describe_nat_gateways().filter(tagged(cluster));
-            let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-            rows.map_err(|error| AwsError::new("ec2:DescribeNatGateways", "", error))
-        },
-        async {
-            let answer = aws.ec2.describe_addresses().filters(tagged(cluster)).send().await;
-            answer.map_err(|error| AwsError::new("ec2:DescribeAddresses", "", error))
-        },
-        async {
-            let call = aws.ec2.describe_dhcp_options().filters(tagged(cluster));
-            let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-            rows.map_err(|error| AwsError::new("ec2:DescribeDhcpOptions", "", error))
-        },
-    );
-    let (found, others) =
-        futures::future::try_join(try_join4(vpcs, subnets, tables, gateways), others).await?;
-    let (vpcs, subnets, tables, gateways) = found;
-    let (nats, addresses, options) = others;
-    let mut owned = Vec::new();
-    let mut add = |kind, id: Option<&str>, tags: Tags, deletion: fn(String) -> Deletion| {
-        if let Some(id) = id.filter(|_| is_owned(&tags, cluster)) {
-            owned.push(Owned::named(kind, id, &tags, deletion(id.to_owned())));
-        }
-    };
-    for vpc in &vpcs {
-        add(Kind::Vpc, vpc.vpc_id(), ec2::tags_from_sdk(vpc.tags()), Deletion::Vpc);
-    }
-    for subnet in &subnets {
-        let tags = ec2::tags_from_sdk(subnet.tags());
-        add(Kind::Subnet, subnet.subnet_id(), tags, Deletion::Subnet);
-    }
-    for nat in &nats {
-        use NatGatewayState::{Deleted, Deleting};
-        let gone = matches!(nat.state(), Some(Deleted | Deleting));
-        let id = nat.nat_gateway_id().filter(|_| !gone);
-        add(Kind::NatGateway, id, ec2::tags_from_sdk(nat.tags()), Deletion::NatGateway);
-    }
-    for address in addresses.addresses() {
-        let tags = ec2::tags_from_sdk(address.tags());
-        add(Kind::ElasticIp, address.allocation_id(), tags, Deletion::ElasticIp);
-    }
-    for options in &options {
-        let tags = ec2::tags_from_sdk(options.tags());
-        add(Kind::DhcpOptions, options.dhcp_options_id(), tags, Deletion::DhcpOptions);
-    }
-    for gateway in &gateways {
-        let tags = ec2::tags_from_sdk(gateway.tags());
-        if let Some(id) = gateway.internet_gateway_id().filter(|_| is_owned(&tags, cluster)) {
-            let attachments = gateway.attachments().iter();
-            let vpcs = attachments.filter_map(|one| one.vpc_id().map(str::to_owned)).collect();
-            let deletion = Deletion::InternetGateway { id: id.to_owned(), vpcs };
-            owned.push(Owned::named(Kind::InternetGateway, id, &tags, deletion));
-        }
-    }
-    for table in tables.iter().filter(|table| is_owned(&table.tags, cluster)) {
-        let associations = table.associations.iter().map(|one| one.id.clone()).collect();
-        let deletion = Deletion::RouteTable { id: table.id.clone(), associations };
-        owned.push(Owned::named(Kind::RouteTable, &table.id, &table.tags, deletion));
-    }
-    Ok(owned)
+async fn keys(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
+    // The name of a key pair of ours begins with the cluster's name (`SSHKey`).
+    let cluster = look.owner.cluster();
+    let chosen = ec2::filter("key-name", [format!("kubernetes.{cluster}-*")]);
+    let keys = ssh_key::read(aws, chosen).await?;
+    let rows = keys.iter().map(|key| Row {
+        id: ResourceId::new(Kind::SshKey, &key.name),
+        whose: look.owner.whose(Kind::SshKey, &key.marks(cluster)),
+        deletion: Deletion::KeyPair(key.name.clone()),
+        marks_of_ours: None,
+    });
+    Ok(rows.collect())
 }
 
-/// The records of the cluster's own names: those that kapstan makes, and those that
-/// Kubernetes' dns-controller makes for kops (`pkg/resources/aws/routes.go`).
-async fn records(aws: &Aws, cluster: &str, zone: &HostedZone) -> Result<Vec<Owned>, AwsError> {
-    if *zone == HostedZone::None {
-        return Ok(Vec::new());
-    }
-    let zones = hosted_zone::observe(aws).await?.into_rows()?;
-    let Ok(Some(id)) = find(zone, &zones) else { return Ok(Vec::new()) };
-    if !zones.iter().any(|zone| zone.id == id) {
-        return Ok(Vec::new());
-    }
-    let pages = aws.route53.list_resource_record_sets().hosted_zone_id(&id);
-    let mut owned = Vec::new();
-    let mut next = (None, None, None);
-    loop {
-        let call = pages.clone().set_start_record_name(next.0).set_start_record_type(next.1);
-        let answer = call
-            .set_start_record_identifier(next.2)
-            .send()
-            .await
-            .map_err(|error| AwsError::new("route53:ListResourceRecordSets", &id, error))?;
-        for record in answer.resource_record_sets() {
-            let name = dns_name::unescaped(record.name());
-            let is_a = *record.r#type() == aws_sdk_route53::types::RrType::A;
-            if is_a && is_own_name(&name, cluster) {
-                let record = Box::new(record.clone());
-                let deletion = Deletion::DnsRecord { zone: id.clone(), record };
-                owned.push(Owned::new(Kind::DnsName, name, deletion));
-            }
-        }
-        if !answer.is_truncated() {
-            return Ok(owned);
-        }
-        next = (
-            answer.next_record_name().map(str::to_owned),
-            answer.next_record_type().cloned(),
-            answer.next_record_identifier().map(str::to_owned),
-        );
-    }
+async fn groups(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
+    let cluster = look.owner.cluster();
+    let names = ["masters", "nodes", "bastion", "api-elb", "bastion-elb"];
+    let named = ec2::filter("group-name", names.map(|name| format!("{name}.{cluster}")));
+    let (mut groups, named) = try_join(
+        security_group::read(aws, vec![ec2::marked(cluster)]),
+        security_group::read(aws, vec![named]),
+    )
+    .await?;
+    let known: BTreeSet<String> = groups.iter().map(|group| group.id.clone()).collect();
+    groups.extend(named.into_iter().filter(|group| !known.contains(&group.id)));
+    let rows = groups.iter().filter_map(|group| {
+        let told = format!("{} ({})", group.name, group.id);
+        let deletion = Deletion::SecurityGroup { id: group.id.clone(), rules: group.rules.clone() };
+        look.row(Kind::SecurityGroup, &group.name, told, &group.marks(), deletion)
+    });
+    Ok(rows.collect())
 }
 
-fn is_own_name(name: &str, cluster: &str) -> bool {
-    let Some(own) = name.strip_suffix(&format!(".{cluster}")) else { return false };
-    own == "api"
-        || own == "api.internal"
-        || own == "bastion"
-        || own.strip_suffix(".internal").is_some_and(|etcd| etcd.starts_with("etcd-"))
-}
-
-async fn iam(aws: &Aws, cluster: &str) -> Result<Vec<Owned>, AwsError> {
-    let names = Role::ALL.map(|role| role.iam_name(cluster));
+async fn iam(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
+    let names = Role::ALL.map(|role| role.iam_name(look.owner.cluster()));
     let reads = names.iter().map(async |name| {
-        let (profile, policies) = futures::future::try_join(
+        let (profile, role, policies) = try_join3(
             iam_instance_profile::observe(aws, name),
+            iam_role::observe(aws, name),
             iam_role_policy::observe(aws, name),
         )
         .await?;
-        let mut owned = Vec::new();
-        match profile {
-            Observed::Found(found) => {
-                let roles = found.role.into_iter().map(|(role, _)| role).collect();
+        let found = RoleLook {
+            name,
+            role: role.found(),
+            policies: Some(&policies),
+            profile: Some(&profile),
+            trust: &look.trust,
+        };
+        let row = |kind, marks: Marks<'_>, deletion| Row {
+            id: ResourceId::new(kind, name),
+            whose: look.owner.whose(kind, &marks),
+            deletion,
+            marks_of_ours: None,
+        };
+        let mut rows = Vec::new();
+        match &profile {
+            Observed::Found(profile) => {
+                let roles = profile.role.iter().map(|(role, _)| role.clone()).collect();
                 let deletion = Deletion::InstanceProfile { name: name.clone(), roles };
-                owned.push(Owned::new(Kind::IamInstanceProfile, name, deletion));
+                rows.push(row(Kind::IamInstanceProfile, found.profile(&look.owner), deletion));
             }
             Observed::Missing => {}
-            Observed::Denied(error) => return Err(error),
+            Observed::Denied(error) => return Err(error.clone()),
         }
-        match policies {
-            Observed::Found(found) => {
-                let policies = found.into_keys().collect();
+        match (&role, &policies) {
+            (Observed::Found(_), Observed::Found(policies)) => {
+                let policies = policies.keys().cloned().collect();
                 let deletion = Deletion::Role { name: name.clone(), policies };
-                owned.push(Owned::new(Kind::IamRole, name, deletion));
+                rows.push(row(Kind::IamRole, found.role(), deletion));
             }
-            Observed::Missing => {}
-            Observed::Denied(error) => return Err(error),
+            (Observed::Denied(error), _) | (_, Observed::Denied(error)) => {
+                return Err(error.clone());
+            }
+            (Observed::Missing, _) | (_, Observed::Missing) => {}
         }
-        Ok(owned)
+        Ok(rows)
     });
     Ok(try_join_all(reads).await?.concat())
 }
@@ -347,29 +318,54 @@ async fn iam(aws: &Aws, cluster: &str) -> Result<Vec<Owned>, AwsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::iam::trust;
+    use crate::limits::partition::Partition;
 
-    #[test]
-    fn what_is_shared_is_not_owned() {
-        let tags = |pairs: &[(&str, &str)]| -> Tags {
-            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
-        };
-        let own = ("kubernetes.io/cluster/a.com", "owned");
-        assert!(is_owned(&tags(&[own]), "a.com"));
-        assert!(is_owned(&tags(&[("KubernetesCluster", "a.com")]), "a.com"));
-        let shared = [("kubernetes.io/cluster/a.com", "shared"), ("KubernetesCluster", "a.com")];
-        assert!(!is_owned(&tags(&shared), "a.com"));
-        assert!(!is_owned(&tags(&[own]), "b.a.com"));
-        assert!(!is_owned(&tags(&[("KubernetesCluster", "b.a.com")]), "a.com"));
-        assert!(!is_owned(&tags(&[]), "a.com"));
+    fn look() -> Look {
+        let mut owner = Owner::with_spec("example.com");
+        let set = [("kubernetes.io/cluster/example.com", "shared"), ("SubnetType", "Public")];
+        owner.name(Kind::Subnet, "subnet-1", "spec.subnets[0].id", tags(&set));
+        let trust = trust::document(Partition::of_region("us-west-2"));
+        Look { owner, zone: HostedZone::None, balancers: vec!["api-a".to_owned()], trust }
+    }
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
-    fn only_the_cluster_s_own_names_are_its_records() {
-        for name in ["api.a.com", "api.internal.a.com", "bastion.a.com", "etcd-b.internal.a.com"] {
-            assert!(is_own_name(name, "a.com"), "{name}");
-        }
-        for name in ["a.com", "www.a.com", "api.b.a.com", "xapi.a.com", "api.xa.com"] {
-            assert!(!is_own_name(name, "a.com"), "{name}");
-        }
+    fn names_below_the_cluster_s_are_its_own_unless_another_has_them_as_such() {
+        let look = look();
+        let other = tags(&[("kubernetes.io/cluster/dev.example.com", "owned")]);
+        let none = Tags::new();
+        assert!(look.is_own_name("nodes.example.com", &none));
+        assert!(look.is_own_name("example.com", &none));
+        assert!(look.is_own_name("api-a", &none));
+        assert!(look.is_own_name("nodes.example.com", &other));
+        assert!(!look.is_own_name("nodes.dev.example.com", &other));
+        assert!(!look.is_own_name("nodes.myexample.com", &none));
+        assert!(!look.is_own_name("", &none));
+    }
+
+    #[test]
+    fn only_tags_that_an_update_has_set_go() {
+        let look = look();
+        let of_ours = |pairs: &[(&str, &str)]| {
+            let found = tags(pairs);
+            let marks = Marks::of("subnet-1").tags(&found);
+            let (_, tags) = look.marks_of_ours(Kind::Subnet, &marks)?;
+            Some(tags.into_keys().collect::<Vec<_>>().join(" "))
+        };
+        let own = ("kubernetes.io/cluster/example.com", "shared");
+        let kind = ("SubnetType", "Public");
+        assert_eq!(
+            of_ours(&[own, kind, ("team", "web")]).as_deref(),
+            Some("SubnetType kubernetes.io/cluster/example.com")
+        );
+        assert_eq!(of_ours(&[own, ("SubnetType", "Utility")]).as_deref(), Some(own.0));
+        let used = ("kubernetes.io/cluster/b.com", "shared");
+        assert_eq!(of_ours(&[own, kind, used]).as_deref(), Some(own.0));
+        assert_eq!(of_ours(&[kind]), None);
+        assert_eq!(of_ours(&[("kubernetes.io/cluster/example.com", "owned"), kind]), None);
     }
 }

@@ -4,6 +4,7 @@ use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
 use super::route_table::LiveRoute;
+use super::whose::Marks;
 use super::{Kind, ResourceId, ec2, route_table};
 use crate::aws::{AwsError, Fault};
 
@@ -52,6 +53,11 @@ impl Manage for Route {
 
     fn is(&self, found: &LiveRoute, view: View<'_>) -> bool {
         view.is(&self.table, &found.table) && found.cidr == self.cidr
+    }
+
+    /// What is part of something was found by that.
+    fn marks<'a>(&self, _: &'a Self::Live, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
     }
 
     fn aws_id(found: &LiveRoute) -> String {

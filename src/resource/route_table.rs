@@ -6,6 +6,7 @@ use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
+use super::whose::Marks;
 use super::{Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError, batch};
 
@@ -45,6 +46,12 @@ pub(crate) struct LiveAssociation {
     pub(crate) id: String,
     pub(crate) table: String,
     pub(crate) subnet: String,
+}
+
+impl LiveRouteTable {
+    pub(super) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).tags(&self.tags)
+    }
 }
 
 /// Reads the tables of VPCs, with their routes and associations: those of others too, since
@@ -119,12 +126,11 @@ impl Manage for RouteTable {
     fn is(&self, found: &LiveRouteTable, _: View<'_>) -> bool {
         let same =
             |tag: &str| found.tags.contains_key(tag) && found.tags.get(tag) == self.tags.get(tag);
-        let ours = self
-            .tags
-            .keys()
-            .filter(|key| key.starts_with("kubernetes.io/cluster/") || *key == ec2::CLUSTER_TAG)
-            .any(|key| found.tags.contains_key(key) && (key != ec2::CLUSTER_TAG || same(key)));
-        ours && (same("Name") || same(ROLE_TAG))
+        same("Name") || same(ROLE_TAG)
+    }
+
+    fn marks<'a>(&self, found: &'a LiveRouteTable, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![found.marks()]
     }
 
     fn aws_id(found: &LiveRouteTable) -> String {

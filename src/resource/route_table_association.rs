@@ -4,6 +4,7 @@ use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
 use super::route_table::LiveAssociation;
+use super::whose::Marks;
 use super::{Kind, ResourceId, ec2, route_table};
 use crate::aws::{AwsError, Fault};
 
@@ -31,6 +32,11 @@ impl Manage for RouteTableAssociation {
 
     fn is(&self, found: &LiveAssociation, view: View<'_>) -> bool {
         view.is(&self.subnet, &found.subnet)
+    }
+
+    /// What is part of something was found by that.
+    fn marks<'a>(&self, _: &'a Self::Live, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
     }
 
     fn aws_id(found: &LiveAssociation) -> String {

@@ -7,6 +7,7 @@ use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
 use super::security_group_rule::{LiveRule, Peer};
+use super::whose::{Marks, Owner, Taggable};
 use super::{Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError, Fault, batch};
 
@@ -35,15 +36,23 @@ pub(crate) struct LiveSecurityGroup {
     pub(crate) tags: Tags,
 }
 
-/// Reads the groups of a cluster, and those that its spec names by id.
+impl LiveSecurityGroup {
+    pub(super) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).tags(&self.tags)
+    }
+}
+
+/// Reads the groups of these names, which nobody can change, and those that a spec names by id.
 pub(super) async fn observe(
     aws: &Aws,
-    cluster: &str,
+    names: &[String],
     existing: &[String],
 ) -> Result<Looked<LiveSecurityGroup>, AwsError> {
     let named = |ids: &[String]| read(aws, vec![ec2::filter("group-id", ids)]);
     let named = batch::read(existing, batch::FILTER_VALUES, named);
-    let rows = try_join(read(aws, vec![ec2::of_cluster(cluster)]), named).await;
+    let own = |names: &[String]| read(aws, vec![ec2::filter("group-name", names)]);
+    let own = batch::read(names, batch::FILTER_VALUES, own);
+    let rows = try_join(own, named).await;
     Looked::sort(rows.map(|(mut rows, named)| {
         let known: Vec<String> = rows.iter().map(|group| group.id.clone()).collect();
         rows.extend(named.into_iter().filter(|group| !known.contains(&group.id)));
@@ -126,14 +135,21 @@ impl Manage for SecurityGroup {
         &live.security_groups
     }
 
-    fn is(&self, found: &LiveSecurityGroup, _: View<'_>) -> bool {
-        match &self.existing {
-            Some(id) => found.id == *id,
-            None => {
-                found.name == self.name
-                    && found.tags.get(ec2::CLUSTER_TAG) == self.tags.get(ec2::CLUSTER_TAG)
-            }
+    /// In a VPC, names of groups are unique.
+    fn is(&self, found: &LiveSecurityGroup, view: View<'_>) -> bool {
+        if let Some(id) = &self.existing {
+            return found.id == *id;
         }
+        let has_place = view.is(&self.vpc, &found.vpc);
+        found.name == self.name && (has_place || view.owns(Kind::SecurityGroup, &found.marks()))
+    }
+
+    fn marks<'a>(&self, found: &'a LiveSecurityGroup, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![found.marks()]
+    }
+
+    fn adopt(&self, found: &LiveSecurityGroup, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::Ec2(&found.id)))
     }
 
     fn aws_id(found: &LiveSecurityGroup) -> String {

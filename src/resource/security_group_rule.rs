@@ -7,6 +7,7 @@ use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, UserIdG
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
+use super::whose::Marks;
 use super::{Kind, ResourceId};
 use crate::aws::{Aws, AwsError, Fault};
 
@@ -106,6 +107,11 @@ impl Manage for SecurityGroupRule {
             && protocol(&self.protocol) == protocol(&found.protocol)
             && ports
             && peer
+    }
+
+    /// What is part of something was found by that.
+    fn marks<'a>(&self, _: &'a Self::Live, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
     }
 
     fn aws_id(found: &LiveRule) -> String {

@@ -5,6 +5,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
+use super::whose::{Marks, Owner, Taggable};
 use super::{Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError, Fault, batch};
 
@@ -34,21 +35,24 @@ pub(crate) struct LiveSubnet {
     pub(crate) tags: Tags,
 }
 
-/// Whose subnets are read.
-pub(super) enum Chosen<'a> {
-    Cluster(&'a str),
-    Ids(&'a [String]),
-    /// All of a VPC, whoever they belong to.
-    Vpc(&'a str),
+impl LiveSubnet {
+    pub(super) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).tags(&self.tags)
+    }
 }
 
-pub(super) async fn observe(aws: &Aws, chosen: Chosen<'_>) -> Result<Looked<LiveSubnet>, AwsError> {
-    Looked::sort(match chosen {
-        Chosen::Cluster(cluster) => read(aws, vec![ec2::of_cluster(cluster)]).await,
-        Chosen::Vpc(vpc) => read(aws, vec![ec2::filter("vpc-id", [vpc])]).await,
-        Chosen::Ids(ids) => {
-            let named = |ids: &[String]| read(aws, vec![ec2::filter("subnet-id", ids)]);
-            batch::read(ids, batch::FILTER_VALUES, named).await
+/// Reads the subnets of VPCs, those of others too, since they have ranges; or, where there is
+/// no VPC, what a cluster has anywhere.
+pub(super) async fn observe(
+    aws: &Aws,
+    cluster: &str,
+    vpcs: &[String],
+) -> Result<Looked<LiveSubnet>, AwsError> {
+    Looked::sort(match vpcs {
+        [] => read(aws, vec![ec2::marked(cluster)]).await,
+        ids => {
+            let lying_in = |ids: &[String]| read(aws, vec![ec2::filter("vpc-id", ids)]);
+            batch::read(ids, batch::FILTER_VALUES, lying_in).await
         }
     })
 }
@@ -87,11 +91,21 @@ impl Manage for Subnet {
         &live.subnets
     }
 
-    fn is(&self, found: &LiveSubnet, _: View<'_>) -> bool {
-        match &self.existing {
-            Some(id) => found.id == *id,
-            None => ec2::is_named(&found.tags, &self.name),
+    fn is(&self, found: &LiveSubnet, view: View<'_>) -> bool {
+        if let Some(id) = &self.existing {
+            return found.id == *id;
         }
+        let has_name = ec2::is_named(&found.tags, &self.name);
+        let has_range = view.is(&self.vpc, &found.vpc) && Some(&found.cidr) == self.cidr.as_ref();
+        has_range || has_name && view.owns(Kind::Subnet, &found.marks())
+    }
+
+    fn marks<'a>(&self, found: &'a LiveSubnet, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![found.marks()]
+    }
+
+    fn adopt(&self, found: &LiveSubnet, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::Ec2(&found.id)))
     }
 
     fn aws_id(found: &LiveSubnet) -> String {
@@ -121,6 +135,14 @@ impl Manage for Subnet {
 
     fn fixed(&self) -> &'static [&'static str] {
         &["vpc", "zone", "cidr"]
+    }
+
+    fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
+        let id = self.existing.as_ref()?;
+        let vpc = view.ids.get(&self.vpc).unwrap_or(&self.vpc.name);
+        let what = format!("there is no subnet {id} in {vpc}, in this account and region");
+        let next = "correct its id in the spec, or use the credentials of its account";
+        Some((what, next.to_owned()))
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {

@@ -20,6 +20,8 @@ pub(crate) struct LiveTargetGroup {
     pub(crate) port: Option<i32>,
     pub(crate) vpc: Option<String>,
     pub(crate) health_check: String,
+    /// The ARNs of the load balancers before it.
+    pub(crate) balancers: Vec<String>,
     pub(crate) tags: Tags,
 }
 
@@ -40,6 +42,7 @@ impl LiveTargetGroup {
                 group.healthy_threshold_count().unwrap_or_default(),
                 group.unhealthy_threshold_count().unwrap_or_default(),
             ),
+            balancers: group.load_balancer_arns().to_vec(),
             tags: Tags::new(),
             arn,
         })

@@ -8,6 +8,7 @@ use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Twin, Update, View};
+use super::whose::{Marks, Taggable, speak_of};
 use super::{Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError, sent_once};
 
@@ -38,6 +39,12 @@ pub(crate) struct LiveVpc {
     pub(crate) tags: Tags,
 }
 
+impl LiveVpc {
+    pub(super) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).tags(&self.tags)
+    }
+}
+
 /// Reads the VPCs of a cluster, or the one that it shares.
 pub(super) async fn observe(
     aws: &Aws,
@@ -46,9 +53,10 @@ pub(super) async fn observe(
 ) -> Result<Looked<LiveVpc>, AwsError> {
     let chosen = match existing {
         Some(id) => ec2::filter("vpc-id", [id]),
-        None => ec2::of_cluster(cluster),
+        None => ec2::marked(cluster),
     };
-    Looked::sort(read(aws, vec![chosen]).await)
+    let is_asked = |tags: &Tags| existing.is_some() || speak_of(tags, cluster);
+    Looked::sort(read(aws, vec![chosen], is_asked).await)
 }
 
 async fn describe(
@@ -60,9 +68,14 @@ async fn describe(
     rows.map_err(|error| AwsError::new(DESCRIBE, "", error))
 }
 
-async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveVpc>, AwsError> {
+async fn read(
+    aws: &Aws,
+    chosen: Vec<Filter>,
+    is_asked: impl Fn(&Tags) -> bool,
+) -> Result<Vec<LiveVpc>, AwsError> {
     let vpcs = describe(aws, chosen).await?;
-    try_join_all(vpcs.iter().map(async |vpc| {
+    let asked = vpcs.iter().filter(|vpc| is_asked(&ec2::tags_from_sdk(vpc.tags())));
+    try_join_all(asked.map(async |vpc| {
         let id = Answer::of(DESCRIBE, "").id("vpcId", vpc.vpc_id())?;
         let answer = Answer::of(DESCRIBE, &id);
         let (dns_support, dns_hostnames) = try_join(
@@ -133,6 +146,15 @@ impl Manage for Vpc {
         }
     }
 
+    /// A cluster has one VPC.
+    fn may_be(&self, _: &LiveVpc, _: View<'_>) -> bool {
+        self.existing.is_none()
+    }
+
+    fn marks<'a>(&self, found: &'a LiveVpc, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![found.marks()]
+    }
+
     fn aws_id(found: &LiveVpc) -> String {
         found.id.clone()
     }
@@ -192,6 +214,20 @@ impl Manage for Vpc {
             made: None,
             tags: found.tags.clone(),
         })
+    }
+
+    /// The VPC in which the cluster's subnets lie, if that has lost its tags.
+    fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
+        if self.existing.is_some() {
+            return None;
+        }
+        let mut subnets = view.live.subnets.rows().iter();
+        let subnet = subnets.find(|subnet| view.owns(Kind::Subnet, &subnet.marks()))?;
+        let what = format!(
+            "the cluster's subnet {} lies in {}, which does not carry the cluster's tags",
+            subnet.id, subnet.vpc
+        );
+        Some((what, view.owner.adopt(&Taggable::Ec2(&subnet.vpc))))
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {

@@ -6,6 +6,7 @@ use super::creation::{Creation, Standing};
 use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
+use super::whose::Marks;
 use super::{Kind, ResourceId, vpc};
 use crate::aws::{Aws, AwsError, sent_once};
 
@@ -40,6 +41,11 @@ impl Manage for VpcCidrBlock {
 
     fn is(&self, found: &LiveCidrBlock, view: View<'_>) -> bool {
         found.cidr == self.cidr && view.is(&self.vpc, &found.vpc)
+    }
+
+    /// What is part of something was found by that.
+    fn marks<'a>(&self, _: &'a Self::Live, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
     }
 
     fn aws_id(found: &LiveCidrBlock) -> String {

@@ -4,6 +4,7 @@ use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Update, View};
 use super::vpc::LiveVpc;
+use super::whose::Marks;
 use super::{Kind, ResourceId};
 use crate::aws::AwsError;
 
@@ -31,6 +32,11 @@ impl Manage for VpcDhcpOptionsAssociation {
 
     fn is(&self, found: &LiveVpc, view: View<'_>) -> bool {
         view.is(&self.vpc, &found.id)
+    }
+
+    /// What is part of something was found by that.
+    fn marks<'a>(&self, _: &'a Self::Live, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
     }
 
     fn aws_id(found: &LiveVpc) -> String {

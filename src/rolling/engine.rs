@@ -20,6 +20,7 @@ use crate::kubernetes::client::Kubernetes;
 use crate::kubernetes::error::Fault as KubernetesFault;
 use crate::resource::fleet::{self, Time};
 use crate::resource::launch_template;
+use crate::resource::whose::Owner;
 use crate::spec::cluster::Cluster;
 use crate::spec::instance_group::InstanceGroup;
 
@@ -37,6 +38,8 @@ pub(crate) struct Observer {
     pub(crate) kubernetes: Option<Kubernetes>,
     pub(crate) cluster: Cluster,
     pub(crate) groups: Vec<InstanceGroup>,
+    /// Whose instances are looked at.
+    owner: Owner,
     pub(crate) clock: Clock,
     versions: Versions,
 }
@@ -63,9 +66,10 @@ impl Observer {
         kubernetes: Option<Kubernetes>,
         cluster: Cluster,
         groups: Vec<InstanceGroup>,
+        owner: Owner,
     ) -> Self {
         let clock = Clock::from_environment();
-        Self { aws, kubernetes, cluster, groups, clock, versions: Versions::default() }
+        Self { aws, kubernetes, cluster, groups, owner, clock, versions: Versions::default() }
     }
 
     /// Reads AWS and Kubernetes at once. That Kubernetes does not answer is part of the look.
@@ -76,7 +80,7 @@ impl Observer {
                 None => None,
             }
         };
-        let of_aws = fleet::observe(&self.aws, self.cluster.name());
+        let of_aws = fleet::observe(&self.aws, &self.owner);
         let (fleet, kubernetes) = join(of_aws, of_kubernetes).await;
         let fleet = fleet?;
         let unknown = self.versions.unknown(&fleet);

@@ -391,7 +391,14 @@ fn a_target_group_of_another_network_is_not_taken_as_ours() {
     let foreign = elb.create_target_group().name(&name).port(8443);
     let foreign = foreign.protocol(aws_sdk_elasticloadbalancingv2::types::ProtocolEnum::Tcp);
     let foreign = foreign.vpc_id(other.vpc().unwrap().vpc_id().unwrap());
-    wait(foreign.send()).unwrap();
+    let foreign = wait(foreign.send()).unwrap();
+    world.forget_calls();
+    let said = world.fails(&["update", "cluster", NAME, "--yes"]);
+    assert!(said.contains("without an owner's tag"), "{said}");
+    let tag = aws_sdk_elasticloadbalancingv2::types::Tag::builder();
+    let tag = tag.key(format!("kubernetes.io/cluster/{NAME}")).value("owned").build();
+    let foreign = foreign.target_groups()[0].target_group_arn().unwrap();
+    wait(elb.add_tags().resource_arns(foreign).tags(tag).send()).unwrap();
     world.forget_calls();
     let said = world.fails(&["update", "cluster", NAME, "--yes"]);
     let told = said.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -128,11 +128,27 @@ impl World {
     }
 
     fn account(&self, args: &[&str]) -> Json {
+        self.script("account.py", args)
+    }
+
+    /// Makes one thing of every kind, as `situation` says, beside a cluster's own. Returns the id
+    /// of each.
+    pub fn situation(&self, situation: &str, cluster: &str) -> Json {
+        self.script("ownership.py", &["make", situation, cluster])
+    }
+
+    /// All that AWS tells of everything, by id.
+    pub fn dump(&self) -> Json {
+        self.script("ownership.py", &["dump"])
+    }
+
+    /// Runs one of the sandbox's scripts in this world's account.
+    fn script(&self, script: &str, args: &[&str]) -> Json {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let venv = target.unwrap_or_else(|| root.join("target")).join("sandbox");
         let output = Command::new(venv.join("bin/python"))
-            .arg(root.join("tests/sandbox/account.py"))
+            .arg(root.join("tests/sandbox").join(script))
             .args([sandbox(), &self.key])
             .args(args)
             .output()

@@ -19,6 +19,7 @@ mod lifecycles;
 mod limits;
 mod locks;
 mod modes;
+mod ownership;
 mod quotas;
 mod removals;
 mod reports;

@@ -1,6 +1,7 @@
 """Where moto behaves otherwise than AWS documents, on the paths that kapstan uses."""
 
 import copy
+import fnmatch
 import re
 import sys
 from urllib.parse import parse_qs
@@ -10,8 +11,9 @@ from moto.autoscaling.models import InstanceState
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
+from moto.ec2 import utils as ec2_utils
 from moto.ec2.models.instances import InstanceBackend
-from moto.ec2.models.launch_templates import LaunchTemplateBackend, LaunchTemplateVersion
+from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend, LaunchTemplateVersion
 from moto.ec2.models.nat_gateways import NatGatewayBackend
 from moto.ec2.responses.dhcp_options import DHCPOptions
 from moto.ec2.responses.launch_templates import LaunchTemplates
@@ -117,6 +119,8 @@ def correct():
     create_groups_once()
     let_go_of_addresses()
     create_balancers_once()
+    take_any_filter_value()
+    tag_templates_later()
 
 
 def keep_user_data():
@@ -301,3 +305,22 @@ def create_balancers_once():
         return create(backend, name=name, **settings)
 
     ELBv2Backend.create_load_balancer = once
+
+
+def take_any_filter_value():
+    """A filter chooses what has any one of its values, with wildcards (EC2 API, Filter); moto
+    wants all of them where a thing has several, such as keys of tags."""
+    matches = ec2_utils.is_filter_matching
+
+    def any_of(thing, name, wanted):
+        found = thing.get_filter_value(name)
+        if not isinstance(found, (list, set, tuple, type({}.keys()))) or not isinstance(wanted, list):
+            return matches(thing, name, wanted)
+        return any(fnmatch.fnmatchcase(str(one), pattern) for one in found for pattern in wanted)
+
+    ec2_utils.is_filter_matching = any_of
+
+
+def tag_templates_later():
+    """DescribeLaunchTemplates tells of tags that CreateTags and DeleteTags set and took since."""
+    LaunchTemplate.tags = property(lambda template: template.get_tags(), lambda template, tags: None)

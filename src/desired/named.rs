@@ -1,0 +1,137 @@
+//! What a spec names by id, ARN or name: it was there before the cluster, and stays after it.
+
+use std::fmt;
+
+use super::names;
+use crate::resource::whose::Owner;
+use crate::resource::{Kind, Tags};
+use crate::spec::cluster::{Cluster, Subnet, filled};
+use crate::spec::instance_group::InstanceGroup;
+use crate::spec::path::FieldPath;
+use crate::spec::profile_arn::ProfileArn;
+
+/// The cluster as an owner, who knows what its spec names.
+pub(crate) fn owner(cluster: &Cluster, groups: &[&InstanceGroup]) -> Owner {
+    let mut owner = Owner::with_spec(cluster.name());
+    let spec = FieldPath::root().key("spec");
+    let mut name = |kind, id: &Option<String>, field: &dyn fmt::Display| {
+        if let Some(id) = filled(id) {
+            owner.name(kind, id, field, Tags::new());
+        }
+    };
+    name(Kind::Vpc, &cluster.spec.network_id, &spec.key("networkID"));
+    name(Kind::SshKey, &cluster.spec.ssh_key_name, &spec.key("sshKeyName"));
+    name(Kind::DnsZone, &cluster.spec.dns_zone, &spec.key("dnsZone"));
+    if let Some(api) = cluster.spec.api.as_ref().and_then(|api| api.load_balancer.as_ref()) {
+        let field = spec.key("api").key("loadBalancer");
+        let own = field.key("securityGroupOverride");
+        name(Kind::SecurityGroup, &api.security_group_override, &own);
+        for (index, id) in api.additional_security_groups.iter().flatten().enumerate() {
+            let field = field.key("additionalSecurityGroups").index(index);
+            name(Kind::SecurityGroup, &Some(id.clone()), &field);
+        }
+    }
+    for group in groups {
+        let of = |field: FieldPath| format!("{field} of InstanceGroup/{}", group.name());
+        let own = of(spec.key("securityGroupOverride"));
+        name(Kind::SecurityGroup, &group.spec.security_group_override, &own);
+        for (index, id) in group.spec.additional_security_groups.iter().flatten().enumerate() {
+            let field = of(spec.key("additionalSecurityGroups").index(index));
+            name(Kind::SecurityGroup, &Some(id.clone()), &field);
+        }
+        for (index, external) in group.spec.external_load_balancers.iter().flatten().enumerate() {
+            let field = spec.key("externalLoadBalancers").index(index);
+            let balancer = of(field.key("loadBalancerName"));
+            name(Kind::LoadBalancer, &external.load_balancer_name, &balancer);
+            name(Kind::TargetGroup, &external.target_group_arn, &of(field.key("targetGroupArn")));
+        }
+        let arn = group.profile_arn();
+        if let Some(arn) = arn.and_then(|arn| arn.parse::<ProfileArn>().ok()) {
+            let field = of(spec.key("iam").key("profile"));
+            name(Kind::IamInstanceProfile, &Some(arn.name), &field);
+        }
+    }
+    for (index, subnet) in cluster.subnets().iter().enumerate() {
+        add_subnet(&mut owner, cluster, subnet, &spec.key("subnets").index(index));
+    }
+    owner
+}
+
+fn add_subnet(owner: &mut Owner, cluster: &Cluster, subnet: &Subnet, field: &FieldPath) {
+    if let Some(id) = filled(&subnet.id) {
+        owner.name(Kind::Subnet, id, field.key("id"), names::subnet_tags(cluster, subnet));
+    }
+    let shared = names::tags(cluster, "", true);
+    if let Some(address) = filled(&subnet.public_ip) {
+        owner.name(Kind::ElasticIp, address, field.key("publicIP"), shared.clone());
+    }
+    let field = field.key("egress");
+    match filled(&subnet.egress) {
+        None | Some("External") => {}
+        Some(id) if id.starts_with("i-") => owner.name(Kind::Instance, id, field, Tags::new()),
+        Some(id) if id.starts_with("eipalloc-") => owner.name(Kind::ElasticIp, id, field, shared),
+        Some(id) => owner.name(Kind::NatGateway, id, field, shared),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::whose::Marks;
+
+    #[test]
+    fn everything_that_a_spec_names_is_told_with_its_field() {
+        let cluster: Cluster = serde_json::from_value(json!({
+            "metadata": {"name": "a.com"},
+            "spec": {
+                "networkID": "vpc-1", "sshKeyName": "mine", "dnsZone": "Z1",
+                "api": {"loadBalancer": {
+                    "securityGroupOverride": "sg-1", "additionalSecurityGroups": ["sg-2"],
+                }},
+                "subnets": [
+                    {"name": "a", "zone": "us-west-2a", "id": "subnet-1", "egress": "nat-1"},
+                    {"name": "b", "zone": "us-west-2b", "publicIP": "192.0.2.1", "egress": "i-1"},
+                    {"name": "c", "zone": "us-west-2c", "egress": "External"},
+                ],
+            },
+        }))
+        .unwrap();
+        let group: InstanceGroup = serde_json::from_value(json!({
+            "metadata": {"name": "nodes"},
+            "spec": {
+                "securityGroupOverride": "sg-3", "additionalSecurityGroups": ["sg-4"],
+                "externalLoadBalancers": [{"loadBalancerName": "lb"}, {"targetGroupArn": "arn:tg"}],
+                "iam": {"profile": "arn:aws:iam::123456789012:instance-profile/team/nodes.a.com"},
+            },
+        }))
+        .unwrap();
+        let owner = owner(&cluster, &[&group]);
+        let group = |field: &str| format!("{field} of InstanceGroup/nodes");
+        for (kind, id, field) in [
+            (Kind::Vpc, "vpc-1", "spec.networkID".to_owned()),
+            (Kind::SshKey, "mine", "spec.sshKeyName".to_owned()),
+            (Kind::DnsZone, "Z1", "spec.dnsZone".to_owned()),
+            (Kind::SecurityGroup, "sg-1", "spec.api.loadBalancer.securityGroupOverride".to_owned()),
+            (
+                Kind::SecurityGroup,
+                "sg-2",
+                "spec.api.loadBalancer.additionalSecurityGroups[0]".to_owned(),
+            ),
+            (Kind::Subnet, "subnet-1", "spec.subnets[0].id".to_owned()),
+            (Kind::NatGateway, "nat-1", "spec.subnets[0].egress".to_owned()),
+            (Kind::ElasticIp, "192.0.2.1", "spec.subnets[1].publicIP".to_owned()),
+            (Kind::Instance, "i-1", "spec.subnets[1].egress".to_owned()),
+            (Kind::SecurityGroup, "sg-3", group("spec.securityGroupOverride")),
+            (Kind::SecurityGroup, "sg-4", group("spec.additionalSecurityGroups[0]")),
+            (Kind::LoadBalancer, "lb", group("spec.externalLoadBalancers[0].loadBalancerName")),
+            (Kind::TargetGroup, "arn:tg", group("spec.externalLoadBalancers[1].targetGroupArn")),
+            (Kind::IamInstanceProfile, "nodes.a.com", group("spec.iam.profile")),
+        ] {
+            let whose = owner.whose(kind, &Marks::of(id));
+            assert_eq!(whose.reason(), Some(format!("named by {field}").as_str()), "{kind}");
+        }
+        assert_eq!(owner.named_of(Kind::NatGateway).collect::<Vec<_>>(), ["nat-1"]);
+    }
+}
