@@ -10,16 +10,19 @@ mod error;
 mod once;
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
-use aws_sdk_iam::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_iam::config::interceptors::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_sdk_iam::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_iam::error::BoxError;
+use aws_sdk_iam::primitives::{DateTime, DateTimeFormat};
 
 pub(crate) use answer::Answer;
 use error::NotSent;
@@ -40,11 +43,14 @@ pub(crate) struct Aws {
     calls: Calls,
 }
 
-/// Counts what is sent to AWS, repeated attempts included, and keeps it back when asked to.
+/// Counts what is sent to AWS, repeated attempts included, keeps it back when asked to, and
+/// keeps the time of the answers.
 #[derive(Clone, Default)]
 pub(crate) struct Calls {
     count: Arc<AtomicUsize>,
     gate: Arc<OnceLock<Gate>>,
+    /// Seconds since 1970; 0 before the first answer.
+    answered: Arc<AtomicI64>,
 }
 
 /// Why nothing may be sent, if that is so.
@@ -71,6 +77,20 @@ impl Intercept for Calls {
             gate().map_err(NotSent)?;
         }
         self.count.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let date = date.and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok());
+        if let Some(date) = date {
+            self.answered.store(date.secs(), Ordering::Relaxed);
+        }
         Ok(())
     }
 }
@@ -113,12 +133,20 @@ impl Aws {
         self.calls.count.load(Ordering::Relaxed)
     }
 
+    /// The time by AWS' own clock when it last answered, in seconds since 1970.
+    pub(crate) fn time(&self) -> Option<i64> {
+        Some(self.calls.answered.load(Ordering::Relaxed)).filter(|time| *time > 0)
+    }
+
     /// From here on nothing is sent, repeated attempts included, unless `gate` allows it.
     pub(crate) fn send_through(
         &self,
         gate: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) {
-        // The first gate stays: one run holds one lock.
+        #[expect(
+            clippy::let_underscore_must_use,
+            reason = "the first gate stays: one run holds one lock"
+        )]
         let _ = self.calls.gate.set(Box::new(gate));
     }
 }

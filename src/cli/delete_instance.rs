@@ -1,5 +1,6 @@
 //! `delete instance`: empties one instance and replaces it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
@@ -58,11 +59,14 @@ async fn delete(
 ) -> anyhow::Result<Done> {
     let asked = (!args.replacing.cloudonly).then_some(&args.kubernetes);
     let mut observer = kubernetes::observer(ui, global, None, asked).await?;
-    let world = observer.first_look().await?;
+    let is_meant = |member: &Member| is_named(member, &args.instance);
+    let world = observer.first_look(is_meant).await?;
     let cluster = observer.cluster.name();
     let (group, member) = find(&world, &args.instance, cluster)?;
     let (group, id, told) = (group.to_owned(), member.id.clone(), member.told());
+    let groups: BTreeSet<String> = [group.clone()].into();
     let Some(held) = held else {
+        replacing::warn_of_rights(ui, &observer.missing_rights(&world, &groups).await?);
         ui.out(&format!("{told} of {group} would be emptied and replaced\n"))?;
         ui.status("Nothing was changed. To do it, give --yes");
         return Ok(Done::Yes);
@@ -70,7 +74,7 @@ async fn delete(
     let none = Duration::ZERO;
     let intervals = Intervals { bastion: none, master: none, node: none };
     let mut options = args.replacing.options(intervals, Choice::One(id));
-    options.groups = [group].into();
+    options.groups = groups;
     let run = replacing::replace(ui, &mut observer, world, options, held).await?;
     ui.out(&rolling::end(&run))?;
     replacing::finish(&run)
@@ -79,11 +83,7 @@ async fn delete(
 fn find<'a>(world: &'a World, named: &str, cluster: &str) -> anyhow::Result<(&'a str, &'a Member)> {
     let members =
         world.groups.iter().flat_map(|group| group.members.iter().map(move |m| (group, m)));
-    let is_meant = |member: &Member| {
-        let node = member.node.as_ref().map(|node| node.name.as_str());
-        member.id == named || node == Some(named) || member.machine.private_dns == named
-    };
-    let mut found = members.filter(|(_, member)| is_meant(member));
+    let mut found = members.filter(|(_, member)| is_named(member, named));
     let Some((group, member)) = found.next() else {
         bail!(
             "{cluster} has no instance and no node {named}; see kapstan validate cluster {cluster}"
@@ -91,4 +91,9 @@ fn find<'a>(world: &'a World, named: &str, cluster: &str) -> anyhow::Result<(&'a
     };
     ensure!(found.next().is_none(), "{named} names several instances; give an instance's id");
     Ok((&group.name, member))
+}
+
+fn is_named(member: &Member, name: &str) -> bool {
+    let node = member.node.as_ref().map(|node| node.name.as_str());
+    member.id == name || node == Some(name) || member.machine.private_dns == name
 }

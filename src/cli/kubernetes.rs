@@ -11,7 +11,7 @@ use super::ui::Ui;
 use crate::aws::Aws;
 use crate::desired;
 use crate::kubernetes::client::Kubernetes;
-use crate::rolling::engine::Observer;
+use crate::rolling::observer::Observer;
 use crate::spec::instance_group::InstanceGroup;
 
 #[derive(Debug, Args)]

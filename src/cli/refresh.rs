@@ -12,7 +12,7 @@ use super::replacing::duration;
 use super::ui::Ui;
 use crate::resource::instance_refresh::{self, Wish};
 use crate::rolling::clock::of_day;
-use crate::rolling::engine::Observer;
+use crate::rolling::observer::Observer;
 use crate::rolling::refresh::{End, refresh};
 use crate::rolling::world::{Group, World};
 use crate::spec::instance_group::Role;

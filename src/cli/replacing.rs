@@ -12,11 +12,14 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::Done;
 use super::locked::Held;
 use super::ui::Ui;
+use crate::kubernetes::rights::Right;
 use crate::report::rolling;
 use crate::resource::fleet::Time;
 use crate::rolling::clock::of_day;
-use crate::rolling::decide::Event;
-use crate::rolling::engine::{self, Answer, Observer, Teller};
+use crate::rolling::decision::Event;
+use crate::rolling::engine::{self, Answer, Teller};
+use crate::rolling::marks;
+use crate::rolling::observer::Observer;
 use crate::rolling::run::{LaneState, Run};
 use crate::rolling::world::World;
 use crate::rolling::{Choice, Options};
@@ -107,6 +110,17 @@ pub(super) async fn replace(
     options: Options,
     held: &Held,
 ) -> anyhow::Result<Run> {
+    let missing = observer.missing_rights(&world, &options.groups).await?;
+    warn_of_rights(ui, &missing);
+    let needed: Vec<String> =
+        missing.iter().filter(|right| right.is_needed).map(ToString::to_string).collect();
+    if !needed.is_empty() {
+        bail!(
+            "the Kubernetes API does not let you {}; nothing was changed. The rights that an \
+             update needs are in docs/rolling-update.md",
+            needed.join(", ")
+        );
+    }
     let baseline = rolling::baseline(world.kubernetes.failures());
     if !baseline.is_empty() {
         ui.status(&baseline);
@@ -121,6 +135,38 @@ pub(super) async fn replace(
     run
 }
 
+/// Tells of marks of an earlier update; with --yes they are taken back.
+pub(super) fn warn_of_marks(ui: &Ui, world: &World) {
+    let strays = marks::strays(world);
+    for stray in &strays {
+        ui.warn(&rolling::stray(stray));
+    }
+    if !strays.is_empty() {
+        ui.status("With --yes a rolling update takes them back, whatever its groups");
+    }
+}
+
+/// Tells of nodes that may be any machine, and are taken to be none of the cluster's instances.
+pub(super) fn warn_of_nameless(ui: &Ui, world: &World) {
+    for node in world.nameless() {
+        ui.warn(&format!(
+            "node {} has no spec.providerID; it is taken to be none of the cluster's instances",
+            node.name
+        ));
+    }
+}
+
+/// Tells which rights in Kubernetes an update would lack.
+pub(super) fn warn_of_rights(ui: &Ui, missing: &[Right]) {
+    for right in missing {
+        let lack = match right.is_needed {
+            true => "an update could not do without",
+            false => "nodes of instances that were ended stay until the cloud provider takes them",
+        };
+        ui.warn(&format!("you may not {right} in Kubernetes: {lack}"));
+    }
+}
+
 /// Success, or what stopped each group as one error.
 pub(super) fn finish(run: &Run) -> anyhow::Result<Done> {
     let stopped = run.lanes.iter().filter_map(|lane| match &lane.state {
@@ -128,7 +174,8 @@ pub(super) fn finish(run: &Run) -> anyhow::Result<Done> {
         LaneState::Skipped => Some(format!("{}: not begun", lane.group)),
         _ => None,
     });
-    let stopped: Vec<String> = stopped.collect();
+    let left = run.leftovers.iter().map(|left| format!("{}: {}", left.group, left.told()));
+    let stopped: Vec<String> = stopped.chain(left).collect();
     match stopped.is_empty() {
         true => Ok(Done::Yes),
         false => bail!("{}", stopped.join("\n")),

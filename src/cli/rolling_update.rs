@@ -1,6 +1,7 @@
 //! `rolling-update cluster`: tells which instances do not run what the cluster now says, and
 //! with `--yes` replaces them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
@@ -16,8 +17,9 @@ use super::settings::Global;
 use super::ui::Ui;
 use crate::report::rolling;
 use crate::rolling::Choice;
-use crate::rolling::engine::Observer;
-use crate::rolling::world::{Life, World};
+use crate::rolling::marks;
+use crate::rolling::observer::Observer;
+use crate::rolling::world::{Life, Member, World};
 use crate::spec::instance_group::Role;
 use crate::spec::spelling::nearest;
 
@@ -160,8 +162,10 @@ async fn update(
     let asked = needs_kubernetes.then_some(&args.kubernetes);
     let mut observer = kubernetes::observer(ui, global, args.cluster.as_deref(), asked).await?;
     check_names(args, &observer)?;
-    let world = observer.first_look().await?;
+    let is_old = |member: &Member| args.force || !member.reasons.is_empty();
+    let world = observer.first_look(is_old).await?;
     warn_of_orphans(ui, &world);
+    replacing::warn_of_nameless(ui, &world);
     let is_meant = |name: &str, role: Role| {
         let names = &args.instance_group;
         let roles = &args.instance_group_roles;
@@ -178,9 +182,11 @@ async fn update(
         ui.out(&rolling::table(&shown))?;
     }
     let members = shown.groups.iter().flat_map(|group| &group.members);
-    let needed = members
-        .filter(|member| member.life != Life::Leaving)
-        .any(|member| args.force || !member.reasons.is_empty());
+    let needed = members.filter(|member| member.life != Life::Leaving).any(is_old);
+    let has_strays = !marks::strays(&world).is_empty();
+    if held.is_none() {
+        replacing::warn_of_marks(ui, &world);
+    }
     if let Some(held) = held
         && is_handed_over
         && (needed || args.refresh.cancel)
@@ -188,7 +194,12 @@ async fn update(
         let (refresh, at_once) = (&args.refresh, args.max_parallel_groups);
         return refresh::run(ui, &observer, &shown, refresh, at_once, args.force, held).await;
     }
-    let Some(held) = held.filter(|_| needed) else {
+    let names: BTreeSet<String> = shown.groups.iter().map(|group| group.name.clone()).collect();
+    let Some(held) = held.filter(|_| needed || has_strays) else {
+        if needed {
+            let missing = observer.missing_rights(&shown, &names).await?;
+            replacing::warn_of_rights(ui, &missing);
+        }
         match args.output {
             ReportFormat::Text if !needed => ui.out("\nNo instance needs to be replaced.\n")?,
             ReportFormat::Text => ui.out(&format!(
@@ -211,7 +222,7 @@ async fn update(
     let mut options = args.replacing.options(intervals, choice);
     options.interactive = args.interactive;
     options.max_parallel_groups = args.max_parallel_groups;
-    options.groups = shown.groups.iter().map(|group| group.name.clone()).collect();
+    options.groups = names;
     let run = replacing::replace(ui, &mut observer, world, options, held).await?;
     match args.output {
         ReportFormat::Text => ui.out(&rolling::end(&run))?,

@@ -3,16 +3,18 @@
 
 use std::time::Duration;
 
+use anyhow::bail;
 use clap::Args;
 
 use super::Done;
 use super::kubernetes::{self, KubernetesArgs};
 use super::output::{self, ReportFormat};
-use super::replacing::duration;
+use super::replacing::{self, duration};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::report::validation;
 use crate::rolling::clock::{of_day, span};
+use crate::rolling::world::Sight;
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(10);
@@ -21,7 +23,7 @@ const EVERY: Duration = Duration::from_secs(10);
 ///
 /// Every instance that its groups should have must have joined and be ready, masters must run
 /// the control plane, and system-critical pods must be ready. Exits with 2 where something is
-/// not.
+/// not, with 1 where it could not look.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kapstan validate cluster dev.example.com
@@ -56,6 +58,11 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &ValidateArgs) -> anyhow
     let mut passes = 0;
     let world = loop {
         let world = observer.look(now).await?;
+        if let Sight::Lost(error) = &world.kubernetes
+            && !error.fault.passes()
+        {
+            bail!("{} cannot be looked at: {error}\n{}", observer.cluster.name(), error.remedy());
+        }
         let failures = validation::failures(&world);
         passes = if failures.is_empty() { passes + 1 } else { 0 };
         let is_late = now - started >= i64::try_from(args.wait.as_secs()).unwrap_or(i64::MAX);
@@ -69,6 +76,7 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &ValidateArgs) -> anyhow
         ui.status(&format!("{} {state} ({})", of_day(now), span(now - started)));
         now = observer.clock.sleep(EVERY).await?;
     };
+    replacing::warn_of_marks(ui, &world);
     let cluster = observer.cluster.name();
     match args.output {
         ReportFormat::Text => ui.out(&validation::text(cluster, &world))?,

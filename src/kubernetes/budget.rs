@@ -49,6 +49,13 @@ impl Budget {
         }
     }
 
+    /// One for all pods of a namespace.
+    #[cfg(test)]
+    pub(crate) fn of_all(namespace: &str, name: &str) -> Self {
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        Self { namespace, name, selector: Some(LabelSelector::default()), ..Self::default() }
+    }
+
     /// In policy/v1 no selector chooses nothing, and an empty one every pod of the namespace.
     pub(crate) fn covers(&self, pod: &Pod) -> bool {
         let chosen = self.selector.as_ref().is_some_and(|selector| chooses(selector, &pod.labels));

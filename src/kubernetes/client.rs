@@ -1,36 +1,46 @@
-//! The connection to a cluster's API, from the user's kubeconfig.
+//! A cluster's API, as the user's kubeconfig reaches it: looks, and the few writes.
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
-use futures::future::try_join3;
-use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Node as SdkNode, Pod as SdkPod};
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::{EvictParams, ListParams, Patch, PatchParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::core::ApiResource;
-use kube::{Api, Client, Config};
+use futures::future::{join_all, try_join3};
+use kube::api::ListParams;
+use kube::core::ObjectList;
 use serde::de::DeserializeOwned;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::budget::{ApiBudget, Budget};
 use super::error::{Fault, KubernetesError};
-use super::node::{ApiNode, Node};
-use super::pod::{ApiPod, Pod};
-use super::{Look, drain};
+use super::node::{ApiNode, Node, NodeRef};
+use super::pod::{ApiPod, Pod, PodRef};
+use super::rights::{self, Review, Right};
+use super::transport::{Answer, Call, Patience, Transport};
+use super::{Look, marks};
 
 /// Objects a page: as many as `kubectl` asks for.
 const PAGE: u32 = 500;
-const CONNECT: Duration = Duration::from_secs(5);
-const ANSWER: Duration = Duration::from_secs(30);
+/// How often a node is read anew because somebody else wrote to it in between.
+const WRITES: usize = 5;
+
+const NODES: &str = "/api/v1/nodes";
+const PODS: &str = "/api/v1/pods";
+const BUDGETS: &str = "/apis/policy/v1/poddisruptionbudgets";
+const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 
 #[derive(Clone)]
 pub(crate) struct Kubernetes {
-    client: Client,
+    transport: Arc<Transport>,
     /// Where the API is.
     pub(crate) address: String,
+}
+
+/// What came of asking a pod to leave.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Evicted {
+    Asked,
+    /// It is gone, though another of its name may be there.
+    Left,
 }
 
 impl Kubernetes {
@@ -40,125 +50,189 @@ impl Kubernetes {
     /// The kubeconfig cannot be read, or has no context of that name: another cluster's must
     /// never be taken.
     pub(crate) async fn connect(kubeconfig: Option<&Path>, context: &str) -> anyhow::Result<Self> {
-        let kubeconfig = match kubeconfig {
-            Some(path) => Kubeconfig::read_from(path)
-                .with_context(|| format!("{} is no kubeconfig", path.display()))?,
-            None => Kubeconfig::read().context("no kubeconfig (--kubeconfig, KUBECONFIG)")?,
-        };
-        let names: Vec<&str> =
-            kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
-        if !names.contains(&context) {
-            let has = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            bail!(
-                "the kubeconfig has no context {context} (it has: {has}); give --context, or \
-                 --kubeconfig of another file"
-            );
-        }
-        let options =
-            KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
-        let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
-            .await
-            .with_context(|| format!("the context {context} of the kubeconfig"))?;
-        config.connect_timeout = Some(CONNECT);
-        config.read_timeout = Some(ANSWER);
-        config.reset_reader_on_write = true;
-        // What is refused now is asked again at the next look.
-        config.default_retry = false;
-        let address = config.cluster_url.to_string();
-        let client = Client::try_from(config).context("the connection to the cluster")?;
-        Ok(Self { client, address })
+        let (transport, address) = Transport::open(kubeconfig, context).await?;
+        Ok(Self { transport: Arc::new(transport), address })
     }
 
     /// Reads all nodes, pods and budgets at once.
     pub(crate) async fn look(&self) -> Result<Look, KubernetesError> {
-        let nodes = list(self.nodes(), "listing nodes");
-        let kind = ApiResource::erase::<SdkPod>(&());
-        let pods = Api::<ApiPod>::all_with(self.client.clone(), &kind);
-        let pods = list(pods, "listing pods");
+        let nodes = self.list::<ApiNode>(NODES, "listing nodes");
+        let pods = self.list::<ApiPod>(PODS, "listing pods");
         let (nodes, pods, budgets) = try_join3(nodes, pods, self.budgets()).await?;
         Ok(Look {
-            nodes: nodes.iter().map(Node::from_api).collect(),
-            pods: pods.iter().map(Pod::from_api).collect(),
+            nodes: nodes.value.iter().map(Node::from_api).collect(),
+            pods: pods.value.iter().map(Pod::from_api).collect(),
             budgets: budgets.iter().map(Budget::from_api).collect(),
+            time: nodes.time.max(pods.time),
         })
-    }
-
-    fn nodes(&self) -> Api<ApiNode> {
-        Api::all_with(self.client.clone(), &ApiResource::erase::<SdkNode>(&()))
     }
 
     /// Clusters before 1.21 do not have them in this version; there they stay unnamed.
     async fn budgets(&self) -> Result<Vec<ApiBudget>, KubernetesError> {
-        let kind = ApiResource::erase::<PodDisruptionBudget>(&());
-        let api = Api::<ApiBudget>::all_with(self.client.clone(), &kind);
-        match list(api, "listing pod disruption budgets").await {
+        match self.list(BUDGETS, "listing pod disruption budgets").await {
             Err(error) if error.fault == Fault::Missing => Ok(Vec::new()),
-            answer => answer,
+            answer => answer.map(|answer| answer.value),
         }
     }
 
-    /// Asks that a pod leave. The API holds it against the pod's budgets.
-    pub(crate) async fn evict(&self, namespace: &str, pod: &str) -> Result<(), KubernetesError> {
-        let api = self.namespaced::<SdkPod>(namespace);
-        match api.evict(pod, &EvictParams::default()).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let error = KubernetesError::new(format!("evicting {namespace}/{pod}"), &error);
-                if error.fault == Fault::Missing { Ok(()) } else { Err(error) }
+    /// Reads a list page by page. Where the server has not kept it until the last page it is
+    /// read anew, in the end in one piece, as client-go's pager does.
+    async fn list<K>(&self, path: &str, what: &str) -> Result<Answer<Vec<K>>, KubernetesError>
+    where
+        K: Clone + DeserializeOwned,
+    {
+        for _ in 0..2 {
+            match self.pages(path, what, Some(PAGE)).await {
+                Err(error) if error.fault == Fault::Expired => {}
+                answer => return answer,
+            }
+        }
+        self.pages(path, what, None).await
+    }
+
+    async fn pages<K>(
+        &self,
+        path: &str,
+        what: &str,
+        limit: Option<u32>,
+    ) -> Result<Answer<Vec<K>>, KubernetesError>
+    where
+        K: Clone + DeserializeOwned,
+    {
+        let mut rows = Vec::new();
+        let mut params = ListParams { limit, ..ListParams::default() };
+        loop {
+            let call = Call::List { path, params: &params };
+            let answer: Answer<ObjectList<K>> =
+                self.transport.send(what, &call, Patience::Waits).await?;
+            let page = answer.value;
+            rows.extend(page.items);
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(Answer { value: rows, time: answer.time }),
             }
         }
     }
 
-    /// Lets no new pods onto a node, and marks that it was us.
-    pub(crate) async fn cordon(&self, node: &str) -> Result<(), KubernetesError> {
-        self.patch(node, "cordoning", drain::cordon_patch()).await
+    /// Which of the rights that an update needs the user does not have. One to evict pods may
+    /// be given for all namespaces, or for each of those that have pods.
+    pub(crate) async fn missing_rights(
+        &self,
+        namespaces: &BTreeSet<&str>,
+    ) -> Result<Vec<Right>, KubernetesError> {
+        let mut missing = self.denied(rights::OF_NODES.to_vec()).await?;
+        if !self.denied(vec![rights::EVICT]).await?.is_empty() {
+            let each = namespaces.iter().map(|namespace| rights::EVICT.within(namespace));
+            missing.extend(self.denied(each.collect()).await?);
+        }
+        Ok(missing)
     }
 
-    /// Takes back what [`Self::cordon`] and [`Self::taint`] did.
-    pub(crate) async fn release(&self, node: &str) -> Result<(), KubernetesError> {
-        self.patch(node, "releasing", drain::release_patch()).await
+    async fn denied(&self, rights: Vec<Right>) -> Result<Vec<Right>, KubernetesError> {
+        let answers = join_all(rights.iter().map(|right| self.may(right))).await;
+        let mut denied = Vec::new();
+        for (right, may) in rights.into_iter().zip(answers) {
+            if !may? {
+                denied.push(right);
+            }
+        }
+        Ok(denied)
+    }
+
+    async fn may(&self, right: &Right) -> Result<bool, KubernetesError> {
+        let body = right.review();
+        let call = Call::Create { path: REVIEWS, body: &body };
+        let what = format!("asking for the right to {right}");
+        match self.transport.send::<Review>(&what, &call, Patience::Waits).await {
+            Ok(answer) => Ok(answer.value.status.allowed),
+            // Where it cannot be asked, the first write tells.
+            Err(error) if matches!(error.fault, Fault::Missing | Fault::Forbidden) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks that this pod leave. The API holds it against the pod's budgets.
+    pub(crate) async fn evict(&self, pod: &PodRef) -> Result<Evicted, KubernetesError> {
+        let path = format!("/api/v1/namespaces/{}/pods/{}/eviction", pod.namespace, pod.name);
+        let body = json!({
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"namespace": pod.namespace, "name": pod.name},
+            "deleteOptions": {"preconditions": {"uid": pod.uid}},
+        });
+        let call = Call::Create { path: &path, body: &body };
+        let what = format!("evicting {pod}");
+        match self.transport.send::<Json>(&what, &call, Patience::Once).await {
+            Ok(_) => Ok(Evicted::Asked),
+            Err(error) if is_gone(&error) => Ok(Evicted::Left),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lets no new pods onto a node, and notes what of that is ours.
+    pub(crate) async fn cordon(&self, node: &NodeRef) -> Result<(), KubernetesError> {
+        self.mark(node, "cordoning", marks::cordon).await
     }
 
     /// Asks the scheduler to keep new pods off a node where it can.
-    pub(crate) async fn taint(&self, node: &str) -> Result<(), KubernetesError> {
-        self.patch(node, "tainting", drain::taint_patch()).await
+    pub(crate) async fn taint(&self, node: &NodeRef) -> Result<(), KubernetesError> {
+        self.mark(node, "tainting", marks::taint).await
     }
 
-    async fn patch(&self, node: &str, doing: &str, patch: Json) -> Result<(), KubernetesError> {
-        let api = self.nodes();
-        let answer = api.patch(node, &PatchParams::default(), &Patch::Strategic(patch)).await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let error = KubernetesError::new(format!("{doing} node {node}"), &error);
-                // Its instance is gone, and so is what was to be done.
-                if error.fault == Fault::Missing { Ok(()) } else { Err(error) }
+    /// Takes back what [`Self::cordon`] and [`Self::taint`] did.
+    pub(crate) async fn release(&self, node: &NodeRef) -> Result<(), KubernetesError> {
+        self.mark(node, "releasing", marks::release).await
+    }
+
+    /// Reads a node, and writes what follows from how it is, if it is still so then.
+    async fn mark(
+        &self,
+        node: &NodeRef,
+        doing: &str,
+        patch_of: fn(&Json) -> Option<Json>,
+    ) -> Result<(), KubernetesError> {
+        let what = format!("{doing} node {}", node.name);
+        let mut tries = 1;
+        loop {
+            match self.mark_once(node, &what, patch_of).await {
+                Err(error) if is_gone(&error) => return Ok(()),
+                Err(error) if error.fault == Fault::Conflict && tries < WRITES => tries += 1,
+                answer => return answer,
             }
         }
     }
 
-    fn namespaced<K>(&self, namespace: &str) -> Api<K>
-    where
-        K: kube::Resource<Scope = NamespaceResourceScope>,
-        K::DynamicType: Default,
-    {
-        Api::namespaced(self.client.clone(), namespace)
+    async fn mark_once(
+        &self,
+        node: &NodeRef,
+        what: &str,
+        patch_of: fn(&Json) -> Option<Json>,
+    ) -> Result<(), KubernetesError> {
+        let call = Call::Get { path: NODES, name: &node.name };
+        let read: Json = self.transport.send(what, &call, Patience::Waits).await?.value;
+        // What was to be done was for the node that is gone.
+        if read["metadata"]["uid"] != node.uid {
+            return Ok(());
+        }
+        let Some(patch) = patch_of(&read) else { return Ok(()) };
+        let call = Call::Patch { path: NODES, name: &node.name, patch: &patch };
+        self.transport.send::<Json>(what, &call, Patience::Waits).await?;
+        Ok(())
+    }
+
+    /// Takes the node of an instance away that was told to end: a new one that gets its address
+    /// gets its name too, and would take the node over as it is.
+    pub(crate) async fn delete_node(&self, node: &NodeRef) -> Result<(), KubernetesError> {
+        let call = Call::Delete { path: NODES, name: &node.name, uid: &node.uid };
+        let what = format!("deleting node {}", node.name);
+        match self.transport.send::<Json>(&what, &call, Patience::Waits).await {
+            Err(error) if !is_gone(&error) => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
-async fn list<K>(api: Api<K>, what: &str) -> Result<Vec<K>, KubernetesError>
-where
-    K: Clone + DeserializeOwned + std::fmt::Debug,
-{
-    let mut rows = Vec::new();
-    let mut params = ListParams::default().limit(PAGE);
-    loop {
-        let page = api.list(&params).await.map_err(|error| KubernetesError::new(what, &error))?;
-        let next = page.metadata.continue_.filter(|token| !token.is_empty());
-        rows.extend(page.items);
-        match next {
-            Some(token) => params = params.continue_token(&token),
-            None => return Ok(rows),
-        }
-    }
+/// Whether what was meant is not there any more, nor what was to be done to it.
+fn is_gone(error: &KubernetesError) -> bool {
+    error.fault == Fault::Missing || error.is_of_another
 }

@@ -2,18 +2,50 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::io;
+
+use kube::core::Status;
 
 /// Why a request failed, as far as a caller decides on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fault {
     /// No answer came.
     Unreachable,
-    /// The API does not take the credentials, or does not let them do it.
-    Denied,
+    /// The server, or what it asks in turn, cannot answer now.
+    Busy,
+    /// There are too many requests.
+    Throttled,
+    /// A disruption budget has no room now.
+    Budget,
+    /// Somebody else wrote in between.
+    Conflict,
+    /// The namespace is being deleted; its controller deletes what is in it.
+    NamespaceEnding,
+    /// What a list went on from is not kept any more.
+    Expired,
     Missing,
-    /// A disruption budget stands in the way, or there are too many requests.
-    TooMany,
-    Other,
+    /// The API does not take the credentials.
+    Unauthenticated,
+    /// It does not let them do it: a right is missing, or a policy denies it.
+    Forbidden,
+    /// It will never do it: the request is wrong, or is held to be.
+    Refused,
+}
+
+impl Fault {
+    /// Whether it is over by itself, so that asking again helps.
+    pub(crate) fn passes(self) -> bool {
+        match self {
+            Self::Unreachable
+            | Self::Busy
+            | Self::Throttled
+            | Self::Budget
+            | Self::Conflict
+            | Self::NamespaceEnding
+            | Self::Expired => true,
+            Self::Missing | Self::Unauthenticated | Self::Forbidden | Self::Refused => false,
+        }
+    }
 }
 
 /// A request that failed.
@@ -23,35 +55,98 @@ pub(crate) struct KubernetesError {
     pub(crate) what: String,
     pub(crate) fault: Fault,
     pub(crate) message: String,
+    /// The object under this name is another than the one that was meant.
+    pub(super) is_of_another: bool,
+    /// The server said so, where else no answer came.
+    pub(super) is_answer: bool,
+    /// How long the server asks to be left alone, in seconds.
+    pub(super) retry_after: Option<u64>,
 }
 
 impl KubernetesError {
-    pub(super) fn new(what: impl Into<String>, error: &kube::Error) -> Self {
-        let what = what.into();
-        if let kube::Error::Api(status) = error {
-            let fault = match status.code {
-                401 | 403 => Fault::Denied,
-                404 => Fault::Missing,
-                429 => Fault::TooMany,
-                500.. => Fault::Unreachable,
-                _ => Fault::Other,
-            };
-            let message = if status.message.is_empty() { &status.reason } else { &status.message };
-            return Self { what, fault, message: message.clone() };
+    pub(crate) fn new(what: &str, fault: Fault, message: impl Into<String>) -> Self {
+        Self {
+            what: what.to_owned(),
+            fault,
+            message: message.into(),
+            is_of_another: false,
+            is_answer: false,
+            retry_after: None,
         }
-        let fault = match error {
-            kube::Error::Service(_) | kube::Error::HyperError(_) => Fault::Unreachable,
-            kube::Error::Auth(_) => Fault::Denied,
-            _ => Fault::Other,
+    }
+
+    /// An answer that is no success. `code` is that of HTTP: a proxy in between answers without
+    /// a Status.
+    pub(super) fn of_status(
+        what: &str,
+        code: u16,
+        status: &Status,
+        retry_after: Option<u64>,
+    ) -> Self {
+        let message = if status.message.is_empty() { &status.reason } else { &status.message };
+        let has_cause = |name: &str| {
+            let causes = status.details.iter().flat_map(|details| &details.causes);
+            causes.into_iter().any(|cause| cause.reason == name)
         };
-        // Its own words name the crate's variants; the causes are what a person can use.
-        let mut message = error.to_string();
+        // The API server words it so, and gives no reason (kubernetes,
+        // `pkg/registry/core/pod/storage/eviction.go`).
+        let has_two_budgets = message.contains("more than one PodDisruptionBudget");
+        let fault = match code {
+            401 => Fault::Unauthenticated,
+            403 if has_cause("NamespaceTerminating") => Fault::NamespaceEnding,
+            403 => Fault::Forbidden,
+            404 => Fault::Missing,
+            409 => Fault::Conflict,
+            410 => Fault::Expired,
+            429 if has_cause("DisruptionBudget") => Fault::Budget,
+            429 => Fault::Throttled,
+            408 => Fault::Busy,
+            500.. if !has_two_budgets => Fault::Busy,
+            _ => Fault::Refused,
+        };
+        let is_of_another = code == 409 && message.to_lowercase().contains("precondition");
+        Self {
+            is_of_another,
+            is_answer: true,
+            retry_after,
+            ..Self::new(what, fault, message.clone())
+        }
+    }
+
+    pub(super) fn of_call(what: &str, error: &kube::Error) -> Self {
+        let mut causes = vec![error.to_string()];
         let mut source = error.source();
+        let mut is_late = false;
         while let Some(cause) = source {
-            message = cause.to_string();
+            let of_io = cause.downcast_ref::<io::Error>();
+            is_late |= of_io.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
+            causes.push(cause.to_string());
             source = cause.source();
         }
-        Self { what, fault, message }
+        let fault = match error {
+            kube::Error::Service(_) | kube::Error::HyperError(_) if is_late => Fault::Busy,
+            kube::Error::Service(_) | kube::Error::HyperError(_) => Fault::Unreachable,
+            kube::Error::Auth(_) => Fault::Unauthenticated,
+            _ => Fault::Refused,
+        };
+        // Its own words name the crate's variants; the causes are what a person can use.
+        Self::new(what, fault, causes.pop().unwrap_or_default())
+    }
+
+    /// What helps.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self.fault {
+            Fault::Unauthenticated => "Log in to the cluster, and run this again",
+            Fault::Forbidden => {
+                "Let somebody who may give you the rights that docs/rolling-update.md lists"
+            }
+            Fault::Unreachable => {
+                "Where the cluster has no API any more, --cloudonly replaces instances without it: \
+                 their pods are not asked to leave, and nothing is validated"
+            }
+            fault if fault.passes() => "That passes; run this again in a while",
+            _ => "Is that the API of the cluster's Kubernetes?",
+        }
     }
 }
 
@@ -62,3 +157,46 @@ impl fmt::Display for KubernetesError {
 }
 
 impl std::error::Error for KubernetesError {}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn refusals_that_pass_are_told_from_those_that_never_do() {
+        let fault = |code: u16, message: &str, cause: &str| {
+            let causes = json!([{"reason": cause, "message": ""}]);
+            let status = json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                "message": message, "code": code, "details": {"causes": causes},
+            });
+            let status = serde_json::from_value(status).unwrap();
+            KubernetesError::of_status("evicting default/web", code, &status, None).fault
+        };
+        for (code, message, cause, expected, passes) in [
+            (429, "Cannot evict pod", "DisruptionBudget", Fault::Budget, true),
+            (429, "too many requests", "", Fault::Throttled, true),
+            (403, "unable to create", "NamespaceTerminating", Fault::NamespaceEnding, true),
+            (409, "the object has been modified", "", Fault::Conflict, true),
+            (500, "etcdserver: request timed out", "", Fault::Busy, true),
+            (503, "", "", Fault::Busy, true),
+            (
+                500,
+                "This pod has more than one PodDisruptionBudget, which the eviction subresource \
+                 does not support.",
+                "",
+                Fault::Refused,
+                false,
+            ),
+            (403, "pods \"web\" is forbidden", "", Fault::Forbidden, false),
+            (422, "denied request: frozen until Monday", "", Fault::Refused, false),
+            (400, "continue key is not valid", "", Fault::Refused, false),
+            (401, "Unauthorized", "", Fault::Unauthenticated, false),
+        ] {
+            let found = fault(code, message, cause);
+            assert_eq!((found, found.passes()), (expected, passes), "{code} {message}");
+        }
+    }
+}

@@ -1,5 +1,21 @@
 //! Kubernetes: nodes, pods and budgets as one look finds them, and the few writes that empty
-//! a node. Drain rules and validation are pure.
+//! a node. Drain rules, marks and validation are pure.
+//!
+//! Nodes and pods are written to as they were seen ([`node::NodeRef`], [`pod::PodRef`]): what
+//! has taken over their name since is another, and is left alone. Each write answers whether it
+//! was done, else with an [`error::KubernetesError`]:
+//!
+//! - [`client::Kubernetes::taint`], `cordon` and `release` put [`marks::Marks`] on a node and take
+//!   them back; they succeed too where the node is gone. What is ours on a node, and the commands
+//!   that take it away, is in `Node::marks` of the next look.
+//! - [`client::Kubernetes::evict`] answers with [`client::Evicted`]: asked to leave, or left
+//!   already. The error of a refusal is the pod's last answer.
+//! - [`client::Kubernetes::delete_node`] is for nodes whose instance was told to end.
+//! - [`client::Kubernetes::missing_rights`] is asked before the first write.
+//!
+//! [`error::Fault`] says what sort of failure it is, and [`error::Fault::passes`] whether waiting
+//! helps; credentials are asked about twice before they are refused. [`Look::time`] is the API
+//! server's own time, to which times of nodes and pods compare.
 //!
 //! Only this room names types of the `kube` and `k8s-openapi` crates.
 
@@ -7,8 +23,11 @@ pub(crate) mod budget;
 pub(crate) mod client;
 pub(crate) mod drain;
 pub(crate) mod error;
+pub(crate) mod marks;
 pub(crate) mod node;
 pub(crate) mod pod;
+pub(crate) mod rights;
+mod transport;
 pub(crate) mod validation;
 
 use budget::Budget;
@@ -21,6 +40,8 @@ pub(crate) struct Look {
     pub(crate) nodes: Vec<Node>,
     pub(crate) pods: Vec<Pod>,
     pub(crate) budgets: Vec<Budget>,
+    /// When it was, by the API server's clock, in seconds since 1970.
+    pub(crate) time: Option<i64>,
 }
 
 impl Look {

@@ -129,15 +129,19 @@ fn of_pod(pod: &Pod, groups: &[Expected<'_>], look: &Look) -> Option<Failure> {
         Priority::Ordinary => return None,
     };
     // One that is on its way out is replaced by another, which is looked at too.
-    if pod.phase == Phase::Succeeded || pod.gone_by.is_some() {
+    if pod.gone_by.is_some() {
+        return None;
+    }
+    // Those that its controller has started in its place count; the failed one stays listed.
+    if pod.phase == Phase::Failed && pod.owner.is_some() && !pod.is_mirror {
         return None;
     }
     let state = match pod.phase {
         Phase::Pending => "is pending".to_owned(),
         Phase::Unknown => "is in an unknown phase".to_owned(),
         Phase::Failed => "failed".to_owned(),
-        _ if pod.unready.is_empty() => return None,
-        _ => format!("is not ready ({})", pod.unready.join(", ")),
+        Phase::Succeeded => return None,
+        Phase::Running => format!("is not ready ({})", pod.not_ready.as_ref()?),
     };
     let node = pod.node.as_deref().and_then(|name| look.nodes.iter().find(|n| n.name == name));
     let instance = node.and_then(|node| node.instance.clone());
@@ -215,13 +219,17 @@ mod tests {
         look.nodes[1].not_ready = Some("kubelet stopped".to_owned());
         look.nodes.pop();
         look.pods.pop();
-        look.pods[0].unready.push("apiserver".to_owned());
+        look.pods[0].not_ready = Some("apiserver".to_owned());
         let dns = Pod { priority: Priority::Cluster, ..part("dns", "a") };
         look.pods.push(Pod { phase: Phase::Pending, ..dns.clone() });
         look.pods.push(Pod { phase: Phase::Pending, gone_by: Some(1), ..dns.clone() });
-        look.pods.push(Pod { phase: Phase::Succeeded, ..dns });
+        look.pods.push(Pod { phase: Phase::Succeeded, ..dns.clone() });
+        let failed = Pod { phase: Phase::Failed, is_mirror: false, ..dns };
+        let owner = Some("ReplicaSet/dns".to_owned());
+        look.pods.push(Pod { owner, ..failed.clone() });
+        look.pods.push(Pod { name: "bare".to_owned(), ..failed });
         let agent = Pod { priority: Priority::Node, ..part("agent", "gone") };
-        look.pods.push(Pod { unready: vec!["agent".to_owned()], ..agent.clone() });
+        look.pods.push(Pod { not_ready: Some("agent".to_owned()), ..agent.clone() });
         look.pods.push(Pod { phase: Phase::Pending, node: None, ..agent });
         groups[2].target = 2;
         assert_eq!(
@@ -234,6 +242,7 @@ mod tests {
                 "Pod kube-system/kube-apiserver-m system-cluster-critical pod is not ready \
                  (apiserver)",
                 "Pod kube-system/dns-a system-cluster-critical pod is pending",
+                "Pod kube-system/bare system-cluster-critical pod failed",
                 "Pod kube-system/agent-gone system-node-critical pod is pending",
             ]
         );

@@ -7,9 +7,11 @@ use super::style::{CHANGE, CREATE, QUIET, STRONG, paint};
 use crate::kubernetes::validation::Failure;
 use crate::resource::fleet::Time;
 use crate::rolling::clock::span;
-use crate::rolling::decide::Event;
+use crate::rolling::decision::Event;
+use crate::rolling::hand::Stage;
+use crate::rolling::marks::{Leftover, Marked};
 use crate::rolling::need::Reason;
-use crate::rolling::run::{Lane, LaneState, Run, Stage};
+use crate::rolling::run::{Lane, LaneState, Run};
 use crate::rolling::world::{Group, Life, World};
 
 /// How many instances in hand fit on a line.
@@ -22,6 +24,9 @@ pub(crate) struct Report<'a> {
     kind: &'static str,
     cluster: &'a str,
     groups: Vec<GroupRow<'a>>,
+    /// What the update did not leave as it was.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    leftovers: &'a [Leftover],
     /// What does not work in the cluster; absent where Kubernetes was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     failures: Option<&'a [Failure]>,
@@ -82,6 +87,7 @@ pub(crate) fn report<'a>(cluster: &'a str, world: &'a World, run: Option<&'a Run
                 row
             })
             .collect(),
+        leftovers: run.map(|run| run.leftovers.as_slice()).unwrap_or_default(),
         failures: world.kubernetes.look().map(|_| world.kubernetes.failures()),
     }
 }
@@ -169,6 +175,17 @@ pub(crate) fn baseline(failures: &[Failure]) -> String {
     format!("This failed already, and does not hold the update up:\n{}", lines.join("\n"))
 }
 
+/// Marks of an earlier update that have no reason any more.
+pub(crate) fn stray(stray: &Marked) -> String {
+    format!(
+        "node {} has marks of a rolling update ({}), and need not be replaced; where none is under \
+         way take them away: {}",
+        stray.node,
+        stray.marks,
+        stray.marks.undo(&stray.node.name).join("; ")
+    )
+}
+
 pub(crate) fn failure(failure: &Failure) -> String {
     format!("{} {} {}", failure.kind.name(), failure.name, failure.message)
 }
@@ -224,6 +241,12 @@ pub(crate) fn end(run: &Run) -> String {
             LaneState::Waiting | LaneState::Running | LaneState::Skipped => "not begun".to_owned(),
         };
         text.push_str(&format!("{}: {line}\n", lane.group));
+    }
+    for left in &run.leftovers {
+        text.push_str(&format!("{}: {}\n", left.group, left.what));
+        for command in &left.mend {
+            text.push_str(&format!("  {command}\n"));
+        }
     }
     text
 }

@@ -30,6 +30,8 @@ pub(crate) type Time = i64;
 pub(crate) struct Fleet {
     pub(crate) groups: Vec<FleetGroup>,
     pub(crate) instances: BTreeMap<String, FleetInstance>,
+    /// The time by AWS' own clock, by which all times here are.
+    pub(crate) as_of: Option<Time>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -77,6 +79,7 @@ pub(crate) struct FleetInstance {
     pub(crate) launched: Time,
     pub(crate) zone: String,
     pub(crate) private_dns: String,
+    pub(crate) private_ip: String,
     /// The group that it was detached from by a rolling update.
     pub(crate) detached_from: Option<String>,
     /// Why EC2 stopped or terminated it.
@@ -136,7 +139,8 @@ pub(crate) async fn observe(aws: &Aws, owner: &Owner) -> Result<Fleet, AwsError>
         Ok::<(), AwsError>(())
     });
     try_join_all(short).await?;
-    Ok(Fleet { groups: groups.into_iter().map(|(group, _)| group).collect(), instances })
+    let groups = groups.into_iter().map(|(group, _)| group).collect();
+    Ok(Fleet { groups, instances, as_of: aws.time() })
 }
 
 /// A group that carries the cluster's tag, whosever it is.
@@ -257,6 +261,7 @@ fn instance_from_sdk(row: &SdkInstance) -> Result<FleetInstance, AwsError> {
         zone: Answer::of(INSTANCES, &id).id("availabilityZone", zone)?,
         // One that is pending has no name yet.
         private_dns: row.private_dns_name().unwrap_or_default().to_owned(),
+        private_ip: row.private_ip_address().unwrap_or_default().to_owned(),
         detached_from: tags.get(DETACHED_TAG).cloned(),
         reason: row
             .state_reason()

@@ -1,10 +1,12 @@
-//! Instances in hand: emptied, given time, terminated.
+//! Moving on what is in hand: emptied, given time, terminated.
 
 use super::clock::{of_day, span};
-use super::decide::{Action, Decision};
-use super::run::{Hand, Run, Stage};
+use super::decision::{Action, Deed};
+use super::emptying::Site;
+use super::hand::{Hand, Stage};
+use super::run::Run;
+use super::turn::Turn;
 use super::world::{Group, Life, Member, World};
-use crate::kubernetes::drain;
 use crate::kubernetes::pod::Pod;
 use crate::resource::fleet::Time;
 use crate::spec::instance_group::Role;
@@ -17,41 +19,40 @@ const WARN_AFTER: i64 = 30;
 const WARN_EVERY: i64 = 60;
 
 /// Moves on what is in hand.
-pub(super) fn move_hands(
-    run: &mut Run,
-    at: usize,
-    world: &World,
-    group: &Group,
-    decision: &mut Decision,
-) -> Result<(), String> {
-    let ids: Vec<String> = run.hands_of(&group.name).map(|(id, _)| id.clone()).collect();
+///
+/// # Errors
+/// Why the group cannot go on.
+pub(super) fn move_hands(turn: &mut Turn<'_>, at: usize, group: &Group) -> Result<(), String> {
+    let ids: Vec<String> = turn.run.hands_of(&group.name).map(|(id, _)| id.clone()).collect();
     for id in ids {
-        let Some(mut hand) = run.hands.remove(&id) else { continue };
+        let Some(mut hand) = turn.run.hands.remove(&id) else { continue };
         let member = group.member(&id).filter(|member| member.life != Life::Leaving);
-        match (member, &hand.stage) {
-            (None, Stage::Gone) => {}
+        let moved = match (member, &hand.stage) {
+            (None, Stage::Gone) => Ok(()),
             (None, _) => {
-                decision.tell(&group.name, format!("{} is gone", hand.told));
-                decision.replaced.push(id.clone());
-                hand.stage = Stage::Gone;
-                run.lanes[at].replaced += 1;
-                run.lanes[at].failures.0 = 0;
-                run.lanes[at].moved = world.now;
-                run.lanes[at].settled = 0;
+                is_gone(turn, at, &id, &mut hand);
+                Ok(())
             }
-            (Some(member), _) => {
-                if let Err(reason) = move_hand(run, world, group, member, &mut hand, decision) {
-                    run.hands.insert(id, hand);
-                    return Err(reason);
-                }
-            }
+            (Some(member), _) => move_hand(turn, group, member, &mut hand),
+        };
+        let rests = turn.world.now - hand.since < interval(turn.run, group);
+        if hand.stage != Stage::Gone || rests {
+            turn.run.hands.insert(id, hand);
         }
-        let is_over = hand.stage == Stage::Gone && world.now - hand.since >= interval(run, group);
-        if !is_over {
-            run.hands.insert(id, hand);
-        }
+        moved?;
     }
     Ok(())
+}
+
+fn is_gone(turn: &mut Turn<'_>, at: usize, id: &str, hand: &mut Hand) {
+    turn.decision.tell(&hand.group, format!("{} is gone", hand.told));
+    turn.decision.replaced.push(id.to_owned());
+    hand.stage = Stage::Gone;
+    let lane = &mut turn.run.lanes[at];
+    lane.replaced += 1;
+    lane.failures.0 = 0;
+    lane.moved = turn.world.now;
+    lane.settled = 0;
 }
 
 fn interval(run: &Run, group: &Group) -> Time {
@@ -63,152 +64,189 @@ fn interval(run: &Run, group: &Group) -> Time {
 }
 
 fn move_hand(
-    run: &Run,
-    world: &World,
+    turn: &mut Turn<'_>,
     group: &Group,
     member: &Member,
     hand: &mut Hand,
-    decision: &mut Decision,
 ) -> Result<(), String> {
-    let waited = world.now - hand.since;
+    let now = turn.world.now;
     if hand.stage == Stage::Terminating {
-        if waited >= run.options.validation_timeout {
+        let waited = now - hand.since;
+        if waited >= turn.run.options.validation_timeout {
             return Err(format!("{} still runs, {} after its end", member.told(), span(waited)));
         }
-        if hand.warned.is_none_or(|at| world.now - at >= TELL_AGAIN) {
-            terminate(member, hand, world, decision);
+        if hand.warned.is_none_or(|at| now - at >= TELL_AGAIN) {
+            terminate(turn, group, member, hand);
         }
     }
     if matches!(hand.stage, Stage::Draining { .. }) {
-        drain_node(world, group, member, hand, decision);
-        if matches!(hand.stage, Stage::Draining { .. }) && waited >= run.options.drain_timeout {
-            let why = left_on(world, member);
-            let reason = format!("{} is not empty after {}: {why}", member.told(), span(waited));
-            if run.options.fail_on_drain_error {
-                return Err(reason);
-            }
-            decision.warn(&group.name, format!("{reason}; it is terminated all the same"));
-            hand.stage = Stage::Drained;
-            hand.since = world.now - run.options.post_drain_delay;
-        }
+        drain(turn, group, member, hand)?;
     }
-    if hand.stage == Stage::Drained && world.now - hand.since >= run.options.post_drain_delay {
-        decision.tell(&group.name, format!("{} is terminated", member.told()));
-        terminate(member, hand, world, decision);
+    if hand.stage == Stage::Drained && now - hand.since >= turn.run.options.post_drain_delay {
+        terminate(turn, group, member, hand);
     }
     Ok(())
 }
 
-pub(super) fn terminate(member: &Member, hand: &mut Hand, world: &World, decision: &mut Decision) {
+pub(super) fn terminate(turn: &mut Turn<'_>, group: &Group, member: &Member, hand: &mut Hand) {
     let (instance, place) = (member.id.clone(), member.place);
-    decision.actions.push(Action::Terminate { instance, place });
+    let mut action = Action::to(group, member, Deed::Terminate { instance, place });
+    let told = member.told();
+    action.undone = Some(format!("{told} is not terminated"));
     if hand.stage != Stage::Terminating {
+        action.done = Some(format!("{told} is terminated"));
         hand.stage = Stage::Terminating;
-        hand.since = world.now;
+        hand.since = turn.world.now;
     }
-    hand.warned = Some(world.now);
+    turn.decision.actions.push(action);
+    hand.warned = Some(turn.world.now);
+    if let Some(node) = member.node.as_ref().filter(|_| turn.world.kubernetes.look().is_some()) {
+        let mut action = Action::to(group, member, Deed::Forget { node: node.reference() });
+        action.undone = Some(format!(
+            "the node {0} of {1}, which was ended, stays, and would be taken over as it is by a \
+             new instance of its name (kubectl delete node {0})",
+            node.name, member.id
+        ));
+        turn.decision.actions.push(action);
+    }
 }
 
-/// Asks the pods of a node to leave, and tells what holds them.
-fn drain_node(
-    world: &World,
+/// One look at a node that is being emptied: its pods are asked to leave, and what holds them
+/// is told. Whatever will not pass, and the end of its time, end it.
+fn drain(
+    turn: &mut Turn<'_>,
     group: &Group,
     member: &Member,
     hand: &mut Hand,
-    decision: &mut Decision,
-) {
-    let left = match (&member.node, world.kubernetes.look()) {
-        (Some(node), Some(look)) => {
-            if !node.is_cordoned {
-                let (instance, node) = (member.id.clone(), node.name.clone());
-                decision.actions.push(Action::Cordon { instance, node });
-            }
-            let left = drain::remaining(look, node, world.now);
-            let asked = left.iter().filter(|pod| pod.gone_by.is_none());
-            decision.actions.extend(asked.map(|pod| Action::Evict {
-                instance: member.id.clone(),
-                namespace: pod.namespace.clone(),
-                pod: pod.name.clone(),
-            }));
-            left.len()
-        }
-        // What never joined has no pods.
-        _ => 0,
-    };
-    if left == 0 {
+) -> Result<(), String> {
+    let now = turn.world.now;
+    let waited = now - hand.since;
+    // What never joined has no pods.
+    let Some(site) = site(turn.run, turn.world, member) else {
         hand.stage = Stage::Drained;
-        hand.since = world.now;
-        return;
-    }
-    hand.stage = Stage::Draining { left };
-    let waited = world.now - hand.since;
-    let is_due = hand.warned.is_none_or(|at| world.now - at >= WARN_EVERY);
-    if waited >= WARN_AFTER && is_due {
-        hand.warned = Some(world.now);
-        let why = left_on(world, member);
-        let since = of_day(hand.since);
-        decision.tell(&group.name, format!("{} drains since {since}: {why}", member.told()));
-    }
-}
-
-/// Which pods are still on a node, and what holds them.
-fn left_on(world: &World, member: &Member) -> String {
-    let (Some(node), Some(look)) = (&member.node, world.kubernetes.look()) else {
-        return "its node is not seen".to_owned();
+        hand.since = now;
+        return Ok(());
     };
-    let told = |pod: &&Pod| {
-        let name = pod.full_name();
-        if pod.gone_by.is_some() {
-            return format!("pod {name} is still ending");
-        }
-        match look.budgets_of(pod).find(|budget| budget.allowed <= 0) {
-            Some(budget) => format!(
-                "pod {name} is held by budget {}/{}, which allows {} disruptions now ({} healthy, \
-                 {} needed)",
-                budget.namespace, budget.name, budget.allowed, budget.healthy, budget.needed
-            ),
-            None => format!("pod {name} has not left"),
+    let left = ask(turn, group, member, hand, &site);
+    // Before the cordon is seen another pod may have come.
+    if left.is_empty() && site.node.is_cordoned {
+        hand.stage = Stage::Drained;
+        hand.since = now;
+        return Ok(());
+    }
+    hand.stage = Stage::Draining { left: left.len() };
+    let why = match &hand.open {
+        Some(refusals) => format!("it is not cordoned: {}", refusals.last.text),
+        None if left.is_empty() => "it is not cordoned yet".to_owned(),
+        None => hand.leaving.why(&left, &site),
+    };
+    let told = member.told();
+    let is_refused = hand.open.as_ref().is_some_and(|refusals| refusals.are_final());
+    let never = |pod: &&Pod| is_refused || hand.leaving.never_leaves(pod);
+    let goes_on = !turn.run.options.fail_on_drain_error;
+    let is_hopeless = match goes_on {
+        true => !left.is_empty() && left.iter().all(never),
+        false => is_refused || left.iter().any(never),
+    };
+    let reason = match (waited >= turn.run.options.drain_timeout, is_hopeless) {
+        (true, _) => format!("{told} is not empty after {}: {why}", span(waited)),
+        (false, true) => format!("{told} cannot be emptied: {why}"),
+        (false, false) => {
+            let is_due = hand.warned.is_none_or(|at| now - at >= WARN_EVERY);
+            if waited >= WARN_AFTER && is_due {
+                hand.warned = Some(now);
+                let since = of_day(hand.since);
+                turn.decision.tell(&group.name, format!("{told} drains since {since}: {why}"));
+            }
+            return Ok(());
         }
     };
-    let left = drain::remaining(look, node, world.now);
-    let first: Vec<String> = left.iter().take(3).map(told).collect();
-    match left.len().saturating_sub(3) {
-        0 => first.join("; "),
-        more => format!("{}; and {more} more", first.join("; ")),
+    if !goes_on {
+        return Err(reason);
     }
+    turn.decision.warn(&group.name, format!("{reason}; it is terminated all the same"));
+    hand.stage = Stage::Drained;
+    hand.since = now - turn.run.options.post_drain_delay;
+    Ok(())
 }
 
-pub(super) fn take(run: &mut Run, world: &World, group: &Group, member: &Member, stage: Stage) {
-    run.hands.insert(member.id.clone(), Hand::new(group, member, stage, world.now));
-}
-
-pub(super) fn start_draining(
-    run: &mut Run,
-    world: &World,
+/// Cordons the node, and asks the pods to leave that must. Returns those that are left.
+fn ask<'a>(
+    turn: &mut Turn<'_>,
     group: &Group,
     member: &Member,
-    decision: &mut Decision,
-) {
-    let mut hand = Hand::new(group, member, Stage::Draining { left: 0 }, world.now);
-    let is_drained = !run.options.cloud_only && group.is_in_kubernetes() && member.node.is_some();
-    if is_drained {
-        drain_node(world, group, member, &mut hand, decision);
-        if let Stage::Draining { left } = hand.stage {
-            decision.tell(&group.name, format!("{} drains, pods to leave: {left}", member.told()));
-            warn_of_unmanaged(world, group, member, decision);
-        }
-    } else {
-        decision.tell(&group.name, format!("{} is terminated", member.told()));
-        terminate(member, &mut hand, world, decision);
+    hand: &mut Hand,
+    site: &Site<'a>,
+) -> Vec<&'a Pod> {
+    if !site.node.is_closed() {
+        let (instance, node) = (member.id.clone(), site.node.reference());
+        let mut action = Action::to(group, member, Deed::Cordon { instance, node });
+        action.undone = Some(format!("{} is not cordoned", member.told()));
+        turn.decision.actions.push(action);
     }
-    run.hands.insert(member.id.clone(), hand);
+    let left = hand.leaving.take_in(site);
+    for news in left.news {
+        turn.decision.warn(&group.name, news);
+    }
+    let asked = left.pods.iter().filter(|pod| pod.gone_by.is_none());
+    let asked = asked.filter(|pod| !hand.leaving.never_leaves(pod));
+    let asked = asked.map(|pod| Deed::Evict { instance: member.id.clone(), pod: pod.reference() });
+    turn.decision.actions.extend(asked.map(|deed| Action::to(group, member, deed)));
+    left.pods
 }
 
-fn warn_of_unmanaged(world: &World, group: &Group, member: &Member, decision: &mut Decision) {
-    let (Some(node), Some(look)) = (&member.node, world.kubernetes.look()) else { return };
-    let left = drain::remaining(look, node, world.now);
-    for pod in left.into_iter().filter(|pod| pod.owner.is_none()) {
-        let text = format!("pod {} has no controller: nothing brings it back", pod.full_name());
-        decision.warn(&group.name, text);
+fn site<'a>(run: &Run, world: &'a World, member: &'a Member) -> Option<Site<'a>> {
+    let (look, node) = (world.kubernetes.look()?, member.node.as_ref()?);
+    let seen = run.down_since.get(&member.id).map(|since| world.now - since);
+    let told = look.time.zip(node.turned).map(|(now, turned)| now - turned);
+    let down_for = (!node.is_ready()).then(|| seen.max(told).unwrap_or(0));
+    Some(Site { look, node, now: world.now, down_for })
+}
+
+pub(super) fn take(turn: &mut Turn<'_>, group: &Group, member: &Member, stage: Stage) {
+    let hand = Hand::new(group, member, stage, turn.world.now);
+    turn.run.hands.insert(member.id.clone(), hand);
+}
+
+pub(super) fn start_draining(turn: &mut Turn<'_>, group: &Group, member: &Member) {
+    let mut hand = Hand::new(group, member, Stage::Draining { left: 0 }, turn.world.now);
+    let is_asked = !turn.run.options.cloud_only && group.is_in_kubernetes();
+    match site(turn.run, turn.world, member).filter(|_| is_asked) {
+        None => terminate(turn, group, member, &mut hand),
+        Some(site) => {
+            let left = ask(turn, group, member, &mut hand, &site);
+            let told = format!("{} drains, pods to leave: {}", member.told(), left.len());
+            let actions = &mut turn.decision.actions;
+            let cordon = actions.iter_mut().rfind(|action| {
+                matches!(&action.deed, Deed::Cordon { instance, .. } if *instance == member.id)
+            });
+            match cordon {
+                Some(cordon) => cordon.done = Some(told),
+                None => turn.decision.tell(&group.name, told),
+            }
+            hand.stage = Stage::Draining { left: left.len() };
+            warn_of_losses(turn, group, &left);
+        }
+    }
+    turn.run.hands.insert(member.id.clone(), hand);
+}
+
+/// Tells what a drain will cost, or why it may not end in time.
+fn warn_of_losses(turn: &mut Turn<'_>, group: &Group, left: &[&Pod]) {
+    let limit = turn.run.options.drain_timeout;
+    for pod in left {
+        let name = pod.full_name();
+        if pod.owner.is_none() && !pod.has_ended() {
+            let text = format!("pod {name} has no controller: nothing brings it back");
+            turn.decision.warn(&group.name, text);
+        }
+        if let Some(grace) = pod.longest_end.filter(|grace| *grace > limit && !pod.has_ended()) {
+            let text = format!(
+                "pod {name} may take {} to end, and --drain-timeout is {}",
+                span(grace),
+                span(limit)
+            );
+            turn.decision.warn(&group.name, text);
+        }
     }
 }

@@ -7,16 +7,26 @@
 //! killed goes on where it stood; memory holds only since when something waits.
 
 pub(crate) mod clock;
-pub(crate) mod decide;
+mod decide;
+pub(crate) mod decision;
+mod deeds;
+mod emptying;
 pub(crate) mod engine;
+pub(crate) mod hand;
 mod hands;
 mod lane;
 mod launches;
+mod leftovers;
+pub(crate) mod marks;
 pub(crate) mod need;
+pub(crate) mod observer;
+mod patience;
 pub(crate) mod refresh;
 mod room;
 pub(crate) mod run;
+mod serving;
 pub(crate) mod strategy;
+mod turn;
 pub(crate) mod world;
 
 #[cfg(test)]

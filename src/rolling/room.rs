@@ -1,9 +1,12 @@
 //! How much of a group may be in hand at once, and what is taken next.
 
-use super::decide::{Action, Decision, others_serve};
+use super::decision::{Action, Deed};
+use super::hand::{Hand, Stage};
 use super::hands::{start_draining, take, terminate};
-use super::run::{Hand, Lane, Run, Stage};
+use super::run::{Lane, Run};
+use super::serving::Lack;
 use super::strategy::Strategy;
+use super::turn::Turn;
 use super::world::{Group, Member, Place, World};
 use crate::kubernetes::validation::Failure;
 use crate::spec::instance_group::Role;
@@ -12,12 +15,18 @@ use crate::spec::instance_group::Role;
 struct Room {
     /// How many instances may be in hand.
     width: usize,
-    in_hand: usize,
+    /// Old instances in hand that are not gone.
+    held: usize,
+    /// New ones that do not serve yet, beside those that come in place of a detached one.
+    returning: usize,
     /// Places that are kept free for a while after an instance is gone.
     resting: usize,
     /// Whether the cluster has been valid for long enough since the last instance went.
     is_settled: bool,
     serving: usize,
+    serving_detached: usize,
+    /// How many can be asked to serve.
+    needed: usize,
     /// How many must go on serving.
     floor: usize,
     /// How many more than desired stand.
@@ -28,41 +37,31 @@ struct Room {
 
 impl Room {
     fn of(run: &Run, lane: &Lane, group: &Group) -> Self {
-        let (mut serving, mut broken, mut attached, mut detached) = (0, 0, 0, 0);
-        let mut is_proven = false;
-        for member in group.live() {
-            match member.place {
-                Place::Detached => detached += 1,
-                _ => attached += 1,
-            }
-            if run.serves(member) {
-                serving += 1;
-                is_proven |= !run.must_go(lane, member);
-            } else if run.broken.contains(&member.id) {
-                broken += 1;
-            }
-        }
+        let found = run.count(lane, group);
         let Strategy { surge, unavailable, .. } = group.strategy;
         // Until one instance has come up as the cluster says now, it may be that none will.
-        let width = if is_proven && !run.options.interactive { surge + unavailable } else { 1 };
+        let is_wide = found.is_proven && !run.options.interactive;
         let is_checked = !run.options.cloud_only && group.is_in_kubernetes();
         let count = |is_meant: fn(&Stage) -> bool| {
             run.hands_of(&group.name).filter(|(_, hand)| is_meant(&hand.stage)).count()
         };
         let is_valid = !is_checked || lane.passes >= run.options.validate_count;
         let waits = (!is_valid).then(|| invalid(lane));
+        let detached = count(|stage| *stage == Stage::Detached);
+        let needed = group.target.saturating_sub(found.allowance);
         Self {
-            width,
-            in_hand: count(|stage| *stage != Stage::Gone),
+            width: if is_wide { surge + unavailable } else { 1 },
+            held: count(|stage| *stage != Stage::Gone),
+            returning: found.coming.saturating_sub(detached),
             resting: count(|stage| *stage == Stage::Gone),
             is_settled: !is_checked || lane.settled >= run.options.validate_count,
-            serving,
-            floor: group
-                .target
-                .saturating_sub(unavailable)
-                .saturating_sub(lane.allowance.min(broken)),
+            serving: found.serving,
+            serving_detached: found.serving_detached,
+            needed,
+            floor: needed.saturating_sub(unavailable),
             // What Auto Scaling has yet to launch counts as standing.
-            surplus: (attached.max(group.target) + detached).saturating_sub(group.target),
+            surplus: (found.attached.max(group.target) + found.detached)
+                .saturating_sub(group.target),
             waits,
         }
     }
@@ -70,6 +69,11 @@ impl Room {
     /// Whether an instance may be taken from those that serve.
     fn can_spare(&self, serves: bool) -> bool {
         !serves || self.serving > self.floor
+    }
+
+    /// How many are in hand: what is gone and not yet back still is.
+    fn in_hand(&self) -> usize {
+        self.held + self.returning
     }
 }
 
@@ -91,44 +95,37 @@ fn invalid(lane: &Lane) -> String {
 }
 
 /// Takes as many instances in hand as is safe. Returns what the group waits for, if anything.
-pub(super) fn take_in_hand(
-    run: &mut Run,
-    at: usize,
-    world: &World,
-    group: &Group,
-    decision: &mut Decision,
-) -> Option<String> {
-    let lane = run.lanes[at].clone();
-    warm_ones_go(run, &lane, world, group, decision);
-    let mut room = Room::of(run, &lane, group);
+pub(super) fn take_in_hand(turn: &mut Turn<'_>, at: usize, group: &Group) -> Option<String> {
+    let lane = turn.run.lanes[at].clone();
+    warm_ones_go(turn, &lane, group);
+    let mut room = Room::of(turn.run, &lane, group);
     if group.strategy.replaces {
-        drain_detached(run, world, group, &mut room, decision);
+        drain_detached(turn, group, &mut room);
     }
+    let run = &turn.run;
     let mut candidates: Vec<&Member> = group
         .live()
         .filter(|member| run.must_go(&lane, member) && !run.hands.contains_key(&member.id))
         .collect();
     // What was begun before comes first, then what does no work anyway, then the oldest.
     candidates.sort_by_key(|member| {
-        let is_begun = member.node.as_ref().is_some_and(|node| node.is_cordoned_by_us);
+        let is_begun = member.node.as_ref().is_some_and(|node| node.marks.cordon);
         (!is_begun, run.serves(member), member.machine.launched, member.id.clone())
     });
     for member in candidates {
-        match next(run, &lane, world, group, &room, member) {
+        match next(turn, &lane, group, &room, member) {
             Next::Detach => {
-                decision.tell(&group.name, format!("{} is detached", member.told()));
-                let (group_name, instance) = (group.fleet_name.clone(), member.id.clone());
-                decision.actions.push(Action::Detach { group: group_name, instance });
+                detach(turn, group, member);
                 room.surplus += 1;
                 if group.strategy.replaces {
-                    room.in_hand += 1;
-                    take(run, world, group, member, Stage::Detached);
+                    room.held += 1;
+                    take(turn, group, member, Stage::Detached);
                 }
             }
             Next::Drain => {
-                room.in_hand += 1;
-                room.serving -= usize::from(run.serves(member));
-                start_draining(run, world, group, member, decision);
+                room.held += 1;
+                room.serving -= usize::from(turn.run.serves(member));
+                start_draining(turn, group, member);
             }
             Next::Nothing => break,
             Next::Wait(lacks) => return Some(lacks),
@@ -140,10 +137,18 @@ pub(super) fn take_in_hand(
     if !room.is_settled {
         return Some(invalid(&lane));
     }
-    let needed = group.target.saturating_sub(lane.allowance);
-    let is_short = room.serving < needed;
-    let has_detached = run.hands_of(&group.name).any(|(_, hand)| hand.stage == Stage::Detached);
+    let is_short = room.serving < room.needed;
+    let mut hands = turn.run.hands_of(&group.name);
+    let has_detached = hands.any(|(_, hand)| hand.stage == Stage::Detached);
     (is_short || has_detached).then(|| lacking(&room, group))
+}
+
+fn detach(turn: &mut Turn<'_>, group: &Group, member: &Member) {
+    let told = member.told();
+    let (fleet_group, instance) = (group.fleet_name.clone(), member.id.clone());
+    let action = Action::to(group, member, Deed::Detach { fleet_group, instance });
+    let action = action.told(format!("{told} is detached"), format!("{told} is not detached"));
+    turn.decision.actions.push(action);
 }
 
 /// What may be done with an instance that must go.
@@ -155,22 +160,19 @@ enum Next {
     Wait(String),
 }
 
-fn next(
-    run: &Run,
-    lane: &Lane,
-    world: &World,
-    group: &Group,
-    room: &Room,
-    member: &Member,
-) -> Next {
+fn next(turn: &Turn<'_>, lane: &Lane, group: &Group, room: &Room, member: &Member) -> Next {
+    let run = &turn.run;
     if let Some(waits) = &room.waits {
         return Next::Wait(waits.clone());
     }
-    if room.in_hand >= room.width {
-        return Next::Nothing;
+    if room.in_hand() >= room.width {
+        return match room.held + room.resting {
+            0 => Next::Wait(lacking(room, group)),
+            _ => Next::Nothing,
+        };
     }
     if group.role == Role::Master
-        && let Err(lacks) = others_serve(run, world, &member.id)
+        && let Err(lacks) = others_serve(run, turn.world, &member.id)
     {
         return Next::Wait(lacks);
     }
@@ -178,7 +180,9 @@ fn next(
     if serves && member.place == Place::Attached && room.surplus < group.strategy.surge {
         return Next::Detach;
     }
-    if !group.strategy.replaces || room.in_hand + room.resting >= room.width {
+    // A place that is kept free is one of those that are not back.
+    let is_full = room.held + room.returning.max(room.resting) >= room.width;
+    if !group.strategy.replaces || is_full {
         return Next::Nothing;
     }
     match (room.is_settled, room.can_spare(serves)) {
@@ -188,41 +192,60 @@ fn next(
     }
 }
 
+/// Whether all other masters serve, so that one may be taken from etcd's majority.
+fn others_serve(run: &Run, world: &World, id: &str) -> Result<(), String> {
+    let masters: Vec<&Group> =
+        world.groups.iter().filter(|group| group.role == Role::Master).collect();
+    for group in masters {
+        let standing = group.live().filter(|member| member.place == Place::Attached).count();
+        let is_own = group.member(id).is_some_and(|member| !member.is_live());
+        if standing + usize::from(is_own) < group.target {
+            return Err(format!("{} has {standing} of {} masters", group.name, group.target));
+        }
+        // One that is only cordoned still holds its part of etcd.
+        let is_cordoned = |member: &Member| {
+            run.is_set_aside(member) && run.lack(world, group, member) == Some(Lack::Pods)
+        };
+        let down = group
+            .live()
+            .find(|member| member.id != id && !run.serves(member) && !is_cordoned(member));
+        if let Some(down) = down {
+            return Err(format!("master {} to be ready", down.told()));
+        }
+    }
+    Ok(())
+}
+
 fn lacking(room: &Room, group: &Group) -> String {
-    format!("new instances: {} of {} serve", room.serving, group.target)
+    let standing = room.serving.saturating_sub(room.serving_detached);
+    format!("new instances: {standing} of {} serve", group.target)
 }
 
 /// Instances that are kept warm serve nobody.
-fn warm_ones_go(run: &mut Run, lane: &Lane, world: &World, group: &Group, decision: &mut Decision) {
+fn warm_ones_go(turn: &mut Turn<'_>, lane: &Lane, group: &Group) {
     let warm = group.members.iter().filter(|member| {
         member.place == Place::Warm
-            && run.must_go(lane, member)
-            && !run.hands.contains_key(&member.id)
+            && turn.run.must_go(lane, member)
+            && !turn.run.hands.contains_key(&member.id)
     });
     for member in warm.collect::<Vec<_>>() {
-        decision.tell(&group.name, format!("{} is terminated in the warm pool", member.id));
-        let mut hand = Hand::new(group, member, Stage::Terminating, world.now);
-        terminate(member, &mut hand, world, decision);
-        run.hands.insert(member.id.clone(), hand);
+        let mut hand = Hand::new(group, member, Stage::Drained, turn.world.now);
+        terminate(turn, group, member, &mut hand);
+        turn.run.hands.insert(member.id.clone(), hand);
     }
 }
 
 /// Empties instances that were detached, once what takes their place serves.
-fn drain_detached(
-    run: &mut Run,
-    world: &World,
-    group: &Group,
-    room: &mut Room,
-    decision: &mut Decision,
-) {
-    let detached = run.hands_of(&group.name).filter(|(_, hand)| hand.stage == Stage::Detached);
+fn drain_detached(turn: &mut Turn<'_>, group: &Group, room: &mut Room) {
+    let hands = turn.run.hands_of(&group.name);
+    let detached = hands.filter(|(_, hand)| hand.stage == Stage::Detached);
     let ids: Vec<String> = detached.map(|(id, _)| id.clone()).collect();
     for member in ids.iter().filter_map(|id| group.member(id)) {
-        let serves = run.serves(member);
+        let serves = turn.run.serves(member);
         if room.waits.is_some() || !room.is_settled || !room.can_spare(serves) {
             continue;
         }
         room.serving -= usize::from(serves);
-        start_draining(run, world, group, member, decision);
+        start_draining(turn, group, member);
     }
 }

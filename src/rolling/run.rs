@@ -3,9 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::launches;
-use super::world::{Group, Life, Member, Place, World};
+use super::decision::{Action, Deed, Refused, Sort};
+use super::hand::{Hand, Stage};
+use super::marks::{self, Leftover, Marked};
+use super::patience;
+use super::world::{Group, Life, Member, Taint, World};
 use super::{Choice, Options};
+use crate::kubernetes::marks::Marks;
+use crate::kubernetes::node::NodeRef;
 use crate::kubernetes::validation::{Failure, FailureKind};
 use crate::resource::fleet::Time;
 use crate::spec::instance_group::Role;
@@ -20,14 +25,23 @@ pub(crate) struct Run {
     pub(crate) baseline: BTreeMap<String, usize>,
     /// The instances that were there when it began.
     pub(crate) known: BTreeSet<String>,
-    /// Those of them that did not serve, though they had had the time to.
+    /// Those of them that do not serve and will not: they had the time to, or their kubelet is
+    /// silent.
     pub(crate) broken: BTreeSet<String>,
     /// Those that served at some look, so that they are known to be able to.
     pub(crate) proven: BTreeSet<String>,
     /// For how many looks in a row each instance has served.
     pub(crate) streaks: BTreeMap<String, u32>,
+    /// The taints of the old nodes of each group, which new ones may have too.
+    pub(super) taints: BTreeMap<String, BTreeSet<Taint>>,
+    /// Since when nodes are seen not to be ready, by instance.
+    pub(super) down_since: BTreeMap<String, Time>,
+    /// The nodes that carry marks, by name, as far as is known.
+    pub(super) marked: BTreeMap<String, Marked>,
     /// Since when Kubernetes does not answer.
-    pub(crate) lost_since: Option<Time>,
+    pub(super) lost_since: Option<Time>,
+    /// What was not left as it was, once the update is over.
+    pub(crate) leftovers: Vec<Leftover>,
     /// The user asked to stop.
     pub(crate) is_stopping: bool,
 }
@@ -39,11 +53,13 @@ pub(crate) struct Lane {
     pub(crate) state: LaneState,
     pub(crate) began: Time,
     pub(crate) ended: Time,
+    /// When it began, by AWS' clock.
+    pub(super) began_at_aws: Time,
     /// The instances to replace when it began; more may come to need it.
     pub(crate) chosen: BTreeSet<String>,
-    /// How many of the group did not serve when the update began, though nothing replaces
-    /// them: the update cannot be asked to keep more serving than did before.
-    pub(crate) allowance: usize,
+    /// How many of the group did not serve when the update began: it cannot be asked to keep
+    /// more serving than did before.
+    pub(super) lacked: usize,
     pub(crate) total: usize,
     pub(crate) replaced: usize,
     /// For how many looks in a row nothing has newly failed that concerns the group.
@@ -60,6 +76,8 @@ pub(crate) struct Lane {
     pub(crate) moved: Time,
     /// How often in a row something could not be done to its instances, and why.
     pub(crate) failures: (u32, String),
+    /// What the user may not do, so that nothing more is tried.
+    pub(super) forbidden: Option<String>,
     /// What it waits for.
     pub(crate) waits_for: Option<String>,
 }
@@ -76,45 +94,6 @@ pub(crate) enum LaneState {
     Skipped,
 }
 
-/// An instance being replaced.
-#[derive(Clone, Debug)]
-pub(crate) struct Hand {
-    pub(crate) group: String,
-    /// The instance with its node, as people are told of it.
-    pub(crate) told: String,
-    pub(crate) stage: Stage,
-    pub(crate) since: Time,
-    /// When it was last told what its drain waits for, or that it is to terminate.
-    pub(crate) warned: Option<Time>,
-}
-
-impl Hand {
-    pub(crate) fn new(group: &Group, member: &Member, stage: Stage, since: Time) -> Self {
-        Self { group: group.name.clone(), told: member.told(), stage, since, warned: None }
-    }
-}
-
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Stage {
-    /// Out of its group; another starts in its place.
-    Detached,
-    /// Its pods are asked to leave; how many are left.
-    Draining { left: usize },
-    /// Empty; connections may still close.
-    Drained,
-    /// Told to terminate.
-    Terminating,
-    /// Gone; its place is kept free for the interval.
-    Gone,
-}
-
-impl Stage {
-    /// Whether the instance still does its work.
-    pub(crate) fn serves(&self) -> bool {
-        *self == Self::Detached
-    }
-}
-
 impl Run {
     pub(crate) fn new(options: Options, world: &World) -> Self {
         let mut run = Self {
@@ -126,49 +105,40 @@ impl Run {
             broken: BTreeSet::new(),
             proven: BTreeSet::new(),
             streaks: BTreeMap::new(),
+            taints: BTreeMap::new(),
+            down_since: BTreeMap::new(),
+            marked: BTreeMap::new(),
             lost_since: None,
+            leftovers: Vec::new(),
             is_stopping: false,
         };
-        let settled = world.kubernetes.failures().iter().filter(|one| !run.is_young(world, one));
-        run.baseline = count(settled);
+        run.known =
+            world.groups.iter().flat_map(|group| &group.members).map(|m| m.id.clone()).collect();
+        run.baseline = run.standing_failures(world);
         for group in &world.groups {
-            run.known.extend(group.members.iter().map(|member| member.id.clone()));
-            let working = group.live().filter(|member| run.works(world, group, member));
-            let working: Vec<String> = working.map(|member| member.id.clone()).collect();
-            let enough = run.options.validate_count.max(1);
-            run.streaks.extend(working.into_iter().map(|id| (id, enough)));
-        }
-        for group in &world.groups {
-            let allowance = run.take_stock(world, group);
             if run.options.groups.contains(&group.name) {
-                run.lanes.push(run.lane_for(world, group, allowance));
+                run.lanes.push(run.lane_for(world, group));
             }
+        }
+        run.learn_taints(world);
+        // What serves when the update begins is taken to have done so for long enough.
+        let enough = run.options.validate_count.max(1);
+        run.streaks = run.working(world).into_iter().map(|id| (id, enough)).collect();
+        run.note_sights(world);
+        // Now it is known which of the young ones will not come to serve.
+        run.baseline = run.standing_failures(world);
+        for at in 0..run.lanes.len() {
+            let name = &run.lanes[at].group;
+            let Some(group) = world.groups.iter().find(|group| group.name == *name) else {
+                continue;
+            };
+            let serving = run.count(&run.lanes[at], group).serving;
+            run.lanes[at].lacked = group.target.saturating_sub(serving);
         }
         run
     }
 
-    /// Sorts the instances of a group into those that serve and those that do not, though they
-    /// had the time to. Returns how many the group lacks that nothing will bring.
-    fn take_stock(&mut self, world: &World, group: &Group) -> usize {
-        let limit = launches::limit(group, &self.options);
-        let (mut coming, mut serving, mut broken, mut attached) = (0, 0, 0, 0);
-        for member in group.live() {
-            attached += usize::from(member.place == Place::Attached);
-            if self.serves(member) {
-                serving += 1;
-                self.proven.insert(member.id.clone());
-            } else if world.now - member.machine.launched > limit {
-                broken += 1;
-                self.broken.insert(member.id.clone());
-            } else {
-                coming += 1;
-            }
-        }
-        coming += group.target.saturating_sub(attached);
-        broken.min(group.target.saturating_sub(serving + coming))
-    }
-
-    fn lane_for(&self, world: &World, group: &Group, allowance: usize) -> Lane {
+    fn lane_for(&self, world: &World, group: &Group) -> Lane {
         let is_chosen = |member: &&Member| match &self.options.choice {
             Choice::Needing => false,
             Choice::All => true,
@@ -182,8 +152,9 @@ impl Run {
             state: if total == 0 { LaneState::Done } else { LaneState::Waiting },
             began: world.now,
             ended: world.now,
+            began_at_aws: world.aws_now,
             chosen,
-            allowance,
+            lacked: 0,
             total,
             replaced: 0,
             passes: 0,
@@ -193,6 +164,7 @@ impl Run {
             newcomers: BTreeSet::new(),
             moved: world.now,
             failures: (0, String::new()),
+            forbidden: None,
             waits_for: None,
         }
     }
@@ -207,46 +179,15 @@ impl Run {
         self.wants(&lane.chosen, member)
     }
 
-    /// Whether an instance does its work at this look.
-    fn works(&self, world: &World, group: &Group, member: &Member) -> bool {
-        if member.life != Life::InService {
-            return false;
-        }
-        if self.options.cloud_only || !group.is_in_kubernetes() {
-            return true;
-        }
-        // Pods of the node's own count, unless they failed everywhere before.
-        let fails = |failure: &Failure| {
-            let failed_before =
-                failure.kind == FailureKind::Pod && self.baseline.contains_key(&key(failure));
-            of_instance(failure) == Some(&member.id) && !failed_before
-        };
-        let ready = member.node.as_ref().is_some_and(|node| node.is_ready() && !node.is_cordoned);
-        ready && !world.kubernetes.failures().iter().any(fails)
-    }
-
-    /// Whether an instance has done its work for long enough to be counted on.
-    pub(crate) fn serves(&self, member: &Member) -> bool {
-        let streak = self.streaks.get(&member.id).copied().unwrap_or(0);
-        let in_hand = self.hands.get(&member.id).is_none_or(|hand| hand.stage.serves());
-        streak >= self.options.validate_count.max(1) && in_hand
-    }
-
     /// Takes in what a look found: who serves, and what newly fails.
     pub(crate) fn take_in(&mut self, world: &World) {
-        let mut streaks = BTreeMap::new();
-        for group in &world.groups {
-            for member in group.live() {
-                if self.works(world, group, member) {
-                    let before = self.streaks.get(&member.id).copied().unwrap_or(0);
-                    streaks.insert(member.id.clone(), before.saturating_add(1));
-                }
-            }
-        }
-        self.streaks = streaks;
-        let serving = world.groups.iter().flat_map(Group::live).filter(|m| self.serves(m));
-        let serving: Vec<String> = serving.map(|member| member.id.clone()).collect();
-        self.proven.extend(serving);
+        self.learn_taints(world);
+        let working = self.working(world).into_iter().map(|id| {
+            let before = self.streaks.get(&id).copied().unwrap_or(0);
+            (id, before.saturating_add(1))
+        });
+        self.streaks = working.collect();
+        self.note_sights(world);
         let mut known = self.baseline.clone();
         let mut failing = Vec::new();
         for failure in world.kubernetes.failures() {
@@ -270,6 +211,45 @@ impl Run {
         }
     }
 
+    fn working(&self, world: &World) -> Vec<String> {
+        let all = world.groups.iter().flat_map(|group| group.live().map(move |m| (group, m)));
+        let working = all.filter(|(group, member)| self.lack(world, group, member).is_none());
+        working.map(|(_, member)| member.id.clone()).collect()
+    }
+
+    /// Keeps what later looks are compared with.
+    fn note_sights(&mut self, world: &World) {
+        let all: Vec<&Member> = world.groups.iter().flat_map(Group::live).collect();
+        let serving = all.iter().filter(|member| self.serves(member));
+        let serving: Vec<String> = serving.map(|member| member.id.clone()).collect();
+        self.proven.extend(serving);
+        let down = all.iter().filter(|m| m.node.as_ref().is_some_and(|node| !node.is_ready()));
+        let since = |id: &String| self.down_since.get(id).copied().unwrap_or(world.now);
+        self.down_since = down.map(|member| (member.id.clone(), since(&member.id))).collect();
+        // What was so before the update began holds it up no more when it lasts.
+        for id in self.note_broken(world) {
+            let failures = world.kubernetes.failures().iter();
+            for failure in failures.filter(|failure| of_instance(failure) == Some(&id)) {
+                *self.baseline.entry(key(failure)).or_default() += 1;
+            }
+        }
+        self.note_marks(world);
+    }
+
+    /// What fails, but for what may still come to serve; how often each.
+    fn standing_failures(&self, world: &World) -> BTreeMap<String, usize> {
+        let failures = world.kubernetes.failures().iter();
+        count(failures.filter(|failure| !self.is_young(world, failure)))
+    }
+
+    /// Takes in which nodes carry marks.
+    pub(super) fn note_marks(&mut self, world: &World) {
+        if world.kubernetes.look().is_some() {
+            let marks = marks::all(world).into_iter();
+            self.marked = marks.map(|one| (one.node.name.clone(), one)).collect();
+        }
+    }
+
     /// Whether a failure is what an update looks like: instances in hand, and those that have
     /// just been started.
     fn is_of_the_update(&self, world: &World, failure: &Failure) -> bool {
@@ -287,9 +267,10 @@ impl Run {
         let Some(id) = of_instance(failure) else { return false };
         let group = world.groups.iter().find(|group| group.member(id).is_some());
         group.is_some_and(|group| {
-            let limit = launches::limit(group, &self.options);
-            let age = group.member(id).map(|member| world.now - member.machine.launched);
-            age.is_some_and(|age| age <= limit) && !self.proven.contains(id)
+            let limit = patience::limit(world, group, &self.options);
+            let age = group.member(id).map(|member| world.aws_now - member.machine.launched);
+            let may_serve = !self.proven.contains(id) && !self.broken.contains(id);
+            may_serve && age.is_some_and(|age| age <= limit)
         })
     }
 
@@ -302,18 +283,72 @@ impl Run {
         self.lanes[at].settled = self.options.validate_count;
     }
 
-    /// Takes in that something could not be done to an instance.
-    pub(crate) fn note_failure(&mut self, instance: &str, was_detach: bool, error: &str) {
-        let Some(hand) = self.hands.get(instance) else { return };
-        let group = hand.group.clone();
-        if was_detach {
-            self.hands.remove(instance);
-        } else if let Some(hand) = self.hands.get_mut(instance) {
-            hand.stage = Stage::Drained;
+    /// Takes in what came of an action.
+    pub(super) fn take_answer(&mut self, action: &Action, answer: &Result<(), Refused>) {
+        if let Err(refused) = answer
+            && refused.sort == Sort::Forbidden
+            && !matches!(action.deed, Deed::Release { .. } | Deed::Forget { .. })
+            && let Some(lane) = self.lanes.iter_mut().find(|lane| lane.group == action.group)
+        {
+            lane.forbidden.get_or_insert_with(|| refused.text.clone());
         }
-        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.group == group) {
-            lane.failures = (lane.failures.0 + 1, error.to_owned());
+        match (&action.deed, answer) {
+            (Deed::Taint { node }, Ok(())) => self.mark(action, node).taint = true,
+            (Deed::Release { node }, Ok(())) => drop(self.marked.remove(&node.name)),
+            (Deed::Cordon { instance, node }, answer) => {
+                if answer.is_ok() {
+                    self.mark(action, node).cordon = true;
+                }
+                if let Some(hand) = self.hands.get_mut(instance) {
+                    hand.cordon_answer(answer.clone());
+                }
+            }
+            (Deed::Evict { instance, pod }, answer) => {
+                if let Some(hand) = self.hands.get_mut(instance) {
+                    hand.leaving.answer(&pod.uid, answer.clone());
+                }
+            }
+            (Deed::Terminate { .. }, Ok(())) => drop(self.marked.remove(&action.on)),
+            (Deed::Detach { .. } | Deed::Terminate { .. }, Err(refused)) => {
+                self.undo(action);
+                if let Some(lane) = self.lanes.iter_mut().find(|one| one.group == action.group) {
+                    lane.failures = (lane.failures.0 + 1, refused.text.clone());
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// Takes in that something was not done that had been decided.
+    pub(super) fn undo(&mut self, action: &Action) {
+        match &action.deed {
+            Deed::Detach { instance, .. } => drop(self.hands.remove(instance)),
+            Deed::Terminate { instance, .. } => {
+                if let Some(hand) = self.hands.get_mut(instance) {
+                    hand.stage = Stage::Drained;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The marks of a node; they are kept until a look shows how they are.
+    fn mark(&mut self, action: &Action, node: &NodeRef) -> &mut Marks {
+        let told = self.hands.values().find(|hand| hand.node.as_ref() == Some(node));
+        let told = told.map_or_else(|| node.name.clone(), |hand| hand.told.clone());
+        let marked = self.marked.entry(node.name.clone()).or_insert_with(|| Marked {
+            group: action.group.clone(),
+            node: node.clone(),
+            told,
+            marks: Marks::default(),
+            has_reason: true,
+        });
+        &mut marked.marks
+    }
+
+    /// Whether nothing more is to be done for a group.
+    pub(super) fn is_forbidden(&self, group: &str) -> bool {
+        self.lane(group).is_some_and(|lane| lane.forbidden.is_some())
     }
 
     pub(crate) fn hands_of<'a>(
@@ -341,7 +376,7 @@ impl Run {
 
 /// The instance that alone a failure concerns: its own, its node's, or that of a pod which the
 /// node cannot do without. A pod that the cluster cannot do without may run anywhere.
-fn of_instance(failure: &Failure) -> Option<&String> {
+pub(super) fn of_instance(failure: &Failure) -> Option<&String> {
     let is_everyones = failure.kind == FailureKind::Pod && failure.group.is_none();
     failure.instance.as_ref().filter(|_| !is_everyones)
 }
@@ -356,7 +391,7 @@ fn concerns(world: &World, group: &str, failure: &Failure) -> bool {
 }
 
 /// What fails, whichever pod of its controller it is this time.
-fn key(failure: &Failure) -> String {
+pub(super) fn key(failure: &Failure) -> String {
     format!("{}/{}", failure.kind.name(), failure.identity)
 }
 

@@ -1,10 +1,12 @@
 //! What one look found, put together by instance group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::clock::span;
 use super::need::{self, Reason, Versions};
 use super::strategy::{self, Strategy};
 use crate::kubernetes::Look;
+use crate::kubernetes::error::KubernetesError;
 use crate::kubernetes::node::Node;
 use crate::kubernetes::validation::{self, Expected, Failure, Joins};
 use crate::resource::fleet::{
@@ -15,7 +17,10 @@ use crate::spec::instance_group::{InstanceGroup, Role};
 
 #[derive(Clone, Debug)]
 pub(crate) struct World {
+    /// By this machine's clock, by which the update waits.
     pub(crate) now: Time,
+    /// By AWS' own, by which instances are as old as they are.
+    pub(crate) aws_now: Time,
     /// In the order in which they are updated.
     pub(crate) groups: Vec<Group>,
     pub(crate) kubernetes: Sight,
@@ -28,8 +33,8 @@ pub(crate) struct World {
 pub(crate) enum Sight {
     /// It is not asked (`--cloudonly`).
     Not,
-    /// It did not answer; why.
-    Lost(String),
+    /// It did not answer, or not what was asked.
+    Lost(KubernetesError),
     Seen {
         look: Look,
         failures: Vec<Failure>,
@@ -52,6 +57,39 @@ impl Sight {
     }
 }
 
+/// How far this machine's clock may be from another before it is told, in seconds.
+const CLOCKS: Time = 60;
+
+impl World {
+    /// By the clock of the Kubernetes API's server, by which nodes and pods are as old as they
+    /// are.
+    pub(super) fn cluster_now(&self) -> Option<Time> {
+        self.kubernetes.look()?.time
+    }
+
+    /// Clocks that are far from this machine's.
+    pub(crate) fn clocks(&self) -> Vec<String> {
+        let clocks = [("AWS", Some(self.aws_now)), ("the Kubernetes API", self.cluster_now())];
+        let told = |(name, time): (&str, Option<Time>)| {
+            let behind = time? - self.now;
+            let how = if behind > 0 { "behind" } else { "ahead of" };
+            (behind.abs() > CLOCKS).then(|| {
+                format!("this machine's clock is {} {how} that of {name}", span(behind.abs()))
+            })
+        };
+        clocks.into_iter().filter_map(told).collect()
+    }
+
+    /// Nodes that do not tell which instance they are.
+    pub(crate) fn nameless(&self) -> impl Iterator<Item = &Node> {
+        let nodes = self.kubernetes.look().map_or(&[][..], |look| &look.nodes);
+        nodes.iter().filter(|node| !node.has_provider)
+    }
+}
+
+/// A taint by its key and its effect.
+pub(super) type Taint = (String, String);
+
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) name: String,
@@ -65,6 +103,8 @@ pub(crate) struct Group {
     pub(crate) target: usize,
     pub(crate) max: usize,
     pub(crate) suspended: Vec<String>,
+    /// The taints that its spec gives its nodes.
+    pub(super) taints: BTreeSet<Taint>,
     pub(crate) members: Vec<Member>,
     pub(crate) activities: Vec<Activity>,
 }
@@ -99,6 +139,15 @@ pub(crate) enum Life {
 impl Member {
     pub(crate) fn is_live(&self) -> bool {
         self.life != Life::Leaving && self.place != Place::Warm
+    }
+
+    /// Whether a node has the address or the name that the instance would have.
+    pub(crate) fn is_called(&self, node: &Node) -> bool {
+        let names = [&self.machine.private_dns, &self.machine.private_ip];
+        let is_its = |name: &&String| {
+            !name.is_empty() && (node.name == **name || node.addresses.contains(name))
+        };
+        names.iter().any(is_its)
     }
 
     /// The instance with its node, as people are told of it.
@@ -138,22 +187,28 @@ impl Group {
     }
 }
 
+/// What a look is put together from.
+pub(super) struct Sources<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) groups: &'a [InstanceGroup],
+    pub(super) fleet: &'a Fleet,
+    pub(super) versions: &'a Versions,
+}
+
 /// Puts a look together. `kubernetes` is what it showed, or `None` where it was not asked.
-pub(crate) fn assemble(
-    cluster: &Cluster,
-    groups: &[InstanceGroup],
-    fleet: &Fleet,
-    versions: &Versions,
-    kubernetes: Option<Result<Look, String>>,
+pub(super) fn assemble(
+    sources: &Sources<'_>,
+    kubernetes: Option<Result<Look, KubernetesError>>,
     now: Time,
 ) -> World {
+    let Sources { cluster, groups, fleet, .. } = sources;
     let look = kubernetes.as_ref().and_then(|answer| answer.as_ref().ok());
     let mut found: Vec<Group> = groups
         .iter()
         .filter_map(|spec| {
             let name = spec.aws_name(cluster.name());
             let live = fleet.groups.iter().find(|group| group.name == name)?;
-            Some(group(cluster, spec, live, fleet, versions, look))
+            Some(group(sources, spec, live, look))
         })
         .collect();
     found.sort_by(|a, b| (order(a.role), &a.name).cmp(&(order(b.role), &b.name)));
@@ -172,7 +227,9 @@ pub(crate) fn assemble(
             Sight::Seen { look, failures }
         }
     };
-    World { now, groups: found, kubernetes, orphans }
+    // Every answer carries its date; without one there is no better time than one's own.
+    let aws_now = fleet.as_of.unwrap_or(now);
+    World { now, aws_now, groups: found, kubernetes, orphans }
 }
 
 fn order(role: Role) -> u8 {
@@ -184,13 +241,12 @@ fn order(role: Role) -> u8 {
 }
 
 fn group(
-    cluster: &Cluster,
+    sources: &Sources<'_>,
     spec: &InstanceGroup,
     live: &FleetGroup,
-    fleet: &Fleet,
-    versions: &Versions,
     look: Option<&Look>,
 ) -> Group {
+    let Sources { cluster, fleet, versions, .. } = sources;
     let node = |id: &str| look.and_then(|look| look.node_of(id)).cloned();
     let mut members: BTreeMap<String, Member> = BTreeMap::new();
     for attached in &live.members {
@@ -248,9 +304,16 @@ fn group(
         target: live.desired,
         max: live.max,
         suspended: live.suspended.clone(),
+        taints: spec.spec.taints.iter().flatten().filter_map(|text| taint(text)).collect(),
         members,
         activities: live.activities.clone(),
     }
+}
+
+/// A taint as specs write it: `key=value:NoSchedule`, or without its value.
+fn taint(text: &str) -> Option<Taint> {
+    let (name, effect) = text.rsplit_once(':')?;
+    Some((name.split('=').next()?.to_owned(), effect.to_owned()))
 }
 
 fn detached() -> Reason {

@@ -281,7 +281,7 @@ fn one_instance_is_emptied_and_replaced() {
     assert_ne!(find(), id);
     assert_eq!((rolling.fewest("nodes"), rolling.most("nodes")), (2, 3));
     let id = find();
-    let node = rolling.simulation.cluster().nodes().iter().find_map(|row| {
+    let node = rolling.simulation.cluster().shown_nodes().iter().find_map(|row| {
         let name = row["metadata"]["name"].as_str().unwrap();
         row["spec"]["providerID"].as_str().unwrap().ends_with(&id).then(|| name.to_owned())
     });

@@ -18,6 +18,8 @@ Beside AWS' own calls it serves, for one access key (?key=KEY):
 """
 
 import argparse
+import datetime
+import email.utils
 import hashlib
 import io
 import json
@@ -34,7 +36,7 @@ from urllib.parse import parse_qs, unquote
 os.environ["MOTO_AMIS_PATH"] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "images.json")
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 import corrections
 import life
@@ -133,6 +135,7 @@ class Sandbox:
                 answer = stripped(answer, spec["strip"])
         status, headers, content = answer
         call["ended"], call["status"] = time.monotonic(), int(status.split()[0])
+        headers = [pair for pair in headers if pair[0].lower() != "date"] + [("Date", date(key, service))]
         respond(status, headers)
         return [content]
 
@@ -212,6 +215,22 @@ class Sandbox:
         return [content]
 
 
+class Undated(WSGIRequestHandler):
+    """Leaves the date of an answer to the application, which knows whose time it is."""
+
+    def send_response(self, code, message=None):
+        self.log_request(code)
+        self.send_response_only(code, message)
+        self.send_header("Server", self.version_string())
+
+
+def date(key, service):
+    """The time of a key's account, as answers carry it. What S3 keeps has no part in its life."""
+    own = None if service == "s3" else life.lives.get(account_of(key))
+    now = own.time().replace(tzinfo=datetime.timezone.utc) if own else None
+    return email.utils.format_datetime(now or datetime.datetime.now(datetime.timezone.utc), usegmt=True)
+
+
 def signer(environ):
     """The access key and the service that a request is signed for."""
     match = re.search(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
@@ -286,7 +305,7 @@ def main():
     corrections.correct()
     life.correct()
     aws = DomainDispatcherApplication(create_backend_app)
-    server = make_server("127.0.0.1", args.port, Sandbox(aws), threaded=True)
+    server = make_server("127.0.0.1", args.port, Sandbox(aws), threaded=True, request_handler=Undated)
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     if args.until_stdin_closes:
         threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()

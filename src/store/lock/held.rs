@@ -183,7 +183,10 @@ impl Lock {
     /// # Errors
     /// The lock could not be removed; it expires by itself.
     pub(crate) async fn release(self) -> anyhow::Result<()> {
-        // Heartbeats that have ended already have no ears.
+        #[expect(
+            clippy::let_underscore_must_use,
+            reason = "heartbeats that have ended already have no ears"
+        )]
         let _ = self.quit.send(());
         let lease = self.beats.await.context("the heartbeats of the lock ended")?;
         if self.fence.is_taken() {

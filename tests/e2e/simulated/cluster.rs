@@ -1,77 +1,37 @@
-//! What happens in the simulated cluster: instances become nodes, pods move, budgets hold.
+//! What happens in the simulated cluster: instances become nodes, controllers do their work,
+//! and what must never happen is noted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
 use super::Pace;
-
-/// A controller and its pods.
-#[derive(Clone, Debug)]
-pub struct Workload {
-    pub name: &'static str,
-    pub replicas: usize,
-    /// How many must be healthy for one to be evicted.
-    pub budget: Option<usize>,
-    /// `system-cluster-critical`, or empty.
-    pub priority: &'static str,
-    /// Its pods never become ready.
-    pub crashes: bool,
-}
-
-pub const WEB: Workload =
-    Workload { name: "web", replicas: 4, budget: None, priority: "", crashes: false };
-
-/// What goes wrong.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Trouble {
-    /// New instances of a group never become nodes.
-    NeverJoins(&'static str),
-    /// New nodes of a group are never ready.
-    NeverReady(&'static str),
-    /// The API does not answer between these times, in seconds from the beginning.
-    Away(i64, i64),
-    /// Nodes have no provider id.
-    Anonymous,
-    /// Nodes are those of other instances.
-    Strangers,
-    /// This workload's pods are not ready every second look, between these times.
-    Flaps(&'static str, i64, i64),
-}
-
-pub enum Refused {
-    Missing,
-    Budget,
-}
+use super::nodes::{EXCLUDED, MASTER, Node};
+use super::troubles::{Happens, Trouble};
+pub use super::workloads::{WEB, Workload};
 
 #[derive(Clone, Debug)]
-struct Node {
-    name: String,
-    instance: String,
-    group: String,
-    zone: String,
-    is_master: bool,
-    joined: i64,
-    ready_at: Option<i64>,
-    is_down: bool,
-    is_cordoned: bool,
-    taints: Vec<Json>,
-    annotations: BTreeMap<String, Json>,
-    labels: BTreeMap<String, Json>,
+pub struct Pod {
+    pub name: String,
+    pub uid: String,
+    pub namespace: &'static str,
+    pub owner: Owner,
+    pub node: Option<String>,
+    pub ready_at: Option<i64>,
+    pub deletion: Option<Deletion>,
+    pub has_failed: bool,
 }
 
+/// A pod's end: the time it is given, and when its kubelet is done with it.
 #[derive(Clone, Debug)]
-struct Pod {
-    name: String,
-    namespace: &'static str,
-    owner: Owner,
-    node: Option<String>,
-    ready_at: Option<i64>,
-    gone_by: Option<i64>,
+pub struct Deletion {
+    pub grace: i64,
+    pub at: i64,
+    pub ends: i64,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-enum Owner {
+pub enum Owner {
     Workload(&'static str),
     DaemonSet,
     /// A static pod of a master.
@@ -79,18 +39,27 @@ enum Owner {
     Nobody,
 }
 
-const PARTS: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
-
 pub struct Cluster {
     pub pace: Pace,
     pub now: i64,
     pub begun: i64,
+    /// By how much the binary's clock is ahead of all others.
+    pub clock_ahead: i64,
     pub troubles: Vec<Trouble>,
     pub workloads: Vec<Workload>,
+    /// Taints that nodes of a group have from the beginning.
+    pub group_taints: BTreeMap<&'static str, Json>,
+    /// Namespaces that are being deleted.
+    pub ending_namespaces: BTreeSet<String>,
+    /// The status of budgets is older than they are.
+    pub stale_budgets: bool,
     /// What must never happen, and did.
     pub violations: Vec<String>,
-    pub evictions: usize,
+    /// The pods whose eviction was granted.
+    pub evictions: Vec<String>,
     pub requests: usize,
+    /// Method, path and code of each request.
+    pub log: Vec<String>,
     /// The fewest nodes of each group that served at any moment, and the most instances.
     pub fewest: BTreeMap<String, usize>,
     pub most: BTreeMap<String, usize>,
@@ -98,10 +67,23 @@ pub struct Cluster {
     pub masters_down: usize,
     /// What is in each group, by its short name.
     pub instances: Vec<Instance>,
-    nodes: BTreeMap<String, Node>,
-    pods: Vec<Pod>,
+    /// By name.
+    pub(super) nodes: BTreeMap<String, Node>,
+    pub(super) pods: Vec<Pod>,
+    /// Since when nodes are no more.
+    pub(super) lost: BTreeMap<String, i64>,
+    pub(super) made: usize,
+    /// The newest resource version.
+    pub(super) version: usize,
+    /// Under which names and for which groups instances registered, and which names of a group
+    /// are free again.
+    registered: BTreeMap<String, String>,
+    groups: BTreeMap<String, String>,
+    freed: Vec<(String, String)>,
     running_since: BTreeMap<String, i64>,
-    made: usize,
+    pub(super) throttles: Vec<(&'static str, usize, u32)>,
+    pub(super) expiries: usize,
+    pub(super) interruptions: Vec<(&'static str, Happens)>,
 }
 
 #[derive(Clone, Debug)]
@@ -118,19 +100,32 @@ impl Cluster {
             pace,
             now: 0,
             begun: 0,
+            clock_ahead: 0,
             troubles: Vec::new(),
             workloads: vec![WEB],
+            group_taints: BTreeMap::new(),
+            ending_namespaces: BTreeSet::new(),
+            stale_budgets: false,
             violations: Vec::new(),
-            evictions: 0,
+            evictions: Vec::new(),
             requests: 0,
+            log: Vec::new(),
             fewest: BTreeMap::new(),
             most: BTreeMap::new(),
             masters_down: 0,
             instances: Vec::new(),
             nodes: BTreeMap::new(),
             pods: Vec::new(),
-            running_since: BTreeMap::new(),
+            lost: BTreeMap::new(),
             made: 0,
+            version: 1,
+            registered: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            freed: Vec::new(),
+            running_since: BTreeMap::new(),
+            throttles: Vec::new(),
+            expiries: 0,
+            interruptions: Vec::new(),
         }
     }
 
@@ -142,67 +137,86 @@ impl Cluster {
             self.begun = self.now;
         }
         self.take_instances(report);
+        self.keep_taints();
         self.end_pods();
         self.run_node_pods();
         self.run_workloads(is_first);
         self.check(report);
     }
 
-    pub fn is_away(&self) -> bool {
-        let since = self.now - self.begun;
-        self.troubles.iter().any(
-            |trouble| matches!(trouble, Trouble::Away(from, to) if (*from..*to).contains(&since)),
-        )
-    }
-
-    /// A pod that no controller keeps, on a node of the group.
-    pub fn add_bare_pod(&mut self, group: &str, name: &str) {
-        let node = self.any_node(group).name.clone();
-        self.pods.push(Pod {
-            name: name.to_owned(),
-            namespace: "default",
-            owner: Owner::Nobody,
-            node: Some(node),
-            ready_at: Some(self.now),
-            gone_by: None,
-        });
-    }
-
-    fn any_node(&mut self, group: &str) -> &mut Node {
+    pub fn any_node(&mut self, group: &str) -> &mut Node {
         let is_of = |node: &&mut Node| node.group.starts_with(group) && !node.is_down;
         self.nodes.values_mut().find(is_of).unwrap()
+    }
+
+    pub fn nodes_of(&self, group: &str) -> Vec<Node> {
+        let is_of = |node: &&Node| node.group.starts_with(group) && !node.is_down;
+        self.nodes.values().filter(is_of).cloned().collect()
     }
 
     /// Makes a node of the group fail for good.
     pub fn break_node(&mut self, group: &str) -> String {
         let node = self.any_node(group);
         node.ready_at = None;
-        node.name.clone()
+        node.name().to_owned()
+    }
+
+    /// Stops the kubelet of a node of the group.
+    pub fn silence_node(&mut self, group: &str) -> String {
+        let now = self.now;
+        let node = self.any_node(group);
+        node.ready_at = None;
+        node.silent_since = Some(now);
+        node.name().to_owned()
+    }
+
+    /// Stops the kubelet of this node.
+    pub fn silence(&mut self, name: &str) {
+        let node = self.nodes.get_mut(name).unwrap();
+        (node.ready_at, node.silent_since) = (None, Some(self.now));
     }
 
     pub fn mend_nodes(&mut self) {
         for node in self.nodes.values_mut() {
             node.ready_at.get_or_insert(self.now);
+            node.silent_since = None;
         }
     }
 
     pub fn annotate(&mut self, group: &str, key: &str) -> String {
-        let node = self.any_node(group);
-        node.annotations.insert(key.to_owned(), json!(""));
-        node.instance.clone()
+        let node = self.any_node(group).clone();
+        self.write_node(node.name(), |object| object["metadata"]["annotations"][key] = json!(""));
+        node.instance
     }
 
-    /// The names of nodes that are cordoned or tainted.
+    /// Cordons a node by its name, or one of a group, as an operator does.
+    pub fn cordon(&mut self, which: &str) -> String {
+        let name = match self.nodes.contains_key(which) {
+            true => which.to_owned(),
+            false => self.any_node(which).name().to_owned(),
+        };
+        self.write_node(&name, |object| object["spec"]["unschedulable"] = json!(true));
+        name
+    }
+
+    /// Gives the nodes of a group a taint, those too that are to come.
+    pub fn taint(&mut self, group: &'static str, taint: Json) {
+        for node in self.nodes_of(group) {
+            self.write_node(node.name(), |object| {
+                object["spec"]["taints"].as_array_mut().unwrap().push(taint.clone());
+            });
+        }
+        self.group_taints.insert(group, taint);
+    }
+
+    /// The names of nodes that carry what a rolling update puts there.
     pub fn marked(&self) -> Vec<String> {
-        let marked = self
-            .nodes
-            .values()
-            .filter(|node| !node.is_down && (node.is_cordoned || !node.taints.is_empty()));
-        marked.map(|node| node.name.clone()).collect()
+        let marked = self.nodes.values().filter(|node| !node.is_down && node.is_marked());
+        marked.map(|node| node.name().to_owned()).collect()
     }
 
     pub fn cordoned(&self) -> usize {
-        self.nodes.values().filter(|node| node.is_cordoned && !node.is_down).count()
+        self.nodes.values().filter(|node| node.is_cordoned() && !node.is_down).count()
     }
 
     /// Begins to count anew.
@@ -211,8 +225,9 @@ impl Cluster {
         self.most.clear();
         self.violations.clear();
         self.masters_down = 0;
-        self.evictions = 0;
+        self.evictions.clear();
         self.requests = 0;
+        self.log.clear();
         self.begun = self.now;
     }
 
@@ -248,10 +263,17 @@ impl Cluster {
             }
         }
         let gone: Vec<String> =
-            self.nodes.keys().filter(|id| !present.contains(id)).cloned().collect();
+            self.registered.keys().filter(|id| !present.contains(id)).cloned().collect();
         for id in gone {
             self.lose(&id);
-            self.nodes.remove(&id);
+            // The cloud's controller finds no instance for the node.
+            let name = self.registered.remove(&id).unwrap();
+            let group = self.groups.remove(&id).unwrap();
+            self.freed.push((group, name.clone()));
+            let stands = self.nodes.get(&name).is_some_and(|node| node.instance == id);
+            if stands && !self.troubles.contains(&Trouble::KeepsNodes) {
+                self.forget_node(&name);
+            }
         }
     }
 
@@ -262,7 +284,7 @@ impl Cluster {
             _ => false,
         };
         let joins = since + self.pace.join;
-        if self.nodes.contains_key(id)
+        if self.registered.contains_key(id)
             || self.now < joins
             || (is_new && self.troubles.iter().any(suffers))
         {
@@ -270,113 +292,93 @@ impl Cluster {
         }
         let never = |trouble: &Trouble| matches!(trouble, Trouble::NeverReady(name) if group.starts_with(name));
         let is_never_ready = is_new && self.troubles.iter().any(never);
-        let node = Node {
-            name: dns.to_owned(),
-            instance: id.to_owned(),
-            group: group.to_owned(),
-            zone: zone.to_owned(),
-            is_master: group.contains(".masters."),
-            joined: joins,
-            ready_at: (!is_never_ready).then_some(joins + self.pace.ready),
-            is_down: false,
-            is_cordoned: false,
-            taints: Vec::new(),
-            annotations: BTreeMap::new(),
-            labels: BTreeMap::new(),
+        let ready_at = (!is_never_ready).then_some(joins + self.pace.ready);
+        let is_master = group.contains(".masters.");
+        let name = self.name_of(group, dns);
+        let starts = self.troubles.iter().find_map(|trouble| match trouble {
+            Trouble::StartsTainted(of, key, seconds) if is_new && group.starts_with(of) => {
+                Some(((*key).to_owned(), ready_at? + seconds))
+            }
+            _ => None,
+        });
+        self.registered.insert(id.to_owned(), name.clone());
+        self.groups.insert(id.to_owned(), group.to_owned());
+        // A kubelet takes over what stands under its name, as it is.
+        let object = match self.nodes.get(&name) {
+            Some(node) => node.object.clone(),
+            None => self.new_node(&name, id, zone, joins),
         };
-        self.nodes.insert(id.to_owned(), node);
+        self.lost.remove(&name);
+        let node = Node {
+            object,
+            instance: id.to_owned(),
+            dns: dns.to_owned(),
+            group: group.to_owned(),
+            is_master,
+            ready_at,
+            silent_since: None,
+            is_down: false,
+            starts,
+        };
+        let of_group = self.group_taints.iter().find(|(of, _)| group.starts_with(**of));
+        let mut taints: Vec<Json> = of_group.into_iter().map(|(_, taint)| taint.clone()).collect();
+        taints
+            .extend(node.starts.iter().map(|(key, _)| json!({"key": key, "effect": "NoSchedule"})));
+        if is_master {
+            taints.push(json!({"key": MASTER, "effect": "NoSchedule"}));
+        }
+        self.nodes.insert(name.clone(), node);
+        self.write_node(&name, |object| {
+            if is_master {
+                object["metadata"]["labels"][MASTER] = json!("");
+                object["metadata"]["labels"][EXCLUDED] = json!("");
+            }
+            let kept = object["spec"]["taints"].as_array_mut().unwrap();
+            taints.retain(|taint| !kept.contains(taint));
+            kept.extend(taints);
+        });
+    }
+
+    fn name_of(&mut self, group: &str, dns: &str) -> String {
+        let reuses = |trouble: &Trouble| matches!(trouble, Trouble::ReusesNames(of) if group.starts_with(of));
+        let at = self.freed.iter().position(|(of, _)| of == group);
+        match at {
+            Some(at) if self.troubles.iter().any(reuses) => self.freed.remove(at).1,
+            _ => dns.to_owned(),
+        }
     }
 
     /// An instance shuts down, with whatever still runs on it.
     fn lose(&mut self, id: &str) {
-        let Some(node) = self.nodes.get_mut(id).filter(|node| !node.is_down) else { return };
-        node.is_down = true;
-        let name = node.name.clone();
+        let Some(name) = self.registered.get(id).cloned() else { return };
+        if self.registered.iter().any(|(other, one)| other != id && *one == name) {
+            return;
+        }
+        if let Some(node) = self.nodes.get_mut(&name) {
+            node.is_down = true;
+        }
         for pod in self.pods.iter().filter(|pod| pod.node.as_ref() == Some(&name)) {
-            if matches!(pod.owner, Owner::Workload(_) | Owner::Nobody) {
+            if matches!(pod.owner, Owner::Workload(_) | Owner::Nobody) && !pod.has_failed {
                 self.violations.push(format!("{} was killed with its node, not evicted", pod.name));
             }
         }
-        self.pods.retain(|pod| pod.node.as_ref() != Some(&name));
+        self.pods.retain(|pod| {
+            pod.node.as_ref() != Some(&name)
+                || !matches!(pod.owner, Owner::Workload(_) | Owner::Nobody)
+        });
     }
 
-    fn is_ready(&self, node: &Node) -> bool {
+    /// A node is taken away; mirror pods go with it, the garbage collector takes the others.
+    pub(super) fn forget_node(&mut self, name: &str) {
+        self.nodes.remove(name);
+        self.lost.insert(name.to_owned(), self.now);
+        let goes =
+            |pod: &Pod| matches!(pod.owner, Owner::Node(_)) && pod.node.as_deref() == Some(name);
+        self.pods.retain(|pod| !goes(pod));
+    }
+
+    pub fn is_ready(&self, node: &Node) -> bool {
         !node.is_down && node.ready_at.is_some_and(|at| at <= self.now)
-    }
-
-    fn end_pods(&mut self) {
-        let now = self.now;
-        self.pods.retain(|pod| pod.gone_by.is_none_or(|at| at > now));
-    }
-
-    /// The pods that come with a node: an agent everywhere, the control plane on masters.
-    fn run_node_pods(&mut self) {
-        for node in self.nodes.values().filter(|node| !node.is_down).cloned().collect::<Vec<_>>() {
-            if self
-                .pods
-                .iter()
-                .any(|pod| pod.owner == Owner::DaemonSet && pod.node.as_ref() == Some(&node.name))
-            {
-                continue;
-            }
-            let ready_at = node.ready_at;
-            let mut add = |name: String, owner, at: Option<i64>| {
-                self.pods.push(Pod {
-                    name,
-                    namespace: "kube-system",
-                    owner,
-                    node: Some(node.name.clone()),
-                    ready_at: at,
-                    gone_by: None,
-                });
-            };
-            let start = self.pace.start;
-            add(format!("agent-{}", node.name), Owner::DaemonSet, ready_at.map(|at| at + start));
-            for part in PARTS.into_iter().filter(|_| node.is_master) {
-                add(format!("{part}-{}", node.name), Owner::Node(part), ready_at);
-            }
-        }
-    }
-
-    fn run_workloads(&mut self, is_first: bool) {
-        for workload in self.workloads.clone() {
-            let owner = Owner::Workload(workload.name);
-            let standing = self.pods.iter().filter(|p| p.owner == owner && p.gone_by.is_none());
-            for _ in standing.count()..workload.replicas {
-                self.made += 1;
-                self.pods.push(Pod {
-                    name: format!("{}-{}", workload.name, self.made),
-                    namespace: if workload.priority.is_empty() { "default" } else { "kube-system" },
-                    owner: owner.clone(),
-                    node: None,
-                    ready_at: None,
-                    gone_by: None,
-                });
-            }
-        }
-        for at in 0..self.pods.len() {
-            if self.pods[at].node.is_some() {
-                continue;
-            }
-            let Some(node) = self.choose_node() else { continue };
-            let crashes = self.workloads.iter().any(|workload| {
-                self.pods[at].owner == Owner::Workload(workload.name) && workload.crashes
-            });
-            let start = if is_first { 0 } else { self.pace.start };
-            self.pods[at].node = Some(node);
-            self.pods[at].ready_at = (!crashes).then_some(self.now + start);
-        }
-    }
-
-    /// Where a new pod goes: a node that takes pods, without a taint if there is one, with few.
-    fn choose_node(&self) -> Option<String> {
-        let takes = |node: &&Node| self.is_ready(node) && !node.is_cordoned && !node.is_master;
-        let load = |node: &Node| {
-            let on = self.pods.iter().filter(|pod| pod.node.as_ref() == Some(&node.name));
-            (!node.taints.is_empty(), on.count())
-        };
-        let best = self.nodes.values().filter(takes).min_by_key(|node| load(node));
-        best.map(|node| node.name.clone())
     }
 
     /// Notes what was the worst so far.
@@ -387,7 +389,9 @@ impl Cluster {
             serving.insert(name.clone(), 0);
             standing.insert(name.clone(), 0);
         }
-        for node in self.nodes.values().filter(|node| self.is_ready(node) && !node.is_cordoned) {
+        let serves =
+            |node: &&Node| self.is_ready(node) && !node.is_cordoned() && !node.is_starting();
+        for node in self.nodes.values().filter(serves) {
             *serving.entry(node.group.clone()).or_default() += 1;
         }
         for instance in self.instances.iter().filter(|instance| instance.is_live) {
@@ -419,164 +423,9 @@ impl Cluster {
             }
         }
     }
-
-    fn healthy(&self, workload: &'static str) -> usize {
-        let owner = Owner::Workload(workload);
-        let healthy = self
-            .pods
-            .iter()
-            .filter(|pod| pod.owner == owner && pod.gone_by.is_none() && self.is_pod_ready(pod));
-        healthy.count()
-    }
-
-    fn is_pod_ready(&self, pod: &Pod) -> bool {
-        let since = self.now - self.begun;
-        let flaps = self.troubles.iter().any(|trouble| {
-            matches!(trouble, Trouble::Flaps(name, from, to)
-                if pod.owner == Owner::Workload(name) && (*from..*to).contains(&since) && since / 5 % 2 == 0)
-        });
-        !flaps && pod.node.is_some() && pod.ready_at.is_some_and(|at| at <= self.now)
-    }
-
-    pub fn evict(&mut self, namespace: &str, name: &str) -> Result<(), Refused> {
-        let at = self.pods.iter().position(|pod| pod.name == name && pod.namespace == namespace);
-        let at = at.ok_or(Refused::Missing)?;
-        if let Owner::Workload(workload) = self.pods[at].owner {
-            let kept = self.workloads.iter().find(|one| one.name == workload);
-            let budget = kept.and_then(|one| one.budget);
-            if budget.is_some_and(|needed| self.healthy(workload) <= needed) {
-                return Err(Refused::Budget);
-            }
-        }
-        self.pods[at].gone_by = Some(self.now + self.pace.grace);
-        self.evictions += 1;
-        Ok(())
-    }
-
-    /// A strategic merge patch of what the binary changes in nodes.
-    pub fn patch_node(&mut self, name: &str, patch: &Json) -> Option<Json> {
-        let node = self.nodes.values_mut().find(|node| node.name == name)?;
-        for (which, kept) in [("annotations", &mut node.annotations), ("labels", &mut node.labels)]
-        {
-            for (key, value) in patch["metadata"][which].as_object().into_iter().flatten() {
-                match value {
-                    Json::Null => drop(kept.remove(key)),
-                    value => drop(kept.insert(key.clone(), value.clone())),
-                }
-            }
-        }
-        if let Some(spec) = patch["spec"].as_object() {
-            if let Some(value) = spec.get("unschedulable") {
-                node.is_cordoned = value == true;
-            }
-            for taint in spec.get("taints").and_then(Json::as_array).into_iter().flatten() {
-                node.taints.retain(|kept| kept["key"] != taint["key"]);
-                if taint["$patch"] != "delete" {
-                    node.taints.push(taint.clone());
-                }
-            }
-        }
-        let node = node.clone();
-        Some(self.node(&node))
-    }
-
-    pub fn nodes(&self) -> Vec<Json> {
-        self.nodes.values().map(|node| self.node(node)).collect()
-    }
-
-    fn node(&self, node: &Node) -> Json {
-        let ready = self.is_ready(node);
-        let is_strange = self.troubles.contains(&Trouble::Strangers);
-        let instance = if is_strange { "i-0" } else { &node.instance };
-        let provider = format!("aws:///{}/{instance}", node.zone);
-        let provider = (!self.troubles.contains(&Trouble::Anonymous)).then_some(provider);
-        json!({
-            "metadata": {
-                "name": node.name, "uid": node.instance, "annotations": node.annotations,
-                "labels": node.labels, "creationTimestamp": rfc3339(node.joined),
-            },
-            "spec": {
-                "providerID": provider,
-                "unschedulable": node.is_cordoned.then_some(true), "taints": node.taints,
-            },
-            "status": {"conditions": [{
-                "type": "Ready", "status": if ready { "True" } else { "False" },
-                "reason": if ready { "KubeletReady" } else { "KubeletNotReady" },
-                "message": if ready { "" } else { "container runtime is down" },
-            }]},
-        })
-    }
-
-    pub fn pods(&self) -> Vec<Json> {
-        self.pods.iter().map(|pod| self.pod(pod)).collect()
-    }
-
-    fn pod(&self, pod: &Pod) -> Json {
-        let controller = |kind: &str, name: &str| {
-            json!([{"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": name,
-                    "controller": true}])
-        };
-        let (owners, labels, priority) = match &pod.owner {
-            Owner::Workload(name) => {
-                let workload = self.workloads.iter().find(|one| one.name == *name);
-                let priority = workload.map_or("", |workload| workload.priority);
-                (controller("ReplicaSet", name), json!({"app": name}), priority)
-            }
-            Owner::DaemonSet => {
-                (controller("DaemonSet", "agent"), json!({"app": "agent"}), "system-node-critical")
-            }
-            Owner::Node(part) => {
-                let owner = controller("Node", pod.node.as_deref().unwrap_or_default());
-                (owner, json!({"k8s-app": part}), "system-cluster-critical")
-            }
-            Owner::Nobody => (json!(null), json!({}), ""),
-        };
-        let mirror = matches!(pod.owner, Owner::Node(_));
-        let ready = self.is_pod_ready(pod);
-        json!({
-            "metadata": {
-                "name": pod.name, "namespace": pod.namespace, "uid": pod.name, "labels": labels,
-                "ownerReferences": owners, "deletionTimestamp": pod.gone_by.map(rfc3339),
-                "annotations": mirror.then(|| json!({"kubernetes.io/config.mirror": "1"})),
-            },
-            "spec": {
-                "nodeName": pod.node, "priorityClassName": priority,
-                "containers": [{"name": "main", "image": "main"}],
-            },
-            "status": {
-                "phase": if pod.node.is_some() { "Running" } else { "Pending" },
-                "containerStatuses": [{
-                    "name": "main", "ready": ready, "image": "main", "imageID": "", "restartCount": 0,
-                }],
-            },
-        })
-    }
-
-    pub fn budgets(&self) -> Vec<Json> {
-        let with = self.workloads.iter().filter_map(|one| Some((one, one.budget?)));
-        with.map(|(workload, needed)| {
-            let healthy = self.healthy(workload.name);
-            json!({
-                "metadata": {
-                    "name": workload.name,
-                    "namespace": if workload.priority.is_empty() { "default" } else { "kube-system" },
-                },
-                "spec": {
-                    "minAvailable": needed,
-                    "selector": {"matchLabels": {"app": workload.name}},
-                },
-                "status": {
-                    "disruptionsAllowed": healthy.saturating_sub(needed),
-                    "currentHealthy": healthy, "desiredHealthy": needed,
-                    "expectedPods": workload.replicas,
-                },
-            })
-        })
-        .collect()
-    }
 }
 
-fn rfc3339(seconds: i64) -> String {
+pub fn rfc3339(seconds: i64) -> String {
     let time = k8s_openapi::jiff::Timestamp::from_second(seconds).unwrap();
     time.to_string()
 }

@@ -1,10 +1,20 @@
 //! A simulated cluster: Kubernetes served over HTTP, on instances of the sandbox, with one
 //! clock for both that moves when the binary waits.
 
+mod answers;
 mod api;
+mod clock;
 mod cluster;
+mod evictions;
+mod fields;
+mod nodes;
+mod patches;
+mod rights;
+mod troubles;
+mod workloads;
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
@@ -12,7 +22,9 @@ use serde_json::{Value as Json, json};
 
 use crate::harness::{World, administrate};
 
-pub use cluster::{Cluster, Trouble, WEB, Workload};
+pub use cluster::{Cluster, WEB, Workload};
+pub use nodes::Node;
+pub use troubles::{Denial, Trouble};
 
 /// How long things take, in seconds.
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +41,18 @@ pub struct Pace {
 
 pub const PACE: Pace = Pace { boot: 40, join: 20, ready: 10, grace: 10, start: 5 };
 
+/// What the served API answered.
+pub struct Answer {
+    pub code: u16,
+    pub head: String,
+    pub body: Json,
+}
+
 /// The simulation, and the server that shows it.
 pub struct Simulation {
     shared: Arc<Shared>,
-    address: SocketAddr,
+    api: SocketAddr,
+    clock: SocketAddr,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -67,8 +87,9 @@ impl Simulation {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.unwrap();
-        let address = runtime.block_on(api::serve(shared.clone()));
-        Self { shared, address, _runtime: runtime }
+        let api = runtime.block_on(api::serve(shared.clone()));
+        let clock = runtime.block_on(clock::serve(shared.clone()));
+        Self { shared, api, clock, _runtime: runtime }
     }
 
     pub fn cluster(&self) -> MutexGuard<'_, Cluster> {
@@ -93,12 +114,35 @@ impl Simulation {
     pub fn environment(&self, world: &World, cluster: &str) -> Vec<(&'static str, String)> {
         let config = json!({
             "apiVersion": "v1", "kind": "Config",
-            "clusters": [{"name": "simulated", "cluster": {"server": format!("http://{}", self.address)}}],
-            "users": [{"name": "tester", "user": {}}],
-            "contexts": [{"name": cluster, "context": {"cluster": "simulated", "user": "tester"}}],
+            "clusters": [{"name": "simulated", "cluster": {"server": format!("http://{}", self.api)}}],
+            "users": [{"name": api::USER, "user": {"token": api::TOKEN}}],
+            "contexts": [{"name": cluster, "context": {"cluster": "simulated", "user": api::USER}}],
         });
         let file = world.write("kubeconfig.json", &config.to_string());
-        vec![("KUBECONFIG", file), ("KAPSTAN_SIMULATED_CLOCK", self.address.to_string())]
+        vec![("KUBECONFIG", file), ("KAPSTAN_SIMULATED_CLOCK", self.clock.to_string())]
+    }
+
+    /// Asks the served API, as its administrator does.
+    pub fn ask(&self, method: &str, path: &str, content_type: &str, body: &Json) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let mut stream = TcpStream::connect(self.api).unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{body}",
+            self.api,
+            api::TOKEN,
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, content) = answer.split_once("\r\n\r\n").unwrap();
+        Answer {
+            code: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head: head.to_owned(),
+            body: serde_json::from_str(content).unwrap(),
+        }
     }
 
     /// Holds the binary for ever at its so many-th wait from now.
