@@ -1,7 +1,7 @@
 //! Carries a plan out: what depends on nothing unfinished runs at once, under a bound.
 //!
 //! Nothing is decided here. When a change fails, or the user interrupts, what is under way
-//! is finished, nothing new begins, and the outcome tells what was done and what was not.
+//! is finished, waits end, nothing new begins, and the outcome tells what was done and what was not.
 //! A second run plans anew and finishes the job.
 
 use std::time::Duration;
@@ -15,13 +15,19 @@ use crate::plan::order::{Step, Walk};
 use crate::plan::{Change, Plan};
 use crate::resource::ResourceId;
 use crate::resource::ids::{Place, Told, Work};
+use crate::resource::wait::{Attempt, Budget, Held, Waiting, Waits};
 
 /// How many changes are under way at once. IAM limits the rate of writes an account makes.
 const AT_ONCE: usize = 8;
 
 /// How long what was just created may be unknown to the next call (IAM user guide,
 /// "Changes that I make are not always immediately visible").
-const CONSISTENT_WITHIN: Duration = Duration::from_secs(60);
+const CONSISTENT: Budget = Budget {
+    within: Duration::from_secs(60),
+    pause: Duration::from_millis(100),
+    longest_pause: Duration::from_secs(3),
+    looks: 1,
+};
 
 /// What came of a plan.
 #[derive(Debug, Default)]
@@ -49,17 +55,27 @@ pub(crate) enum OnFailure {
     GoOn,
 }
 
-/// Carries out every write of the plan. `progress` is told of each that ends, and why if it
-/// failed; `interrupt` turns true when the user wants to stop.
+/// How an apply goes on.
+#[derive(Debug)]
+pub(crate) enum Progress<'a> {
+    /// A change has ended, and why if it failed.
+    Ended(&'a Change, Option<&'a AwsError>),
+    Waits(&'a Waiting<'a>),
+}
+
+/// Carries out every write of the plan, and tells `progress`. `interrupt` turns true when the
+/// user wants to stop, and ends waits.
 pub(crate) async fn apply(
     aws: &Aws,
     plan: &Plan,
     on_failure: OnFailure,
     mut interrupt: watch::Receiver<bool>,
-    mut progress: impl FnMut(&Change, Option<&AwsError>),
+    progress: impl Fn(Progress<'_>) + Sync,
 ) -> Outcome {
     let place = Place { account: &plan.account, region: &plan.region, cluster: &plan.cluster };
-    let work = Work::new(aws, place, plan.ids.clone());
+    let tell = |waiting: &Waiting<'_>| progress(Progress::Waits(waiting));
+    let waits = Waits::new(interrupt.clone(), &tell);
+    let work = Work::new(aws, place, plan.ids.clone(), waits);
     let work = &work;
     let mut walk = Walk::new(plan.writes());
     let mut running = FuturesUnordered::new();
@@ -78,7 +94,7 @@ pub(crate) async fn apply(
         };
         let Some((step, result)) = ended else { break };
         let id = step.change.id.clone();
-        progress(step.change, result.as_ref().err());
+        progress(Progress::Ended(step.change, result.as_ref().err()));
         match result {
             Ok(()) => {
                 walk.end(&step);
@@ -96,19 +112,13 @@ pub(crate) async fn apply(
 /// not know that thing yet.
 async fn send(work: &Work<'_>, step: Step<'_>) -> Result<(), AwsError> {
     let Some(write) = &step.change.write else { return Ok(()) };
-    let started = tokio::time::Instant::now();
-    let mut pause = Duration::from_millis(100);
-    loop {
-        match write.send(work).await {
-            Err(error)
-                if step.follows
-                    && error.fault == Fault::Missing
-                    && started.elapsed() < CONSISTENT_WITHIN =>
-            {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(3));
-            }
-            result => return result,
+    let id = &step.change.id;
+    let sent = work.waits.until(id, CONSISTENT, async || match write.send(work, id).await {
+        Err(error) if step.follows && error.fault == Fault::Missing => {
+            let holder = "AWS to know what was just created".to_owned();
+            Ok(Attempt::NotYet(Held { holder, error }))
         }
-    }
+        result => result.map(Attempt::Done),
+    });
+    sent.await
 }

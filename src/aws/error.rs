@@ -13,8 +13,10 @@ pub(crate) enum Fault {
     Denied,
     /// The object exists already, or is not as the condition of the call asked.
     Conflict,
-    /// Something else still hangs on the object.
+    /// Something else hangs on the object; whether that passes, AWS does not say.
     InUse,
+    /// AWS is at work on the object, and will be done by itself.
+    Busy,
     /// There are no credentials, or AWS does not take them.
     Credentials,
     /// The client token of the call was used with other parameters.
@@ -124,18 +126,12 @@ pub(crate) fn of_record_change(
 fn fault_of(code: &str, words: &str) -> Fault {
     match code {
         "NoSuchEntity"
+        | "NoSuchEntityException"
         | "NoSuchKey"
         | "NoSuchBucket"
-        | "NotFound"
         | "NoSuchHostedZone"
-        | "LoadBalancerNotFound"
-        | "TargetGroupNotFound"
-        | "ListenerNotFound"
-        | "Gateway.NotAttached"
-        | "InvalidLaunchTemplateName.NotFoundException" => Fault::Missing,
-        code if code.ends_with(".NotFound") || code.ends_with("NotFoundException") => {
-            Fault::Missing
-        }
+        | "Gateway.NotAttached" => Fault::Missing,
+        code if code.ends_with("NotFound") || code.ends_with("NotFoundException") => Fault::Missing,
         // Auto Scaling has one code for all that is wrong.
         "ValidationError"
             if words.contains("not found") || words.contains("Invalid IAM Instance Profile") =>
@@ -146,12 +142,16 @@ fn fault_of(code: &str, words: &str) -> Fault {
         | "ResourceInUse"
         | "ResourceInUseFault"
         | "ResourceInUseException"
-        | "ScalingActivityInProgress"
         | "DeleteConflict"
         | "VolumeInUse"
         | "InvalidIPAddress.InUse"
         | "InvalidGroup.InUse"
         | "AuthFailure.ElasticIpInUse" => Fault::InUse,
+        "ScalingActivityInProgress"
+        | "ScalingActivityInProgressFault"
+        | "ResourceContention"
+        | "ResourceContentionFault"
+        | "ConcurrentModification" => Fault::Busy,
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "Forbidden" => {
             Fault::Denied
         }
@@ -208,3 +208,73 @@ impl fmt::Display for AwsError {
 }
 
 impl std::error::Error for AwsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How AWS says that something is gone: by what was asked for, code and words.
+    const GONE: &[(&str, &str, &str)] = &[
+        ("ec2:TerminateInstances", "InvalidInstanceID.NotFound", ""),
+        ("ec2:DeleteLaunchTemplate", "InvalidLaunchTemplateId.NotFound", ""),
+        ("ec2:DeleteLaunchTemplate", "InvalidLaunchTemplateId.NotFoundException", ""),
+        ("ec2:DeleteLaunchTemplate", "InvalidLaunchTemplateName.NotFoundException", ""),
+        ("ec2:DeleteVolume", "InvalidVolume.NotFound", ""),
+        ("ec2:DeleteKeyPair", "InvalidKeyPair.NotFound", ""),
+        ("ec2:DeleteSecurityGroup", "InvalidGroup.NotFound", ""),
+        ("ec2:DeleteSecurityGroup", "InvalidGroupId.NotFound", ""),
+        ("ec2:RevokeSecurityGroupIngress", "InvalidPermission.NotFound", ""),
+        ("ec2:RevokeSecurityGroupIngress", "InvalidSecurityGroupRuleId.NotFound", ""),
+        ("ec2:DeleteNatGateway", "NatGatewayNotFound", ""),
+        ("ec2:DeleteNatGateway", "InvalidNatGatewayID.NotFound", ""),
+        ("ec2:ReleaseAddress", "InvalidAllocationID.NotFound", ""),
+        ("ec2:ReleaseAddress", "InvalidAddress.NotFound", ""),
+        ("ec2:ReleaseAddress", "InvalidAddressID.NotFound", ""),
+        ("ec2:DetachInternetGateway", "Gateway.NotAttached", ""),
+        ("ec2:DeleteInternetGateway", "InvalidInternetGatewayID.NotFound", ""),
+        ("ec2:DisassociateRouteTable", "InvalidAssociationID.NotFound", ""),
+        ("ec2:DeleteRouteTable", "InvalidRouteTableID.NotFound", ""),
+        ("ec2:DeleteSubnet", "InvalidSubnetID.NotFound", ""),
+        ("ec2:DeleteVpc", "InvalidVpcID.NotFound", ""),
+        ("ec2:DeleteDhcpOptions", "InvalidDhcpOptionID.NotFound", ""),
+        ("ec2:DeleteDhcpOptions", "InvalidDhcpOptionsID.NotFound", ""),
+        ("ec2:DescribeNetworkInterfaces", "InvalidNetworkInterfaceID.NotFound", ""),
+        ("elasticloadbalancing:DeleteLoadBalancer", "LoadBalancerNotFound", ""),
+        ("elasticloadbalancing:DeleteLoadBalancer", "AccessPointNotFound", ""),
+        ("elasticloadbalancing:DeleteTargetGroup", "TargetGroupNotFound", ""),
+        ("elasticloadbalancing:DeleteListener", "ListenerNotFound", ""),
+        ("iam:DeleteRole", "NoSuchEntity", ""),
+        ("iam:DeleteRole", "NoSuchEntityException", ""),
+        ("route53:ChangeResourceRecordSets", "NoSuchHostedZone", ""),
+        (
+            "autoscaling:DeleteAutoScalingGroup",
+            "ValidationError",
+            "AutoScalingGroup name not found - AutoScalingGroup 'nodes' not found",
+        ),
+        (
+            "autoscaling:DeleteLaunchConfiguration",
+            "ValidationError",
+            "Launch configuration name not found - Launch configuration nodes not found",
+        ),
+    ];
+
+    #[test]
+    fn what_is_gone_is_told_from_all_else() {
+        for (operation, code, words) in GONE {
+            assert_eq!(fault_of(code, words), Fault::Missing, "{operation}: {code} {words}");
+        }
+        for code in ["ValidationError", "DependencyViolation", "InvalidParameterValue"] {
+            assert_ne!(fault_of(code, "Value is too long"), Fault::Missing, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_passes_is_told_from_what_may_not() {
+        for code in ["ScalingActivityInProgress", "ResourceContention", "ConcurrentModification"] {
+            assert_eq!(fault_of(code, ""), Fault::Busy, "{code}");
+        }
+        for code in ["DependencyViolation", "DeleteConflict", "ResourceInUse", "VolumeInUse"] {
+            assert_eq!(fault_of(code, ""), Fault::InUse, "{code}");
+        }
+    }
+}

@@ -33,8 +33,8 @@ pub(super) async fn carry_out(
     held: &Held,
 ) -> anyhow::Result<Outcome> {
     let interrupt = held.begin_in(aws)?;
-    let mut outcome = apply::apply(aws, plan, on_failure, interrupt, |change, failure| {
-        ui.status(&text::progress(change, failure));
+    let mut outcome = apply::apply(aws, plan, on_failure, interrupt, |progress| {
+        ui.status(&text::progress(&progress));
     })
     .await;
     // Then what was under way was not finished, and the error tells why.

@@ -108,23 +108,18 @@ fn role_removals(planner: &Planner<'_>, name: &str, groups: &[ResourceId]) -> Ve
     }
     if let Some(found) = planner.live.policies.get(name).and_then(|policies| policies.found()) {
         let policies = found.keys().cloned().collect();
-        let deletion = Deletion::Role { name: name.to_owned(), policies };
+        let attached = planner.live.attached.get(name).and_then(|attached| attached.found());
+        let attached = attached.cloned().unwrap_or_default();
+        let deletion = Deletion::Role { name: name.to_owned(), policies, attached };
         add(ResourceId::new(Kind::IamRole, name), vec![profile], deletion);
     }
     removals
 }
 
 fn removal(id: ResourceId, reason: String, needs: Vec<ResourceId>, deletion: Deletion) -> Change {
+    let drift = deletion.drift();
     let write = Some(Write::Delete(deletion));
-    Change {
-        id,
-        action: Action::Delete,
-        drift: Drift::default(),
-        reason,
-        needs,
-        behind: &[],
-        write,
-    }
+    Change { id, action: Action::Delete, drift, reason, needs, behind: &[], write }
 }
 
 fn stay(id: ResourceId, why: &str) -> Change {

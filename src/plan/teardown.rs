@@ -61,7 +61,7 @@ fn deletion(row: Row) -> Change {
         behind: held_by(row.id.kind),
         id: row.id,
         action: Action::Delete,
-        drift: Drift::default(),
+        drift: row.deletion.drift(),
         reason: String::new(),
         needs: Vec::new(),
         write: Some(Write::Delete(row.deletion)),

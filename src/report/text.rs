@@ -7,11 +7,12 @@ use std::fmt::Write as _;
 
 use super::statement;
 use super::style::{self, paint};
-use crate::apply::Outcome;
+use crate::apply::{Outcome, Progress};
 use crate::aws::AwsError;
 use crate::desired::Notice;
 use crate::plan::{Action, Change, Plan};
 use crate::resource::launch_template::makes_version;
+use crate::resource::wait::Waiting;
 use crate::resource::{Kind, ResourceId};
 
 /// How much to tell.
@@ -148,7 +149,19 @@ fn nothing_to_do(plan: &Plan) -> String {
 }
 
 /// One finished change, for the progress on stderr.
-pub(crate) fn progress(change: &Change, failure: Option<&AwsError>) -> String {
+pub(crate) fn progress(progress: &Progress<'_>) -> String {
+    match progress {
+        Progress::Ended(change, failure) => ended(change, *failure),
+        Progress::Waits(Waiting { what, held, so_far }) => format!(
+            "  {what} waits for {}: {} ({} s so far; Ctrl-C ends the wait)",
+            held.holder,
+            held.error.message,
+            so_far.as_secs()
+        ),
+    }
+}
+
+fn ended(change: &Change, failure: Option<&AwsError>) -> String {
     let (mark, style) = mark(change.action);
     let done = match (failure, change.action) {
         (Some(_), _) => "failed",

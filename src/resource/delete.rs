@@ -2,15 +2,26 @@
 
 use std::time::Duration;
 
-use aws_sdk_ec2::client::Waiters as _;
+use aws_sdk_ec2::types::{InstanceStateName, NatGatewayState};
 use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ResourceRecordSet};
 
+use super::holders::{self, gone_or};
+use super::ids::Work;
 use super::security_group_rule::{self, LiveRule};
-use super::{Tags, ec2};
+use super::wait::{Attempt, Budget, Held};
+use super::{Drift, FieldChange, ResourceId, Tags, ec2};
 use crate::aws::{Aws, AwsError, Fault, batch, of_record_change};
 
+const TERMINATE: &str = "ec2:TerminateInstances";
+const DELETE_GATEWAY: &str = "ec2:DeleteNatGateway";
+
 /// How long what hangs on something may take to go: instances and gateways take minutes.
-const GONE_WITHIN: Duration = Duration::from_secs(900);
+const GONE: Budget = Budget {
+    within: Duration::from_secs(900),
+    pause: Duration::from_millis(500),
+    longest_pause: Duration::from_secs(10),
+    looks: 3,
+};
 
 /// Something to delete, by AWS' id of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +64,8 @@ pub(crate) enum Deletion {
     Role {
         name: String,
         policies: Vec<String>,
+        /// The ARNs of managed policies, which are somebody's and only detached.
+        attached: Vec<String>,
     },
     /// Tags of something that stays, as long as they have these values.
     Tags {
@@ -62,20 +75,45 @@ pub(crate) enum Deletion {
 }
 
 impl Deletion {
-    /// Deletes it. What is gone already is no failure; what is still in use is tried again
-    /// for some minutes.
-    pub(super) async fn send(&self, aws: &Aws) -> Result<(), AwsError> {
-        let started = tokio::time::Instant::now();
-        let mut pause = Duration::from_millis(500);
-        loop {
-            match self.attempt(aws).await {
-                Err(error) if error.fault == Fault::Missing => return Ok(()),
-                Err(error) if error.fault == Fault::InUse && started.elapsed() < GONE_WITHIN => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(10));
-                }
-                result => return result,
+    /// What goes that is no part of the object itself.
+    pub(crate) fn drift(&self) -> Drift {
+        let fields = match self {
+            Self::Role { attached, .. } => attached
+                .iter()
+                .map(|arn| FieldChange {
+                    field: "attachedPolicy".to_owned(),
+                    before: Some(arn.clone()),
+                    after: None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        Drift { fields, ..Drift::default() }
+    }
+
+    /// Deletes it, and waits until it is gone. What is gone already is no failure; what passes
+    /// by itself is waited for; what stays ends it, by name.
+    pub(super) async fn send(&self, work: &Work<'_>, id: &ResourceId) -> Result<(), AwsError> {
+        let aws = work.aws;
+        work.waits.until(id, GONE, || self.delete(work)).await?;
+        match self {
+            Self::Instances(ids) => work.waits.until(id, GONE, || terminated(aws, ids)).await,
+            Self::NatGateway(gateway) => work.waits.until(id, GONE, || deleted(aws, gateway)).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn delete(&self, work: &Work<'_>) -> Result<Attempt<()>, AwsError> {
+        match gone_or(self.attempt(work.aws).await) {
+            Ok(()) => Ok(Attempt::Done(())),
+            Err(error) if error.fault == Fault::Busy => {
+                let holder = "what AWS is doing with it".to_owned();
+                Ok(Attempt::NotYet(Held { holder, error }))
             }
+            Err(error) if error.fault == Fault::InUse => {
+                Ok(holders::of(work.aws, work.cluster(), self).await.attempt(error))
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -120,10 +158,7 @@ impl Deletion {
             Self::SecurityGroup { id, rules } => {
                 // Groups that name each other hold each other.
                 for rule in rules {
-                    match security_group_rule::revoke(aws, rule).await {
-                        Err(error) if error.fault != Fault::Missing => return Err(error),
-                        _ => {}
-                    }
+                    gone_or(security_group_rule::revoke(aws, rule).await)?;
                 }
                 let call = aws.ec2.delete_security_group().group_id(id);
                 done("ec2:DeleteSecurityGroup", id, call.send().await)
@@ -131,9 +166,7 @@ impl Deletion {
             Self::SecurityGroupRule(rule) => security_group_rule::revoke(aws, rule).await,
             Self::NatGateway(id) => {
                 let call = aws.ec2.delete_nat_gateway().nat_gateway_id(id);
-                done("ec2:DeleteNatGateway", id, call.send().await)?;
-                let wait = aws.ec2.wait_until_nat_gateway_deleted().nat_gateway_ids(id);
-                waited("ec2:DeleteNatGateway", id, wait.wait(GONE_WITHIN).await)
+                done(DELETE_GATEWAY, id, call.send().await)
             }
             Self::ElasticIp(id) => {
                 let call = aws.ec2.release_address().allocation_id(id);
@@ -143,10 +176,7 @@ impl Deletion {
                 for vpc in vpcs {
                     let call = aws.ec2.detach_internet_gateway().internet_gateway_id(id);
                     let answer = call.vpc_id(vpc).send().await;
-                    match done("ec2:DetachInternetGateway", id, answer) {
-                        Err(error) if error.fault != Fault::Missing => return Err(error),
-                        _ => {}
-                    }
+                    gone_or(done("ec2:DetachInternetGateway", id, answer))?;
                 }
                 let call = aws.ec2.delete_internet_gateway().internet_gateway_id(id);
                 done("ec2:DeleteInternetGateway", id, call.send().await)
@@ -154,10 +184,7 @@ impl Deletion {
             Self::RouteTable { id, associations } => {
                 for association in associations {
                     let call = aws.ec2.disassociate_route_table().association_id(association);
-                    match done("ec2:DisassociateRouteTable", association, call.send().await) {
-                        Err(error) if error.fault != Fault::Missing => return Err(error),
-                        _ => {}
-                    }
+                    gone_or(done("ec2:DisassociateRouteTable", association, call.send().await))?;
                 }
                 let call = aws.ec2.delete_route_table().route_table_id(id);
                 done("ec2:DeleteRouteTable", id, call.send().await)
@@ -178,10 +205,7 @@ impl Deletion {
                 for role in roles {
                     let call = aws.iam.remove_role_from_instance_profile();
                     let answer = call.instance_profile_name(name).role_name(role).send().await;
-                    match done("iam:RemoveRoleFromInstanceProfile", name, answer) {
-                        Err(error) if error.fault != Fault::Missing => return Err(error),
-                        _ => {}
-                    }
+                    gone_or(done("iam:RemoveRoleFromInstanceProfile", name, answer))?;
                 }
                 let call = aws.iam.delete_instance_profile().instance_profile_name(name);
                 done("iam:DeleteInstanceProfile", name, call.send().await)
@@ -191,13 +215,14 @@ impl Deletion {
                 let call = call.set_tags(Some(ec2::tags_to_sdk(tags)));
                 done("ec2:DeleteTags", id, call.send().await)
             }
-            Self::Role { name, policies } => {
+            Self::Role { name, policies, attached } => {
                 for policy in policies {
                     let call = aws.iam.delete_role_policy().role_name(name).policy_name(policy);
-                    match done("iam:DeleteRolePolicy", name, call.send().await) {
-                        Err(error) if error.fault != Fault::Missing => return Err(error),
-                        _ => {}
-                    }
+                    gone_or(done("iam:DeleteRolePolicy", name, call.send().await))?;
+                }
+                for arn in attached {
+                    let call = aws.iam.detach_role_policy().role_name(name).policy_arn(arn);
+                    gone_or(done("iam:DetachRolePolicy", name, call.send().await))?;
                 }
                 let call = aws.iam.delete_role().role_name(name);
                 done("iam:DeleteRole", name, call.send().await)
@@ -218,31 +243,57 @@ where
     answer.map(|_| ()).map_err(|error| AwsError::new(operation, object, error))
 }
 
-fn waited<T, E: std::fmt::Display>(
-    operation: &'static str,
-    object: &str,
-    answer: Result<T, E>,
-) -> Result<(), AwsError> {
-    answer.map(|_| ()).map_err(|error| AwsError {
-        operation,
-        object: object.to_owned(),
-        fault: Fault::Other,
-        message: format!("it is not gone yet: {error}"),
-    })
-}
-
 async fn terminate(aws: &Aws, ids: &[String]) -> Result<(), AwsError> {
-    let object = ids.join(", ");
     for batch in ids.chunks(batch::INSTANCES) {
-        let call = aws.ec2.terminate_instances().set_instance_ids(Some(batch.to_vec()));
-        done("ec2:TerminateInstances", &object, call.send().await)?;
-    }
-    for batch in ids.chunks(batch::INSTANCES) {
-        let wait = aws.ec2.wait_until_instance_terminated();
-        let wait = wait.set_instance_ids(Some(batch.to_vec()));
-        waited("ec2:TerminateInstances", &object, wait.wait(GONE_WITHIN).await)?;
+        match terminate_batch(aws, batch).await {
+            // One that is gone keeps the call from all others.
+            Err(error) if error.fault == Fault::Missing => {
+                let left = holders::instance_states(aws, batch).await?;
+                let left: Vec<String> = left.into_iter().map(|(id, _)| id).collect();
+                if left.len() == batch.len() {
+                    return Err(AwsError { fault: Fault::Busy, ..error });
+                }
+                if !left.is_empty() {
+                    terminate_batch(aws, &left).await?;
+                }
+            }
+            answer => answer?,
+        }
     }
     Ok(())
+}
+
+async fn terminate_batch(aws: &Aws, ids: &[String]) -> Result<(), AwsError> {
+    let call = aws.ec2.terminate_instances().set_instance_ids(Some(ids.to_vec()));
+    done(TERMINATE, &ids.join(", "), call.send().await)
+}
+
+async fn terminated(aws: &Aws, ids: &[String]) -> Result<Attempt<()>, AwsError> {
+    let states = holders::instance_states(aws, ids).await?;
+    let stand = states.iter().filter(|(_, state)| *state != InstanceStateName::Terminated);
+    let stand: Vec<String> = stand.map(|(id, state)| format!("{id} ({state})")).collect();
+    Ok(going(TERMINATE, &ids.join(", "), &stand))
+}
+
+async fn deleted(aws: &Aws, id: &str) -> Result<Attempt<()>, AwsError> {
+    use NatGatewayState::{Deleted, Failed};
+    let call = aws.ec2.describe_nat_gateways().filter(ec2::filter("nat-gateway-id", [id]));
+    let answer = call.send().await;
+    let answer = answer.map_err(|error| AwsError::new("ec2:DescribeNatGateways", id, error))?;
+    let states = answer.nat_gateways().iter().filter_map(|row| row.state());
+    let stand = states.filter(|state| !matches!(state, Deleted | Failed));
+    let stand: Vec<String> = stand.map(|state| format!("{id} ({state})")).collect();
+    Ok(going(DELETE_GATEWAY, id, &stand))
+}
+
+/// What is on its way out, if anything still stands.
+fn going(operation: &'static str, object: &str, stand: &[String]) -> Attempt<()> {
+    if stand.is_empty() {
+        return Attempt::Done(());
+    }
+    let (object, message) = (object.to_owned(), "AWS takes its time to delete it".to_owned());
+    let error = AwsError { operation, object, fault: Fault::Busy, message };
+    Attempt::NotYet(Held { holder: stand.join(", "), error })
 }
 
 async fn delete_record(aws: &Aws, zone: &str, record: &ResourceRecordSet) -> Result<(), AwsError> {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::iam_role::{LiveIamRole, tags_from_sdk, tags_to_sdk};
 use super::ids::Work;
-use super::{Drift, Observed, Tags, tag_drift};
+use super::wait::{Attempt, Budget, Held};
+use super::{Drift, Kind, Observed, ResourceId, Tags, tag_drift};
 use crate::aws::{Answer, Aws, AwsError, Fault};
 
 const GET: &str = "iam:GetInstanceProfile";
@@ -12,7 +13,12 @@ const CREATE: &str = "iam:CreateInstanceProfile";
 const TAG: &str = "iam:TagInstanceProfile";
 
 /// How long a new profile may take to be seen; IAM speaks of seconds.
-const VISIBLE_WITHIN: Duration = Duration::from_secs(60);
+const VISIBLE: Budget = Budget {
+    within: Duration::from_secs(60),
+    pause: Duration::from_millis(100),
+    longest_pause: Duration::from_secs(3),
+    looks: 1,
+};
 
 #[derive(Clone, Debug)]
 pub(crate) struct IamInstanceProfile {
@@ -84,7 +90,8 @@ impl Write {
                     }
                     answer => drop(answer?),
                 }
-                until_visible(aws, name).await
+                let id = ResourceId::new(Kind::IamInstanceProfile, name);
+                work.waits.until(&id, VISIBLE, || visible(aws, name)).await
             }
             Self::Tag { name, tags } => {
                 let call = aws.iam.tag_instance_profile().instance_profile_name(name);
@@ -96,29 +103,16 @@ impl Write {
     }
 }
 
-/// Waits until IAM shows a new profile, because whoever uses it before is told that it does
-/// not exist.
-async fn until_visible(aws: &Aws, name: &str) -> Result<(), AwsError> {
-    let started = tokio::time::Instant::now();
-    let mut pause = Duration::from_millis(100);
-    loop {
-        match observe(aws, name).await? {
-            Observed::Found(_) => return Ok(()),
-            // Without the right to look, there is nothing to wait for.
-            Observed::Denied(_) => return Ok(()),
-            Observed::Missing if started.elapsed() > VISIBLE_WITHIN => {
-                return Err(AwsError {
-                    operation: GET,
-                    object: name.to_owned(),
-                    fault: Fault::Other,
-                    message: format!(
-                        "the new profile is not to be seen after {} seconds; run the command again",
-                        VISIBLE_WITHIN.as_secs()
-                    ),
-                });
-            }
-            Observed::Missing => tokio::time::sleep(pause).await,
+/// Whether IAM shows a new profile; whoever uses it before is told that it does not exist.
+async fn visible(aws: &Aws, name: &str) -> Result<Attempt<()>, AwsError> {
+    Ok(match observe(aws, name).await? {
+        // Without the right to look, there is nothing to wait for.
+        Observed::Found(_) | Observed::Denied(_) => Attempt::Done(()),
+        Observed::Missing => {
+            let (object, message) =
+                (name.to_owned(), "the new profile is not to be seen".to_owned());
+            let error = AwsError { operation: GET, object, fault: Fault::Other, message };
+            Attempt::NotYet(Held { holder: "IAM to show it".to_owned(), error })
         }
-        pause = (pause * 2).min(Duration::from_secs(3));
-    }
+    })
 }

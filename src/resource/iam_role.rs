@@ -13,6 +13,7 @@ use crate::iam::parse::{self, PrincipalRule};
 
 const CREATE: &str = "iam:CreateRole";
 const TAG: &str = "iam:TagRole";
+const LIST_ATTACHED: &str = "iam:ListAttachedRolePolicies";
 
 #[derive(Clone, Debug)]
 pub(crate) struct IamRole {
@@ -109,6 +110,22 @@ pub(crate) async fn observe(aws: &Aws, name: &str) -> Result<Observed<LiveIamRol
         let role = Answer::of(OPERATION, name).part("Role", answer.role())?;
         Ok(LiveIamRole::from_sdk(role))
     }))
+}
+
+/// The ARNs of the managed policies that are attached to a role.
+pub(super) async fn attached(aws: &Aws, role: &str) -> Result<Vec<String>, AwsError> {
+    let pages = aws.iam.list_attached_role_policies().role_name(role).into_paginator();
+    let rows = pages.items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new(LIST_ATTACHED, role, error))?;
+    let answer = Answer::of(LIST_ATTACHED, role);
+    rows.iter().map(|row| answer.id("PolicyArn", row.policy_arn())).collect()
+}
+
+pub(super) async fn observe_attached(
+    aws: &Aws,
+    role: &str,
+) -> Result<Observed<Vec<String>>, AwsError> {
+    Observed::sort(attached(aws, role).await)
 }
 
 /// How the role differs and what would mend it, or `None` if nothing does.

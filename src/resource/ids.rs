@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use md5::{Digest as _, Md5};
 
 use super::ResourceId;
+use super::wait::Waits;
 use crate::aws::{Aws, AwsError, Fault};
 
 /// AWS' ids of resources, both ways, and where load balancers are reached.
@@ -56,6 +57,7 @@ pub(crate) struct Place<'a> {
 #[derive(Debug)]
 pub(crate) struct Work<'a> {
     pub(crate) aws: &'a Aws,
+    pub(crate) waits: Waits<'a>,
     place: Place<'a>,
     ids: Mutex<Ids>,
     told: Mutex<Vec<Told>>,
@@ -85,8 +87,12 @@ pub(crate) struct Told {
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(aws: &'a Aws, place: Place<'a>, ids: Ids) -> Self {
-        Self { aws, place, ids: Mutex::new(ids), told: Mutex::default() }
+    pub(crate) fn new(aws: &'a Aws, place: Place<'a>, ids: Ids, waits: Waits<'a>) -> Self {
+        Self { aws, waits, place, ids: Mutex::new(ids), told: Mutex::default() }
+    }
+
+    pub(super) fn cluster(&self) -> &str {
+        self.place.cluster
     }
 
     /// Passes over a call that tags and that the region lacks; it is told at the end.

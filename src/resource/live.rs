@@ -83,6 +83,8 @@ pub(crate) struct Live {
     pub(crate) addresses: BTreeSet<String>,
     pub(crate) roles: BTreeMap<String, Observed<LiveIamRole>>,
     pub(crate) policies: BTreeMap<String, Observed<LivePolicies>>,
+    /// The ARNs of managed policies attached to roles that may have to go.
+    pub(crate) attached: BTreeMap<String, Observed<Vec<String>>>,
     pub(crate) profiles: BTreeMap<String, Observed<LiveInstanceProfile>>,
     pub(crate) vpcs: Looked<LiveVpc>,
     pub(crate) cidr_blocks: Looked<LiveCidrBlock>,
@@ -153,18 +155,20 @@ pub(crate) async fn observe(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> 
     let idle = cluster(&mut live);
     // A group of a role that no spec has any more: its role may have to go with it.
     let profiles = try_join_all(idle.iter().map(async |name| {
-        let (profile, role, policies) = try_join3(
+        let (profile, role, policies, attached) = try_join4(
             iam_instance_profile::observe(aws, name),
             iam_role::observe(aws, name),
             iam_role_policy::observe(aws, name),
+            iam_role::observe_attached(aws, name),
         )
         .await?;
-        Ok::<_, AwsError>((name.clone(), profile, role, policies))
+        Ok::<_, AwsError>((name.clone(), profile, role, policies, attached))
     }))
     .await?;
-    for (name, profile, role, policies) in profiles {
+    for (name, profile, role, policies, attached) in profiles {
         live.profiles.insert(name.clone(), profile);
         live.roles.insert(name.clone(), role);
+        live.attached.insert(name.clone(), attached);
         live.policies.insert(name, policies);
     }
     live.cidr_blocks = live.vpcs.flat_map(|vpc| {

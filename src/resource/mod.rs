@@ -14,6 +14,7 @@ pub(crate) mod ebs_volume;
 mod ec2;
 pub(crate) mod elastic_ip;
 pub(crate) mod fleet;
+mod holders;
 pub(crate) mod hosted_zone;
 pub(crate) mod iam_instance_profile;
 pub(crate) mod iam_instance_profile_role;
@@ -43,6 +44,7 @@ mod target_group;
 pub(crate) mod vpc;
 pub(crate) mod vpc_cidr_block;
 pub(crate) mod vpc_dhcp_options_association;
+pub(crate) mod wait;
 pub(crate) mod whose;
 
 use std::collections::BTreeMap;
@@ -461,9 +463,9 @@ pub(crate) enum Write {
 }
 
 impl Write {
-    /// Carries the write out. What was created under an id of AWS' choosing is told to
+    /// Carries the write of this resource out. What was created under an id of AWS' choosing is told to
     /// `work`, for whatever comes later and refers to it.
-    pub(crate) async fn send(&self, work: &Work<'_>) -> Result<(), AwsError> {
+    pub(crate) async fn send(&self, work: &Work<'_>, id: &ResourceId) -> Result<(), AwsError> {
         match self {
             Self::Role(write) => write.send(work).await,
             Self::RolePolicy(write) => write.send(work.aws).await,
@@ -476,7 +478,7 @@ impl Write {
                 Ok(())
             }
             Self::Update(resource, update) => resource.update(work, update).await,
-            Self::Delete(deletion) => deletion.send(work.aws).await,
+            Self::Delete(deletion) => deletion.send(work, id).await,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_ec2::client::Waiters as _;
 use aws_sdk_ec2::types::{Filter, NatGatewayState, ResourceType};
 
 use super::creation::{Creation, Standing};
@@ -10,6 +9,7 @@ use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Update, View};
 use super::route_table::LiveRouteTable;
+use super::wait::{Attempt, Budget, Held};
 use super::whose::{Marks, Whose};
 use super::{Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError, Fault, batch};
@@ -18,7 +18,12 @@ const DESCRIBE: &str = "ec2:DescribeNatGateways";
 const CREATE: &str = "ec2:CreateNatGateway";
 
 /// How long a new gateway may take; AWS speaks of minutes.
-const READY_WITHIN: Duration = Duration::from_secs(600);
+const READY: Budget = Budget {
+    within: Duration::from_secs(600),
+    pause: Duration::from_secs(1),
+    longest_pause: Duration::from_secs(10),
+    looks: 1,
+};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct NatGateway {
@@ -165,7 +170,7 @@ impl Manage for NatGateway {
         let within = format!("{subnet} {address}");
         let create = |token| self.create_one(work.aws, token, &subnet, &address);
         let id = creation.with_token(&within, create, || self.standing(work.aws)).await?;
-        wait(work.aws, &id).await?;
+        work.waits.until(&self.id(), READY, || ready(work.aws, &id)).await?;
         Ok(Some(id))
     }
 
@@ -200,14 +205,22 @@ impl NatGateway {
     }
 }
 
-/// Waits until a gateway takes routes.
-async fn wait(aws: &Aws, id: &str) -> Result<(), AwsError> {
-    let wait = aws.ec2.wait_until_nat_gateway_available().nat_gateway_ids(id);
-    wait.wait(READY_WITHIN).await.map_err(|error| AwsError {
-        operation: "ec2:CreateNatGateway",
-        object: id.to_owned(),
-        fault: Fault::Other,
-        message: format!("it did not become available: {error}"),
-    })?;
-    Ok(())
+/// Whether a new gateway takes routes.
+async fn ready(aws: &Aws, id: &str) -> Result<Attempt<()>, AwsError> {
+    let rows = describe(aws, vec![ec2::filter("nat-gateway-id", [id])]).await?;
+    let row = rows.first();
+    let state = row.and_then(|row| row.state());
+    let held = |message: &str| {
+        let (object, message) = (id.to_owned(), message.to_owned());
+        let holder = format!("{id} ({})", state.map_or("not shown yet", |state| state.as_str()));
+        Held { holder, error: AwsError { operation: CREATE, object, fault: Fault::Other, message } }
+    };
+    Ok(match state {
+        Some(NatGatewayState::Available) => Attempt::Done(()),
+        Some(NatGatewayState::Failed | NatGatewayState::Deleting | NatGatewayState::Deleted) => {
+            let message = row.and_then(|row| row.failure_message());
+            Attempt::Never(held(message.unwrap_or("it did not become available")))
+        }
+        _ => Attempt::NotYet(held("a new gateway takes AWS some minutes")),
+    })
 }

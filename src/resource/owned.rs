@@ -8,7 +8,7 @@ mod records;
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{Filter, VolumeState};
-use futures::future::{try_join, try_join_all, try_join3, try_join5};
+use futures::future::{try_join, try_join_all, try_join3, try_join4, try_join5};
 
 use super::delete::Deletion;
 use super::hosted_zone::HostedZone;
@@ -270,10 +270,11 @@ async fn groups(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
 async fn iam(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
     let names = Role::ALL.map(|role| role.iam_name(look.owner.cluster()));
     let reads = names.iter().map(async |name| {
-        let (profile, role, policies) = try_join3(
+        let (profile, role, policies, attached) = try_join4(
             iam_instance_profile::observe(aws, name),
             iam_role::observe(aws, name),
             iam_role_policy::observe(aws, name),
+            iam_role::observe_attached(aws, name),
         )
         .await?;
         let found = RoleLook {
@@ -299,16 +300,17 @@ async fn iam(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
             Observed::Missing => {}
             Observed::Denied(error) => return Err(error.clone()),
         }
-        match (&role, &policies) {
-            (Observed::Found(_), Observed::Found(policies)) => {
+        match (&role, &policies, attached) {
+            (Observed::Found(_), Observed::Found(policies), Observed::Found(attached)) => {
                 let policies = policies.keys().cloned().collect();
-                let deletion = Deletion::Role { name: name.clone(), policies };
+                let deletion = Deletion::Role { name: name.clone(), policies, attached };
                 rows.push(row(Kind::IamRole, found.role(), deletion));
             }
-            (Observed::Denied(error), _) | (_, Observed::Denied(error)) => {
+            (Observed::Denied(error), ..) | (_, Observed::Denied(error), _) => {
                 return Err(error.clone());
             }
-            (Observed::Missing, _) | (_, Observed::Missing) => {}
+            (_, _, Observed::Denied(error)) => return Err(error),
+            (Observed::Missing, ..) | (_, Observed::Missing, _) | (_, _, Observed::Missing) => {}
         }
         Ok(rows)
     });

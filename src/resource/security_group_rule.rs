@@ -46,6 +46,13 @@ pub(crate) struct LiveRule {
     pub(crate) peer: Peer,
 }
 
+impl LiveRule {
+    /// Whether its peer is this group.
+    pub(super) fn names(&self, group: &str) -> bool {
+        matches!(&self.peer, Peer::Group(peer) if peer == group)
+    }
+}
+
 impl fmt::Display for LiveRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (way, side) = if self.egress { ("egress", "to") } else { ("ingress", "from") };

@@ -8,6 +8,7 @@ mod clusters;
 mod conflicts;
 mod create_cluster;
 mod creates;
+mod deletions;
 mod drift;
 mod editor;
 mod examples;

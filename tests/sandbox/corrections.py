@@ -7,14 +7,17 @@ import sys
 from urllib.parse import parse_qs
 
 from moto.autoscaling.exceptions import AutoscalingClientError
-from moto.autoscaling.models import InstanceState
+from moto.autoscaling.models import AutoScalingBackend, InstanceState
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
 from moto.ec2 import utils as ec2_utils
+from moto.ec2.exceptions import DependencyViolationError
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend, LaunchTemplateVersion
 from moto.ec2.models.nat_gateways import NatGatewayBackend
+from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.models.subnets import SubnetBackend
 from moto.ec2.responses.dhcp_options import DHCPOptions
 from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.elb.models import LoadBalancer
@@ -118,6 +121,7 @@ def correct():
     update_groups_whole()
     create_groups_once()
     let_go_of_addresses()
+    refuse_to_delete_what_is_held()
     create_balancers_once()
     take_any_filter_value()
     tag_templates_later()
@@ -276,7 +280,7 @@ def create_groups_once():
 
 
 def let_go_of_addresses():
-    """A NAT gateway that is deleted lets go of its address
+    """A NAT gateway that is deleted lets go of its address, and its interface goes
     (https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-working-with.html)."""
     delete = NatGatewayBackend.delete_nat_gateway
 
@@ -285,9 +289,54 @@ def let_go_of_addresses():
         for address in gateway.address_set:
             if address.get("associationId") and backend.address_by_allocation([address["allocationId"]]):
                 backend.disassociate_address(association_id=address["associationId"])
+        backend.enis.pop(gateway._eni.id, None)
         return gateway
 
     NatGatewayBackend.delete_nat_gateway = and_let_go
+
+
+def refuse_to_delete_what_is_held():
+    """What something else hangs on is not deleted: a security group that a rule of another or an
+    interface names (EC2 User Guide, "Delete security groups"), a subnet with an interface in it
+    (VPC User Guide, "Delete a subnet"), a launch configuration that a group has
+    (Auto Scaling API Reference, DeleteLaunchConfiguration)."""
+    delete_group = SecurityGroupBackend.delete_security_group
+    delete_subnet = SubnetBackend.delete_subnet
+    delete_configuration = AutoScalingBackend.delete_launch_configuration
+
+    def hold(what, held):
+        if held:
+            raise DependencyViolationError(f"resource {what} has a dependent object")
+
+    def names(group, ident):
+        rules = [*group.ingress_rules, *group.egress_rules]
+        return any(rule.source_group.get("GroupId") == ident for rule in rules)
+
+    def standing(backend):
+        # Those of instances go with them here; moto keeps some for longer.
+        return [eni for eni in backend.enis.values() if eni.instance is None]
+
+    def group_unless_held(backend, name=None, group_id=None):
+        groups = [group for of_vpc in backend.groups.values() for group in of_vpc.values()]
+        others = [group for group in groups if group.id != group_id]
+        hold(group_id, any(names(group, group_id) for group in others))
+        hold(group_id, any(group.id == group_id for eni in standing(backend) for group in eni.group_set))
+        return delete_group(backend, name, group_id)
+
+    def subnet_unless_held(backend, subnet_id):
+        hold(subnet_id, any(eni.subnet.id == subnet_id for eni in standing(backend)))
+        return delete_subnet(backend, subnet_id)
+
+    def configuration_unless_held(backend, name):
+        for group in backend.autoscaling_groups.values():
+            if getattr(group, "launch_configuration_name", None) == name:
+                message = f"Cannot delete launch configuration {name} because it is attached to AutoScalingGroup {group.name}"
+                raise AutoscalingClientError("ResourceInUse", message)
+        return delete_configuration(backend, name)
+
+    SecurityGroupBackend.delete_security_group = group_unless_held
+    SubnetBackend.delete_subnet = subnet_unless_held
+    AutoScalingBackend.delete_launch_configuration = configuration_unless_held
 
 
 def create_balancers_once():
