@@ -78,8 +78,15 @@ fn refuse(planner: &mut Planner<'_>, template: &LaunchTemplate, message: String,
 fn image(planner: &mut Planner<'_>, template: &mut LaunchTemplate) {
     let found = match &planner.live.images {
         None => return,
-        Some(Err(error)) => Err(format!("images could not be looked at: {error}")),
-        Some(Ok(images)) => images.find(&template.image, &planner.live.account),
+        Some(Err(error)) => Err((
+            format!("images could not be looked at: {error}"),
+            format!("allow {}", error.operation),
+        )),
+        Some(Ok(images)) => {
+            let found = images.find(&template.image, &planner.live.account);
+            let next = "correct it: an id, OWNER/NAME or ssm:PARAMETER";
+            found.map_err(|reason| (reason, next.to_owned()))
+        }
     };
     match found {
         Ok(image) => {
@@ -94,9 +101,9 @@ fn image(planner: &mut Planner<'_>, template: &mut LaunchTemplate) {
                 refuse(planner, template, message, "choose another device, such as /dev/xvdd");
             }
         }
-        Err(reason) if !template.image.is_empty() => {
+        Err((reason, next)) if !template.image.is_empty() => {
             let message = format!("spec.image {}: {reason}", template.image);
-            refuse(planner, template, message, "correct it: an id, OWNER/NAME or ssm:PARAMETER");
+            refuse(planner, template, message, &next);
         }
         Err(_) => {}
     }
@@ -239,8 +246,9 @@ fn versions(
         template.resolved.next_version = newest + 1;
         template.resolved.used = group.map_or_else(BTreeSet::new, |group| group.used_versions());
         let name = template.name.clone();
+        let whole = Resource::Managed(Managed::LaunchTemplate(template.clone()));
         let is_made = lifecycle == Lifecycle::Sync
-            && match Managed::LaunchTemplate(template.clone()).state(planner.view()) {
+            && match planner.unless_unknown(&whole, planner.state(&whole)) {
                 State::Differs(drift, _) => drift.fields.iter().any(makes_version),
                 state => matches!(state, State::Missing(..)),
             };

@@ -27,7 +27,7 @@ use crate::resource::hosted_zone;
 use crate::resource::iam_role_policy;
 use crate::resource::ids::Ids;
 use crate::resource::live::Live;
-use crate::resource::managed::{Looked, State, View};
+use crate::resource::managed::{Looked, State, Stuck, View};
 use crate::resource::whose::Owner;
 use crate::resource::{Drift, Kind, Resource, ResourceId, Write};
 
@@ -116,6 +116,7 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, lifecycles: &Lifecycle
         lifecycles,
         zone: None,
         ids: Ids::default(),
+        unknown: BTreeMap::new(),
         owner: owner(desired, live),
         trust: trust::document(Partition::of_region(&desired.region)),
         plan: Plan {
@@ -179,6 +180,8 @@ struct Planner<'a> {
     /// The id of the cluster's hosted zone, if it has one.
     zone: Option<String>,
     ids: Ids,
+    /// What could not be looked at, or not be found without something that could not.
+    unknown: BTreeMap<ResourceId, AwsError>,
     owner: Owner,
     /// The trust policy of the cluster's roles.
     trust: Document,
@@ -261,7 +264,32 @@ impl Planner<'_> {
                 if let Some(address) = address {
                     self.ids.insert_address(managed.id(), address);
                 }
+            } else if let Some(error) = managed.denied(self.view()) {
+                self.unknown.insert(managed.id(), error);
+            } else if let Some((_, error)) = self.unknown_need(managed.needs()) {
+                self.unknown.insert(managed.id(), error);
             }
+        }
+    }
+
+    fn unknown_need(&self, needs: Vec<ResourceId>) -> Option<(ResourceId, AwsError)> {
+        needs.into_iter().find_map(|need| {
+            let error = self.unknown.get(&need)?.clone();
+            Some((need, error))
+        })
+    }
+
+    /// What refers to something unknown differs from it in every case, so that its own look
+    /// says nothing.
+    fn unless_unknown(&self, resource: &Resource, state: State) -> State {
+        if matches!(state, State::Equal | State::NoMatter | State::Denied(_)) {
+            return state;
+        }
+        match self.unknown_need(resource.needs()) {
+            // Told with the zone.
+            Some((need, _)) if need.kind == Kind::DnsZone => State::NoMatter,
+            Some((_, error)) => State::Denied(error),
+            None => state,
         }
     }
 
@@ -286,7 +314,8 @@ impl Planner<'_> {
         if lifecycle == Lifecycle::Ignore || is_told {
             return;
         }
-        let state = match (self.state(resource), origin) {
+        let state = self.unless_unknown(resource, self.state(resource));
+        let state = match (state, origin) {
             (state @ (State::Missing(..) | State::Differs(..)), Origin::Managed) => {
                 self.not_ours(resource).unwrap_or(state)
             }
@@ -311,8 +340,14 @@ impl Planner<'_> {
             State::Impossible(drift, message, next) => {
                 self.impossible(id, lifecycle, drift, message, next);
             }
-            State::Left(drift, reason) => {
-                self.leave(id, lifecycle, drift, "is not as wanted", reason);
+            State::Partly(mended, stuck) => {
+                if let Some((drift, write)) = mended {
+                    let state = State::Differs(drift, Some(write));
+                    self.settle(resource, origin, state, reason);
+                }
+                for fields in stuck {
+                    self.stuck(id.clone(), lifecycle, fields);
+                }
             }
             State::Missing(drift, write) if writes => {
                 self.change(resource, Action::Create, drift, write);
@@ -358,6 +393,25 @@ impl Planner<'_> {
         } else {
             self.plan.refusals.push(notice);
         }
+    }
+
+    /// Fields that no write mends are told by themselves. What the cluster cannot do with is
+    /// refused, unless it is only looked at.
+    fn stuck(&mut self, id: ResourceId, lifecycle: Lifecycle, fields: Stuck) {
+        let Stuck { drift, why, next, is_borne } = fields;
+        let is_refused = match lifecycle {
+            Lifecycle::ExistsAndWarnIfChanges => false,
+            Lifecycle::ExistsAndValidates => true,
+            _ => !is_borne,
+        };
+        let object = id.to_string();
+        if is_refused {
+            self.plan.refusals.push(Notice { object, message: why.clone(), next });
+        } else {
+            let message = format!("is not as wanted, and is left so: {why}");
+            self.plan.warnings.push(Notice { object, message, next });
+        }
+        self.plan.changes.push(Change::left(id, drift, why));
     }
 
     fn change(&mut self, resource: &Resource, action: Action, drift: Drift, write: Write) {
@@ -470,10 +524,15 @@ impl Planner<'_> {
                     refusals.push(Notice {
                         object: change.id.to_string(),
                         message: format!("needs {need}, which does not exist and is not created"),
-                        next: format!(
-                            "create it first, or let kapstan: --lifecycle-overrides {}=Sync",
-                            need.kind
-                        ),
+                        next: match self.lifecycles.of(need.kind, Origin::Managed) {
+                            Lifecycle::Sync | Lifecycle::WarnIfInsufficientAccess => {
+                                "create it first".to_owned()
+                            }
+                            _ => format!(
+                                "create it first, or let kapstan: --lifecycle-overrides {}=Sync",
+                                need.kind
+                            ),
+                        },
                     });
                 }
             }

@@ -320,3 +320,68 @@ fn what_needs_each_other_is_refused_by_name() {
                  plan, as -o json prints it";
     assert!(refusals.iter().any(|refusal| refusal == cycle), "{refusals:#?}");
 }
+
+/// A volume of 20 GiB that is wanted encrypted, as one that has lost a tag.
+fn volume(size: i32, encrypted: bool) -> (DesiredCluster, Live) {
+    use crate::resource::Managed;
+    use crate::resource::ebs_volume::{EbsVolume, LiveVolume};
+    let mut desired = whole(&[]);
+    let owned = ("kubernetes.io/cluster/dev.k8s.local".to_owned(), "owned".to_owned());
+    let named = ("Name".to_owned(), "a.etcd-main".to_owned());
+    let etcd = ("k8s.io/etcd/main".to_owned(), "a/a".to_owned());
+    let tags: Tags = [owned, named].into_iter().collect();
+    let wanted = EbsVolume {
+        name: "a.etcd-main".to_owned(),
+        zone: "us-west-2a".to_owned(),
+        size: 20,
+        volume_type: "gp2".to_owned(),
+        iops: None,
+        throughput: None,
+        encrypted: true,
+        kms_key: None,
+        tags: tags.iter().map(|(key, value)| (key.clone(), value.clone())).chain([etcd]).collect(),
+    };
+    let found = LiveVolume {
+        id: "vol-1".to_owned(),
+        zone: wanted.zone.clone(),
+        size,
+        volume_type: wanted.volume_type.clone(),
+        iops: None,
+        throughput: None,
+        encrypted,
+        kms_key: None,
+        attached_to: Vec::new(),
+        made: None,
+        tags,
+    };
+    desired.resources = vec![Resource::Managed(Managed::EbsVolume(wanted))];
+    let live = Live { volumes: Looked::Found(vec![found]), ..Live::default() };
+    (desired, live)
+}
+
+#[test]
+fn fields_that_no_write_mends_are_told_beside_those_that_one_does() {
+    let mut table = String::new();
+    for (what, size, encrypted) in
+        [("tag", 20, true), ("tag, size", 30, true), ("tag, size, fixed", 30, false)]
+    {
+        let (desired, live) = volume(size, encrypted);
+        for lifecycle in Lifecycle::ALL {
+            let overrides = [Override::new(Kind::EbsVolume, lifecycle)];
+            let plan = make(&desired, &live, &lifecycles(&overrides));
+            table.push_str(&format!("{what}, {lifecycle}\n"));
+            for change in &plan.changes {
+                let fields: Vec<&str> =
+                    change.drift.fields.iter().map(|field| field.field.as_str()).collect();
+                let action = format!("{:?}", change.action).to_lowercase();
+                table.push_str(&format!("  {action} {} {}\n", fields.join(" "), change.reason));
+            }
+            for (mark, notices) in [("warned", &plan.warnings), ("REFUSED", &plan.refusals)] {
+                for notice in notices {
+                    table.push_str(&format!("  {mark} {notice}\n"));
+                }
+            }
+        }
+    }
+    insta::assert_snapshot!(table);
+}

@@ -164,10 +164,10 @@ impl Manage for EbsVolume {
         &["zone", "encrypted", "kmsKey"]
     }
 
-    fn left_because(&self, change: &FieldChange, found: &LiveVolume) -> Option<String> {
+    fn left_because(&self, change: &FieldChange, found: &LiveVolume) -> Option<(String, String)> {
         (change.field == "size" && found.size > self.size).then(|| {
-            "EBS cannot shrink a volume; set volumeSize of the etcd member to what it has"
-                .to_owned()
+            let next = format!("set volumeSize of the etcd member to {}", found.size);
+            ("EBS cannot shrink a volume".to_owned(), next)
         })
     }
 

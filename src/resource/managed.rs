@@ -194,14 +194,25 @@ pub(crate) enum State {
     Equal,
     /// With what would mend it, if anything may.
     Differs(Drift, Option<Write>),
-    /// With why nothing is done about it.
-    Left(Drift, String),
+    /// With what mends the rest, if there is a rest.
+    Partly(Option<(Drift, Write)>, Vec<Stuck>),
     Missing(Drift, Write),
     Denied(AwsError),
     /// What stands in the way: what is wrong, and what to do.
     Impossible(Drift, String, String),
     /// Neither wanted nor there, or not looked at.
     NoMatter,
+}
+
+/// Fields that no write mends.
+#[derive(Debug)]
+pub(crate) struct Stuck {
+    pub(crate) drift: Drift,
+    pub(crate) why: String,
+    /// What mends them instead.
+    pub(crate) next: String,
+    /// Whether the cluster can do with them as they are.
+    pub(crate) is_borne: bool,
 }
 
 /// Whose a resource is.
@@ -305,9 +316,12 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
         &[]
     }
 
-    /// What to do where such a field is otherwise.
-    fn instead(&self) -> String {
-        format!("set the spec back, or delete the {} first", self.id().kind)
+    /// What to do where such fields are otherwise.
+    fn instead(&self, _: &[FieldChange]) -> String {
+        match self.ownership() {
+            Ownership::Ours => format!("set the spec back, or delete the {} first", self.id().kind),
+            Ownership::Shared => "correct the spec after what AWS has".to_owned(),
+        }
     }
 
     /// What else an update changes, which alone is no reason for one.
@@ -315,8 +329,8 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
         Vec::new()
     }
 
-    /// Why a difference is told but left, though others are mended.
-    fn left_because(&self, _: &FieldChange, _: &Self::Live) -> Option<String> {
+    /// Why a difference is told but left, though others are mended, and what mends it.
+    fn left_because(&self, _: &FieldChange, _: &Self::Live) -> Option<(String, String)> {
         None
     }
 
@@ -402,6 +416,13 @@ pub(super) fn find<M: Manage>(resource: &M, view: View<'_>) -> Option<(String, O
     }
 }
 
+pub(super) fn denied<M: Manage>(_: &M, view: View<'_>) -> Option<AwsError> {
+    match M::looked(view.live) {
+        Looked::Denied(error) => Some(error.clone()),
+        Looked::Found(_) | Looked::Not => None,
+    }
+}
+
 pub(super) fn state<M: Manage>(
     resource: &M,
     view: View<'_>,
@@ -450,32 +471,19 @@ pub(super) fn state<M: Manage>(
             if fields.is_empty() {
                 return State::Equal;
             }
-            let fixed: Vec<&str> = fields
-                .iter()
-                .map(|change| change.field.as_str())
-                .filter(|field| resource.fixed().contains(field))
-                .collect();
+            let (fields, stuck) = part(resource, found, fields);
+            if fields.is_empty() {
+                return State::Partly(None, stuck);
+            }
             let mut drift = Drift { fields: fields.clone(), ..Drift::default() };
-            let left = fields.iter().find_map(|change| resource.left_because(change, found));
-            if let Some(reason) = left {
-                return State::Left(drift, reason);
-            }
-            if !fixed.is_empty() {
-                return State::Impossible(
-                    drift,
-                    format!(
-                        "{} of {} cannot be changed once it exists",
-                        fixed.join(" and "),
-                        M::aws_id(found)
-                    ),
-                    resource.instead(),
-                );
-            }
             drift.fields.extend(resource.besides(found, view));
             let tags = wanted.tag_differences(&told);
             let update = Update { id: M::aws_id(found), fields, tags };
-            let whole = whole(resource.facing(found, view));
-            State::Differs(drift, Some(Write::Update(whole, update)))
+            let write = Write::Update(whole(resource.facing(found, view)), update);
+            match stuck.is_empty() {
+                true => State::Differs(drift, Some(write)),
+                false => State::Partly(Some((drift, write)), stuck),
+            }
         }
         ref several => {
             let ids = several.iter().map(|found| M::aws_id(found));
@@ -484,6 +492,39 @@ pub(super) fn state<M: Manage>(
             State::Impossible(Drift::default(), message, next)
         }
     }
+}
+
+/// Parts what a write mends from what none does.
+fn part<M: Manage>(
+    resource: &M,
+    found: &M::Live,
+    fields: Vec<FieldChange>,
+) -> (Vec<FieldChange>, Vec<Stuck>) {
+    let (mut mended, mut fixed, mut stuck) = (Vec::new(), Vec::new(), Vec::new());
+    for change in fields {
+        if let Some((why, next)) = resource.left_because(&change, found) {
+            match stuck.iter_mut().find(|other: &&mut Stuck| other.why == why) {
+                Some(other) => other.drift.fields.push(change),
+                None => {
+                    let drift = Drift { fields: vec![change], ..Drift::default() };
+                    stuck.push(Stuck { drift, why, next, is_borne: true });
+                }
+            }
+        } else if resource.fixed().contains(&change.field.as_str()) {
+            fixed.push(change);
+        } else {
+            mended.push(change);
+        }
+    }
+    if !fixed.is_empty() {
+        let names: Vec<&str> = fixed.iter().map(|change| change.field.as_str()).collect();
+        let (names, id) = (names.join(" and "), M::aws_id(found));
+        let why = format!("{names} of {id} cannot be changed once it exists");
+        let next = resource.instead(&fixed);
+        let drift = Drift { fields: fixed, ..Drift::default() };
+        stuck.push(Stuck { drift, why, next, is_borne: false });
+    }
+    (mended, stuck)
 }
 
 /// What is said of several that stand where there should be one, and what to do.

@@ -247,6 +247,13 @@ macro_rules! managed {
                 }
             }
 
+            /// Why it could not be looked at.
+            pub(crate) fn denied(&self, view: View<'_>) -> Option<AwsError> {
+                match self {
+                    $(Self::$variant(resource) => managed::denied(resource, view),)*
+                }
+            }
+
             pub(crate) fn state(&self, view: View<'_>) -> State {
                 match self {
                     $(Self::$variant(resource) => {

@@ -340,7 +340,7 @@ impl Manage for NetworkLoadBalancer {
         &["targetGroup.protocol", "targetGroup.port", "targetGroup.vpc"]
     }
 
-    fn instead(&self) -> String {
+    fn instead(&self, _: &[super::FieldChange]) -> String {
         format!(
             "a target group {} that is not the cluster's must go or get another name; one that is \
              can be deleted with its listener, and the next update makes them anew",
@@ -352,9 +352,13 @@ impl Manage for NetworkLoadBalancer {
         &self,
         change: &super::FieldChange,
         found: &LiveNetworkLoadBalancer,
-    ) -> Option<String> {
-        (change.field == "scheme" && found.arn.is_some()).then(|| {
-            "a load balancer's scheme cannot be changed; delete it and run this again".to_owned()
+    ) -> Option<(String, String)> {
+        let is_other = found.arn.is_some() && found.internal != self.internal;
+        (is_other && ["scheme", "subnets"].contains(&change.field.as_str())).then(|| {
+            let next = "set the type in the spec back, or delete the load balancer and run this \
+                        again";
+            let why = "a load balancer's scheme cannot be changed, and its subnets go with it";
+            (why.to_owned(), next.to_owned())
         })
     }
 

@@ -9,7 +9,7 @@ use super::ids::Work;
 use super::live::Live;
 use super::managed::{Fields, Looked, Manage, Ownership, Twin, Update, View};
 use super::whose::{Marks, Taggable, speak_of};
-use super::{Kind, ResourceId, Tags, ec2};
+use super::{FieldChange, Kind, ResourceId, Tags, ec2};
 use crate::aws::{Answer, Aws, AwsError, sent_once};
 
 const DESCRIBE: &str = "ec2:DescribeVpcs";
@@ -189,6 +189,23 @@ impl Manage for Vpc {
             // What is shared is not ours to switch on.
             Ownership::Shared => &["cidr", "dnsSupport", "dnsHostnames"],
         }
+    }
+
+    fn instead(&self, fixed: &[FieldChange]) -> String {
+        let (ranges, switches): (Vec<_>, Vec<_>) =
+            fixed.iter().partition(|change| change.field == "cidr");
+        let range = ranges.first().and_then(|change| change.before.as_ref());
+        let range = range.map(|cidr| match self.ownership() {
+            Ownership::Ours => {
+                format!("set spec.networkCIDR back to {cidr}, or delete the cluster first")
+            }
+            Ownership::Shared => format!("set spec.networkCIDR to {cidr}"),
+        });
+        let names: Vec<&str> = switches.iter().map(|change| change.field.as_str()).collect();
+        let switches = (!names.is_empty())
+            .then(|| format!("have the owner of the VPC switch on {} of it", names.join(" and ")));
+        let all: Vec<String> = range.into_iter().chain(switches).collect();
+        all.join(", and ")
     }
 
     fn twin(found: &LiveVpc, view: View<'_>) -> Option<Twin> {

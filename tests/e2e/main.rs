@@ -1,6 +1,7 @@
 //! The real binary against the sandbox, over HTTP: what users see and what AWS gets.
 
 mod additional_policies;
+mod advice;
 mod apply_failures;
 mod bad_input;
 mod calls;

@@ -200,6 +200,85 @@ fn volumes_that_were_changed() {
 }
 
 #[test]
+fn a_volume_that_is_too_large_gets_back_its_tag_and_its_type() {
+    let world = world("drift_volume_tag");
+    let id = "EBSVolume/a.etcd-main.drift.example.com";
+    let volumes = world.ec2().describe_volumes();
+    let volumes = volumes.filters(named("a.etcd-main.drift.example.com"));
+    let volume = wait(volumes.send()).unwrap().volumes()[0].volume_id().unwrap().to_owned();
+    let modify = world.ec2().modify_volume().volume_id(&volume).size(30);
+    wait(modify.volume_type(VolumeType::Gp3).send()).unwrap();
+    let found = world.observe(&json!({}));
+    let tag = Tag::builder().key("k8s.io/etcd/main").build();
+    wait(world.ec2().delete_tags().resources(&volume).tags(tag).send()).unwrap();
+    let mended = format!("update {id} type: gp3 → gp2, tags[\"k8s.io/etcd/main\"]: – → a/a");
+    let left = format!("leave {id} size: 30 → 20");
+    assert_eq!(changes(&world), [mended, left.clone()]);
+    let dry = world.run(&["update", "cluster", NAME, "--detailed-exitcode"]);
+    assert_eq!(dry.code, 2, "{dry:#?}");
+    assert!(dry.stdout.contains("1 to change, 0 to create, 0 to delete, 1 left"), "{dry:#?}");
+    world.apply(NAME);
+    assert_eq!(changes(&world), [left]);
+    let told = [format!("! {id}"), format!("warning: {id}: is not as wanted, and is left so: EBS")];
+    world.assert_settled_but(NAME, &[], &[&told[0], &told[1]]);
+    let modify = world.ec2().modify_volume().volume_id(&volume);
+    wait(modify.volume_type(VolumeType::Gp3).send()).unwrap();
+    assert_eq!(world.observe(&json!({})), found);
+}
+
+#[test]
+fn a_network_load_balancer_of_another_scheme_gets_its_tags() {
+    let image = "  image: ami-10100000\n";
+    let own = format!("{OWN}  api: {{loadBalancer: {{type: Public, class: Network}}}}\n");
+    let inner = "{name: inner, zone: us-west-2a, cidr: 172.20.64.0/19, type: Private, \
+                 egress: External}";
+    let subnets = format!("    type: Public\n  - {inner}\n");
+    let specs = [
+        cluster(NAME, &own).replace("    type: Public\n", &subnets),
+        group(NAME, "masters", "Master", image),
+        group(NAME, "nodes", "Node", image),
+    ];
+    let world = World::whole("whole_drift_scheme", NAME, &specs.join("---\n"));
+    world.apply(NAME);
+    let before = world.observe(&json!({}));
+    let elb = aws_sdk_elasticloadbalancingv2::Client::new(&world.sdk());
+    let balancer = || {
+        let found = wait(elb.describe_load_balancers().send()).unwrap();
+        found.load_balancers()[0].load_balancer_arn().unwrap().to_owned()
+    };
+    let tag = "KubernetesCluster";
+    wait(elb.remove_tags().resource_arns(balancer()).tag_keys(tag).send()).unwrap();
+    world.ok(&["set", "cluster", NAME, "spec.api.loadBalancer.type=Internal"]);
+    let id = "LoadBalancer/api.drift.example.com";
+    let mended = format!("update {id} tags[\"{tag}\"]: – → {NAME}");
+    // In the subnets of the one scheme, a load balancer of the other would not be reached.
+    let left = format!(
+        "leave {id} scheme: internet-facing → internal, \
+         subnets: us-west-2a.{NAME} → inner.{NAME}"
+    );
+    let told: Vec<String> = changes(&world).into_iter().filter(|one| one.contains(id)).collect();
+    assert_eq!(told, [mended, left.clone()]);
+    world.apply(NAME);
+    let is_balancer = |(key, _): &(&String, &Json)| key.starts_with("NetworkLoadBalancer/");
+    let balancers = |found: &Json| -> Vec<Json> {
+        let found = found.as_object().unwrap().iter().filter(is_balancer);
+        found.map(|(_, one)| one.clone()).collect()
+    };
+    assert_eq!(balancers(&world.observe(&json!({}))), balancers(&before));
+    let warned = format!("warning: {id}: is not as wanted, and is left so");
+    world.assert_settled_but(NAME, &[], &[&format!("! {id}"), &warned]);
+    // What is advised: first the one way, then the other.
+    world.ok(&["set", "cluster", NAME, "spec.api.loadBalancer.type=Public"]);
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+    world.ok(&["set", "cluster", NAME, "spec.api.loadBalancer.type=Internal"]);
+    assert!(changes(&world).contains(&left));
+    wait(elb.delete_load_balancer().load_balancer_arn(balancer()).send()).unwrap();
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+}
+
+#[test]
 fn what_the_autoscaler_does_is_no_drift() {
     let world = world("drift_size");
     let call = world.autoscaling().update_auto_scaling_group();
