@@ -140,6 +140,13 @@ async fn delete(
         format => output::report(ui, &plan, &place, Some(&outcome), format)?,
     }
     let done = carry_out::finish(&outcome)?;
+    if !plan.kept().is_empty() {
+        bail!(
+            "{} things of {name} stay, since running instances may use them, as the list says; \
+             its specs stay too, so that the same command can delete the rest",
+            plan.kept().len()
+        );
+    }
     if !removal.is_empty() {
         remove(ui, &store, name, backups).await?;
     }

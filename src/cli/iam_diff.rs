@@ -8,6 +8,7 @@ use super::output::{self, ReportFormat};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::plan::lifecycle::{Lifecycle, Lifecycles, Mode, Override};
+use crate::plan::{Options, Prune};
 use crate::report::text::{self, Detail};
 use crate::resource::Kind;
 
@@ -33,7 +34,8 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &IamDiffArgs) -> anyhow:
     let ignored: Vec<Override> =
         others.map(|kind| Override::new(*kind, Lifecycle::Ignore)).collect();
     let lifecycles = Lifecycles::new(None, Mode::DryRun, &ignored).map_err(anyhow::Error::msg)?;
-    let observed = observe::plan(ui, global, args.cluster.as_deref(), &lifecycles).await?;
+    let options = Options { lifecycles, prune: Prune::Nothing };
+    let observed = observe::plan(ui, global, args.cluster.as_deref(), &options).await?;
     let plan = &observed.plan;
     for warning in &plan.warnings {
         ui.warn_of(warning);

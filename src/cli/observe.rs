@@ -4,8 +4,8 @@ use super::checks::{self, Checked, UnknownFields};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::aws::Aws;
-use crate::plan::{self, Plan, lifecycle::Lifecycles};
-use crate::resource::live;
+use crate::plan::{self, Options, Plan};
+use crate::resource::{in_use, live};
 
 /// A plan, with what is needed to carry it out and to report it.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) async fn plan(
     ui: &Ui,
     global: &Global,
     cluster: Option<&str>,
-    lifecycles: &Lifecycles,
+    options: &Options,
 ) -> anyhow::Result<Observed> {
     let name = global.cluster(cluster)?;
     let (store, url) = global.store(ui).await?;
@@ -36,10 +36,14 @@ pub(crate) async fn plan(
     let desired = checked.desired(Some(&place), &ssh_keys)?;
 
     let aws = Aws::connect(&desired.region).await;
-    let live = live::observe(&aws, &plan::reads(&desired, lifecycles)).await?;
+    let mut live = live::observe(&aws, &plan::reads(&desired, &options.lifecycles)).await?;
+    let mut plan = plan::make(&desired, &live, options);
+    if !plan.unasked().is_empty() {
+        live.in_use = in_use::observe(&aws, plan.unasked()).await?;
+        plan = plan::make(&desired, &live, options);
+    }
     if ui.verbose {
         ui.status(&format!("AWS: {} calls to look", aws.calls()));
     }
-    let plan = plan::make(&desired, &live, lifecycles);
     Ok(Observed { plan, aws, place })
 }

@@ -11,6 +11,7 @@ use super::settings::Global;
 use super::ui::Ui;
 use crate::apply::OnFailure;
 use crate::plan::lifecycle::{Lifecycles, Mode, Override, Phase};
+use crate::plan::{Options, Prune};
 use crate::report::text::{self, Detail};
 
 /// Show how AWS differs from a cluster's spec, and with --yes mend it
@@ -45,9 +46,15 @@ pub(crate) struct UpdateClusterArgs {
     #[arg(long, value_delimiter = ',', value_name = "KIND=LIFECYCLE")]
     lifecycle_overrides: Vec<Override>,
 
-    /// Delete too what the spec no longer has: groups, their launch templates and IAM roles
+    /// Delete too what the spec no longer has and is the cluster's own
+    ///
+    /// What running instances still use stays, and so do the volumes of etcd.
     #[arg(long)]
     prune: bool,
+
+    /// With --prune, delete the volumes too of etcd members that the spec no longer has
+    #[arg(long, requires = "prune")]
+    prune_volumes: bool,
 
     /// Where the changes go; dryrun applies nothing, even with --yes
     #[arg(long, value_enum, default_value_t = Target::Direct)]
@@ -57,7 +64,7 @@ pub(crate) struct UpdateClusterArgs {
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
     output: ReportFormat,
 
-    /// Exit with 2 when a dry run finds changes
+    /// Exit with 2 when a dry run finds changes, or what the spec no longer has
     #[arg(long)]
     detailed_exitcode: bool,
 }
@@ -95,6 +102,14 @@ impl UpdateClusterArgs {
         Lifecycles::new(phase, self.mode(), &self.lifecycle_overrides).map_err(anyhow::Error::msg)
     }
 
+    fn prune(&self) -> Prune {
+        match (self.prune, self.prune_volumes) {
+            (false, _) => Prune::Nothing,
+            (true, false) => Prune::ButVolumes,
+            (true, true) => Prune::Everything,
+        }
+    }
+
     /// The command that would apply what this one shows.
     fn apply_with(&self, cluster: &str) -> String {
         let mut command = format!("kapstan update cluster {cluster}");
@@ -109,6 +124,9 @@ impl UpdateClusterArgs {
         command.push_str(" --yes");
         if self.prune {
             command.push_str(" --prune");
+        }
+        if self.prune_volumes {
+            command.push_str(" --prune-volumes");
         }
         command
     }
@@ -132,9 +150,8 @@ async fn update(
     args: &UpdateClusterArgs,
     held: Option<&Held>,
 ) -> anyhow::Result<Done> {
-    let lifecycles = args.lifecycles()?;
-    let mut observed = observe::plan(ui, global, args.cluster.as_deref(), &lifecycles).await?;
-    observed.plan.prune = args.prune;
+    let options = Options { lifecycles: args.lifecycles()?, prune: args.prune() };
+    let observed = observe::plan(ui, global, args.cluster.as_deref(), &options).await?;
     let (plan, place) = (&observed.plan, &observed.place);
     for warning in &plan.warnings {
         ui.warn_of(warning);
@@ -151,7 +168,7 @@ async fn update(
             format => output::report(ui, plan, place, None, format)?,
         }
         carry_out::refuse(ui, plan)?;
-        let changes = plan.writes().next().is_some();
+        let changes = plan.writes().next().is_some() || plan.due().next().is_some();
         return Ok(match changes && args.detailed_exitcode {
             true => Done::ChangesFound,
             false => Done::Yes,
@@ -178,6 +195,7 @@ pub(super) async fn apply(
         phase: None,
         lifecycle_overrides: Vec::new(),
         prune: false,
+        prune_volumes: false,
         target: Target::Direct,
         output: ReportFormat::Text,
         detailed_exitcode: false,

@@ -20,13 +20,20 @@ pub(super) fn private_table(cluster: &str, zone: &str) -> ResourceId {
     ResourceId::new(Kind::RouteTable, format!("private-{zone}.{cluster}"))
 }
 
-pub(super) fn security_group(cluster: &str, role: Role) -> ResourceId {
+pub(crate) fn security_group(cluster: &str, role: Role) -> ResourceId {
     let name = match role {
         Role::Master => "masters",
         Role::Node => "nodes",
         Role::Bastion => "bastion",
     };
     ResourceId::new(Kind::SecurityGroup, format!("{name}.{cluster}"))
+}
+
+/// The names of all security groups that a cluster may have as its own.
+pub(crate) fn own_security_groups(cluster: &str) -> Vec<String> {
+    let roles = Role::ALL.map(|role| security_group(cluster, role).name);
+    let balancers = ["api", "bastion"].map(|prefix| balancer_security_group(cluster, prefix).name);
+    roles.into_iter().chain(balancers).collect()
 }
 
 pub(super) fn balancer_security_group(cluster: &str, prefix: &str) -> ResourceId {

@@ -9,6 +9,7 @@ use crate::desired::user_data::{self, Bootstrap};
 use crate::desired::{DesiredCluster, Notice};
 use crate::limits::device;
 use crate::resource::autoscaling_group::LiveGroup;
+use crate::resource::in_use::{Hold, Thing};
 use crate::resource::launch_template::{LaunchTemplate, LiveTemplate, makes_version};
 use crate::resource::live::Live;
 use crate::resource::managed::State;
@@ -233,7 +234,7 @@ fn keep_user_data(
 /// Tells each group which version of its template it must run: the newest, or the one that
 /// this plan makes.
 fn versions(
-    planner: &Planner<'_>,
+    planner: &mut Planner<'_>,
     live: &ByName<'_>,
     resources: &mut [Resource],
     lifecycle: Lifecycle,
@@ -244,7 +245,18 @@ fn versions(
         let newest = live.templates.get(template.name.as_str()).map_or(0, |live| live.version);
         let group = live.groups.get(template.name.as_str());
         template.resolved.next_version = newest + 1;
-        template.resolved.used = group.map_or_else(BTreeSet::new, |group| group.used_versions());
+        let own = group.map_or_else(BTreeSet::new, |group| group.used_versions());
+        let found = live.templates.get(template.name.as_str());
+        let asked = found.map(|found| Thing::LaunchTemplate(found.id.clone()));
+        let users = asked.as_ref().map(|thing| planner.live.in_use.users(thing));
+        template.resolved.used = match (&users, found) {
+            (Some(Ok(users)), _) => {
+                own.into_iter().chain(users.iter().filter_map(|user| user.version)).collect()
+            }
+            // What is not known may use any.
+            (Some(Err(_)), Some(found)) => found.old_versions.iter().copied().chain(own).collect(),
+            _ => own,
+        };
         let name = template.name.clone();
         let whole = Resource::Managed(Managed::LaunchTemplate(template.clone()));
         let is_made = lifecycle == Lifecycle::Sync
@@ -252,6 +264,19 @@ fn versions(
                 State::Differs(drift, _) => drift.fields.iter().any(makes_version),
                 state => matches!(state, State::Missing(..)),
             };
+        if is_made && found.is_some_and(|found| !found.old_versions.is_empty()) {
+            match (users, asked) {
+                (Some(Err(Hold::NotAsked)), Some(thing)) => {
+                    planner.plan.unasked.insert(thing);
+                }
+                (Some(Err(hold)), _) => planner.plan.warnings.push(Notice {
+                    object: template.resource_id().to_string(),
+                    message: format!("no old version of it is deleted: {hold}"),
+                    next: String::new(),
+                }),
+                _ => {}
+            }
+        }
         next.insert(name, if is_made { newest + 1 } else { newest });
     }
     for resource in resources {

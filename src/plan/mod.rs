@@ -26,6 +26,7 @@ use crate::limits::partition::Partition;
 use crate::resource::hosted_zone;
 use crate::resource::iam_role_policy;
 use crate::resource::ids::Ids;
+use crate::resource::in_use::Thing;
 use crate::resource::live::Live;
 use crate::resource::managed::{Looked, State, Stuck, View};
 use crate::resource::whose::Owner;
@@ -84,9 +85,13 @@ pub(crate) struct Plan {
     pub(crate) region: String,
     /// In dependency order.
     pub(crate) changes: Vec<Change>,
-    /// What the spec no longer has: deleted only where `prune` says so.
+    /// What the spec no longer has: deleted only where the plan prunes.
     pub(crate) removals: Vec<Change>,
-    pub(crate) prune: bool,
+    prunes: bool,
+    /// Removals that are the cluster's own, and that something still keeps.
+    kept: BTreeSet<ResourceId>,
+    /// Of what goes, what instances may use, and was not asked about.
+    unasked: BTreeSet<Thing>,
     /// AWS' ids of what was found.
     pub(crate) ids: Ids,
     /// Looked at and as wanted.
@@ -99,21 +104,62 @@ pub(crate) struct Plan {
 impl Plan {
     /// The changes that write to AWS.
     pub(crate) fn writes(&self) -> impl Iterator<Item = &Change> {
-        let removals = self.removals.iter().filter(|_| self.prune);
+        let removals = self.removals.iter().filter(|_| self.prunes);
         self.changes.iter().chain(removals).filter(|change| change.write.is_some())
     }
 
     pub(crate) fn count(&self, action: Action) -> usize {
-        let removals = self.removals.iter().filter(|_| self.prune);
+        let removals = self.removals.iter().filter(|_| self.prunes);
         self.changes.iter().chain(removals).filter(|change| change.action == action).count()
+    }
+
+    /// Whether what the spec no longer has is deleted.
+    pub(crate) fn prunes(&self) -> bool {
+        self.prunes
+    }
+
+    /// What of the cluster's own the spec no longer has, be it kept for now or not.
+    pub(crate) fn due(&self) -> impl Iterator<Item = &Change> {
+        let is_due = |change: &&Change| change.write.is_some() || self.kept.contains(&change.id);
+        self.removals.iter().filter(is_due)
+    }
+
+    /// What is the cluster's own, and something keeps for now.
+    pub(crate) fn kept(&self) -> &BTreeSet<ResourceId> {
+        &self.kept
+    }
+
+    /// What to ask AWS about before the plan can be made in full.
+    pub(crate) fn unasked(&self) -> &BTreeSet<Thing> {
+        &self.unasked
     }
 }
 
+/// How to make a plan: how far it goes with each kind, and what becomes of what the spec no
+/// longer has.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) lifecycles: Lifecycles,
+    pub(crate) prune: Prune,
+}
+
+/// What becomes of what the spec no longer has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Prune {
+    /// It is listed, and stays.
+    Nothing,
+    /// It goes, but for the volumes of etcd.
+    ButVolumes,
+    Everything,
+}
+
 /// Decides everything.
-pub(crate) fn make(desired: &DesiredCluster, live: &Live, lifecycles: &Lifecycles) -> Plan {
+pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> Plan {
+    let lifecycles = &options.lifecycles;
     let mut planner = Planner {
         live,
         lifecycles,
+        prune: options.prune,
         zone: None,
         ids: Ids::default(),
         unknown: BTreeMap::new(),
@@ -125,7 +171,9 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, lifecycles: &Lifecycle
             region: desired.region.clone(),
             changes: Vec::new(),
             removals: Vec::new(),
-            prune: false,
+            prunes: options.prune != Prune::Nothing,
+            kept: BTreeSet::new(),
+            unasked: BTreeSet::new(),
             ids: Ids::default(),
             unchanged: Vec::new(),
             warnings: desired.notices.clone(),
@@ -177,6 +225,7 @@ fn owner(desired: &DesiredCluster, live: &Live) -> Owner {
 struct Planner<'a> {
     live: &'a Live,
     lifecycles: &'a Lifecycles,
+    prune: Prune,
     /// The id of the cluster's hosted zone, if it has one.
     zone: Option<String>,
     ids: Ids,
@@ -506,7 +555,9 @@ impl Planner<'_> {
         let told: BTreeSet<&str> =
             self.plan.refusals.iter().map(|refusal| refusal.object.as_str()).collect();
         let mut refusals = Vec::new();
-        for change in self.plan.writes() {
+        // What goes waits for what goes before it, and may do without.
+        let made = self.plan.writes().filter(|change| change.action != Action::Delete);
+        for change in made {
             for need in &change.needs {
                 let exists = match need.kind {
                     Kind::IamRole => self.live.has_role(&need.name),

@@ -334,6 +334,7 @@ mod tests {
             whose: Whose::Owned,
             deletion: Deletion::LaunchTemplate(name),
             marks_of_ours: None,
+            held: None,
         };
         let mut owned = vec![one(Kind::Vpc, "vpc".to_owned())];
         for kind in [Kind::Subnet, Kind::SecurityGroup, Kind::IamInstanceProfile, Kind::Instance] {

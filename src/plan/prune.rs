@@ -1,129 +1,140 @@
-//! What belongs to instance groups that the spec no longer has: shown apart, and deleted only
-//! when asked. What is not the cluster's own stays, and says why.
+//! What is the cluster's own and the spec no longer has: shown apart, and deleted only when
+//! asked. What is not the cluster's own stays, and so does what running instances use; both say
+//! why.
+
+mod groups;
+mod others;
 
 use std::collections::BTreeSet;
 
 use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner};
 use crate::resource::delete::Deletion;
-use crate::resource::whose::Whose;
-use crate::resource::{Drift, Kind, Resource, ResourceId, Write};
-use crate::spec::instance_group::Role;
+use crate::resource::in_use::{Hold, Thing};
+use crate::resource::live::Live;
+use crate::resource::load_balancer_attachment::LoadBalancerAttachment;
+use crate::resource::whose::{Marks, Whose};
+use crate::resource::{Drift, FieldChange, Kind, Managed, Resource, ResourceId, Write};
 
 pub(super) fn plan(planner: &mut Planner<'_>, cluster: &str, resources: &[Resource]) {
-    if planner.lifecycles.of(Kind::AutoscalingGroup, Origin::Managed) != Lifecycle::Sync {
-        return;
-    }
     let wanted: BTreeSet<ResourceId> = resources.iter().map(Resource::id).collect();
-    let is_wanted = |kind, name: &str| wanted.contains(&ResourceId::new(kind, name));
-    let live = planner.live;
-    let mut removals = Vec::new();
-    let mut groups = Vec::new();
-    for group in live.groups.rows() {
-        if is_wanted(Kind::AutoscalingGroup, &group.name) {
-            continue;
-        }
-        let id = ResourceId::new(Kind::AutoscalingGroup, &group.name);
-        if let Some(why) = planner.owner.whose(id.kind, &group.marks()).reason() {
-            removals.push(stay(id, why));
-            continue;
-        }
-        let count = group.instances.len();
-        removals.push(removal(
-            id.clone(),
-            format!("no instance group of the spec, with {count} instances"),
-            Vec::new(),
-            Deletion::AutoscalingGroup(group.name.clone()),
-        ));
-        if let Some(name) = &group.launch_configuration {
-            removals.push(configuration(planner, name, &id));
-        }
-        groups.push(id);
-    }
-    let unwanted: BTreeSet<&ResourceId> = groups.iter().collect();
-    for template in live.launch_templates.rows() {
-        // A template whose group went before it carries that group's name.
-        let group = ResourceId::new(Kind::AutoscalingGroup, &template.name);
-        let group = unwanted.contains(&group).then_some(group);
-        let is_marked = planner.owner.is_marked(&template.tags);
-        if is_wanted(Kind::LaunchTemplate, &template.name) || !(group.is_some() || is_marked) {
-            continue;
-        }
-        let id = ResourceId::new(Kind::LaunchTemplate, &template.name);
-        if let Some(why) = planner.owner.whose(id.kind, &template.marks()).reason() {
-            removals.push(stay(id, why));
-            continue;
-        }
-        removals.push(removal(
-            id,
-            "no instance group of the spec".to_owned(),
-            group.into_iter().collect(),
-            Deletion::LaunchTemplate(template.id.clone()),
-        ));
-    }
-    for role in Role::ALL {
-        let name = role.iam_name(cluster);
-        if !is_wanted(Kind::IamRole, &name)
-            && planner.lifecycles.of(Kind::IamRole, Origin::Managed) == Lifecycle::Sync
-        {
-            removals.extend(role_removals(planner, &name, &groups));
-        }
-    }
-    planner.plan.removals = removals;
+    let attachments = resources.iter().filter_map(|resource| match resource {
+        Resource::Managed(Managed::LoadBalancerAttachment(attachment)) => Some(attachment),
+        _ => None,
+    });
+    let attachments = attachments.collect();
+    let mut pruning = Pruning { planner, wanted: &wanted, attachments, going: BTreeSet::new() };
+    groups::plan(&mut pruning, cluster);
+    others::plan(&mut pruning, cluster);
 }
 
-/// The launch configuration of a group that goes; what another group runs on stays.
-fn configuration(planner: &Planner<'_>, name: &str, group: &ResourceId) -> Change {
-    let id = ResourceId::new(Kind::LaunchTemplate, name);
-    let mut users = planner.live.configuration_users.get(name).into_iter().flatten();
-    match users.find(|user| **user != group.name) {
-        Some(user) => stay(id, &format!("used by AutoscalingGroup/{user}")),
-        None => removal(
-            id,
-            format!("the launch configuration of {}", group.name),
-            vec![group.clone()],
-            Deletion::LaunchConfiguration(name.to_owned()),
-        ),
-    }
+struct Pruning<'a, 'p> {
+    planner: &'a mut Planner<'p>,
+    wanted: &'a BTreeSet<ResourceId>,
+    attachments: Vec<&'a LoadBalancerAttachment>,
+    /// The Auto Scaling groups that go, and their instances with them.
+    going: BTreeSet<String>,
 }
 
-/// The IAM resources of a role that no group has any more.
-fn role_removals(planner: &Planner<'_>, name: &str, groups: &[ResourceId]) -> Vec<Change> {
-    let mut removals = Vec::new();
-    let mut add = |id: ResourceId, needs: Vec<ResourceId>, deletion| {
-        let whose = planner.whose_iam(id.kind, name);
-        removals.push(match whose {
-            Whose::Owned => {
-                let reason = "no instance group of the spec has this role".to_owned();
-                removal(id, reason, needs, deletion)
-            }
-            Whose::Shared(why) | Whose::Foreign(why) => stay(id, &why),
+/// Something that nobody wants, and what deletes it.
+struct Unwanted {
+    id: ResourceId,
+    reason: String,
+    /// What of other things goes with it.
+    fields: Vec<FieldChange>,
+    needs: Vec<ResourceId>,
+    behind: &'static [Kind],
+    deletion: Deletion,
+}
+
+impl<'p> Pruning<'_, 'p> {
+    fn is_wanted(&self, kind: Kind, name: &str) -> bool {
+        self.wanted.contains(&ResourceId::new(kind, name))
+    }
+
+    /// Whether what AWS knows by this id is a thing of the spec's.
+    fn is_found(&self, kind: Kind, aws_id: &str) -> bool {
+        let mut wanted = self.wanted.iter().filter(|id| id.kind == kind);
+        wanted.any(|id| self.planner.ids.get(id) == Some(aws_id))
+    }
+
+    fn writes(&self, kind: Kind) -> bool {
+        self.planner.lifecycles.of(kind, Origin::Managed) == Lifecycle::Sync
+    }
+
+    fn remove(&mut self, unwanted: Unwanted) {
+        let mut drift = unwanted.deletion.drift();
+        drift.fields.extend(unwanted.fields);
+        self.planner.plan.removals.push(Change {
+            id: unwanted.id,
+            action: Action::Delete,
+            drift,
+            reason: unwanted.reason,
+            needs: unwanted.needs,
+            behind: unwanted.behind,
+            write: Some(Write::Delete(unwanted.deletion)),
         });
-    };
-    let profile = ResourceId::new(Kind::IamInstanceProfile, name);
-    if let Some(found) = planner.live.profiles.get(name).and_then(|profile| profile.found()) {
-        let roles = found.role.iter().map(|(role, _)| role.clone()).collect();
-        let deletion = Deletion::InstanceProfile { name: name.to_owned(), roles };
-        add(profile.clone(), groups.to_vec(), deletion);
     }
-    if let Some(found) = planner.live.policies.get(name).and_then(|policies| policies.found()) {
-        let policies = found.keys().cloned().collect();
-        let attached = planner.live.attached.get(name).and_then(|attached| attached.found());
-        let attached = attached.cloned().unwrap_or_default();
-        let deletion = Deletion::Role { name: name.to_owned(), policies, attached };
-        add(ResourceId::new(Kind::IamRole, name), vec![profile], deletion);
+
+    /// Removes it if it is the cluster's, and nobody uses it.
+    fn remove_if(&mut self, unwanted: Unwanted, whose: &Whose, thing: Option<Thing>) {
+        if let Some(why) = whose.reason() {
+            self.stay(unwanted.id, why);
+            return;
+        }
+        if let Some(hold) = thing.and_then(|thing| self.hold(thing)) {
+            let why = hold.reason(&self.command("--prune"));
+            self.keep(unwanted.id, &why);
+            return;
+        }
+        self.remove(unwanted);
     }
-    removals
-}
 
-fn removal(id: ResourceId, reason: String, needs: Vec<ResourceId>, deletion: Deletion) -> Change {
-    let drift = deletion.drift();
-    let write = Some(Write::Delete(deletion));
-    Change { id, action: Action::Delete, drift, reason, needs, behind: &[], write }
-}
+    /// What holds something, once the groups that go are gone.
+    fn hold(&mut self, thing: Thing) -> Option<Hold> {
+        let live = self.planner.live;
+        let leaving: Vec<_> =
+            live.groups.rows().iter().filter(|group| self.going.contains(&group.name)).collect();
+        let hold = live.in_use.hold(&thing, |user| {
+            let is_member = leaving
+                .iter()
+                .any(|group| group.instances.iter().any(|instance| instance.id == user.id));
+            let in_going = user.scaling_group.as_ref();
+            is_member || in_going.is_some_and(|group| self.going.contains(group))
+        });
+        if let Some(Hold::NotAsked) = hold {
+            self.planner.plan.unasked.insert(thing);
+        }
+        hold
+    }
 
-fn stay(id: ResourceId, why: &str) -> Change {
-    let reason = format!("stays: {why}");
-    let drift = Drift::default();
-    Change { id, action: Action::Stay, drift, reason, needs: Vec::new(), behind: &[], write: None }
+    fn command(&self, flags: &str) -> String {
+        format!("kapstan update cluster {} --yes {flags}", self.planner.plan.cluster)
+    }
+
+    /// The cluster's own, which something keeps for now.
+    fn keep(&mut self, id: ResourceId, why: &str) {
+        self.planner.plan.kept.insert(id.clone());
+        self.stay(id, why);
+    }
+
+    fn stay(&mut self, id: ResourceId, why: &str) {
+        self.planner.plan.removals.push(Change {
+            id,
+            action: Action::Stay,
+            drift: Drift::default(),
+            reason: format!("stays: {why}"),
+            needs: Vec::new(),
+            behind: &[],
+            write: None,
+        });
+    }
+
+    fn whose(&self, kind: Kind, marks: &Marks<'_>) -> Whose {
+        self.planner.owner.whose(kind, marks)
+    }
+
+    fn live(&self) -> &'p Live {
+        self.planner.live
+    }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lifecycle::{Lifecycle, Lifecycles, Origin};
-use crate::desired::DesiredCluster;
+use crate::desired::{DesiredCluster, names};
 use crate::resource::iam_role_policy::Content;
 use crate::resource::live::Reads;
 use crate::resource::route::Via;
@@ -63,6 +63,13 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
             add(&mut reads, resource);
         }
     }
+    if reads.kinds.contains(&Kind::SecurityGroup) {
+        // Those too that the spec no longer has.
+        let own = names::own_security_groups(&desired.name);
+        let more = own.into_iter().filter(|name| !reads.security_group_names.contains(name));
+        let more: Vec<String> = more.collect();
+        reads.security_group_names.extend(more);
+    }
     reads.availability_zones =
         reads.kinds.contains(&Kind::Subnet) && has_zone_without_groups(&looked);
     if reads.kinds.contains(&Kind::AutoscalingGroup) && looks(Kind::IamRole, Origin::Managed) {
@@ -77,6 +84,11 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
         let idle = Role::ALL.map(|role| (format!("k8s.io/role/{}", role.key()), role));
         let idle = idle.map(|(tag, role)| (tag, role.iam_name(&desired.name)));
         reads.idle_roles = idle.into_iter().filter(|(_, name)| !roles.contains(name)).collect();
+        let groups = Role::ALL.map(|role| {
+            (names::security_group(&desired.name, role).name, role.iam_name(&desired.name))
+        });
+        reads.idle_security_groups =
+            groups.into_iter().filter(|(_, name)| !roles.contains(name)).collect();
     }
     reads.zones = needs_zone && desired.zone.is_looked_up() || reads.kinds.contains(&Kind::DnsZone);
     reads

@@ -1,5 +1,7 @@
 //! A cluster's end: everything that it owns, each after what hangs on it.
 
+use std::collections::BTreeSet;
+
 use super::order;
 use crate::plan::{Action, Change, Plan};
 use crate::resource::delete::Deletion;
@@ -33,9 +35,16 @@ fn held_by(kind: Kind) -> &'static [Kind] {
 
 /// The deletions of all that a cluster owns. What it does not own stays, and says why.
 pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Row>) -> Plan {
-    let change = |row: Row| match row.whose.reason() {
-        None => deletion(row),
-        Some(why) => {
+    let again = format!("kapstan delete cluster {cluster} --region {region} --yes");
+    let is_kept = |row: &&Row| row.whose.is_owned() && row.held.is_some();
+    let kept = found.iter().filter(is_kept).map(|row| row.id.clone()).collect();
+    let change = |row: Row| match (row.whose.reason(), &row.held) {
+        (None, None) => deletion(row),
+        (None, Some(hold)) => {
+            let reason = format!("stays: {}", hold.reason(&again));
+            stay(row, reason)
+        }
+        (Some(why), _) => {
             let reason = format!("stays: {why}");
             stay(row, reason)
         }
@@ -48,7 +57,9 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Row>) 
         region: region.to_owned(),
         changes,
         removals: Vec::new(),
-        prune: false,
+        prunes: false,
+        kept,
+        unasked: BTreeSet::new(),
         ids: Default::default(),
         unchanged: Vec::new(),
         warnings: Vec::new(),
@@ -106,6 +117,7 @@ mod tests {
             whose: Whose::Owned,
             deletion: Deletion::Vpc(String::new()),
             marks_of_ours: None,
+            held: None,
         };
         let plan = make("dev.example.com", "", "", Kind::ALL.iter().map(one).collect());
         assert_eq!(plan.refusals, []);

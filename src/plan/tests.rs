@@ -70,7 +70,11 @@ fn settled(desired: &DesiredCluster) -> Live {
                 live.policies.insert(policy.role.clone(), Observed::Found(policies));
             }
             Resource::InstanceProfile(profile) => {
-                let found = LiveInstanceProfile { tags: profile.tags.clone(), role: None };
+                let found = LiveInstanceProfile {
+                    arn: format!("arn:aws:iam::123456789012:instance-profile/{}", profile.name),
+                    tags: profile.tags.clone(),
+                    role: None,
+                };
                 live.profiles.insert(profile.name.clone(), Observed::Found(found));
             }
             Resource::InstanceProfileRole(link) => {
@@ -159,8 +163,9 @@ fn outcome(plan: &Plan) -> String {
     if text.is_empty() { "nothing".to_owned() } else { text }
 }
 
-fn lifecycles(overrides: &[Override]) -> Lifecycles {
-    Lifecycles::new(None, Mode::Apply, overrides).unwrap()
+fn options(overrides: &[Override]) -> Options {
+    let lifecycles = Lifecycles::new(None, Mode::Apply, overrides).unwrap();
+    Options { lifecycles, prune: Prune::Nothing }
 }
 
 /// Every cell of the table in `docs/iam.md`, and a read that AWS refuses, for every kind.
@@ -173,7 +178,7 @@ fn the_table_of_lifecycles_holds_for_every_kind() {
             for state in [Found::Equal, Found::Differs, Found::Missing, Found::Denied] {
                 let mut live = settled(&desired);
                 disturb(&mut live, kind, state);
-                let plan = make(&desired, &live, &lifecycles(&[Override::new(kind, lifecycle)]));
+                let plan = make(&desired, &live, &options(&[Override::new(kind, lifecycle)]));
                 let cell = format!("{kind}={lifecycle}");
                 let state = format!("{state:?}").to_lowercase();
                 table.push_str(&format!("{cell:47} {state:8} {}\n", outcome(&plan)));
@@ -192,7 +197,7 @@ fn nothing_is_put_into_a_role_of_somebody_else() {
     theirs.tags.clear();
     live.roles.insert(ROLE.to_owned(), Observed::Found(theirs));
     let under = |lifecycle| {
-        let plan = make(&desired, &live, &lifecycles(&[Override::new(Kind::IamRole, lifecycle)]));
+        let plan = make(&desired, &live, &options(&[Override::new(Kind::IamRole, lifecycle)]));
         outcome(&plan)
     };
     assert_eq!(under(Lifecycle::Sync), "REFUSED: IAMRole");
@@ -203,7 +208,7 @@ fn nothing_is_put_into_a_role_of_somebody_else() {
     );
     // With the cluster's policy in it, it is as kops makes roles, and gets its tags.
     disturb(&mut live, Kind::IamRolePolicy, Found::Differs);
-    let plan = make(&desired, &live, &lifecycles(&[]));
+    let plan = make(&desired, &live, &options(&[]));
     assert_eq!(outcome(&plan), "update IAMRole, update IAMRolePolicy");
 }
 
@@ -211,7 +216,7 @@ fn nothing_is_put_into_a_role_of_somebody_else() {
 fn what_is_settled_needs_nothing_and_a_plan_is_the_same_every_time() {
     let groups = [group("masters", "Master", None), group("nodes", "Node", None)];
     let desired = desired(&groups);
-    let settled = make(&desired, &settled(&desired), &lifecycles(&[]));
+    let settled = make(&desired, &settled(&desired), &options(&[]));
     assert_eq!(outcome(&settled), "nothing");
     assert_eq!(settled.unchanged.len(), 8);
     let empty = Live {
@@ -220,7 +225,7 @@ fn what_is_settled_needs_nothing_and_a_plan_is_the_same_every_time() {
         profiles: desired.resources.iter().map(|r| (r.id().name, Observed::Missing)).collect(),
         ..Live::default()
     };
-    let plans = [0; 2].map(|_| format!("{:?}", make(&desired, &empty, &lifecycles(&[]))));
+    let plans = [0; 2].map(|_| format!("{:?}", make(&desired, &empty, &options(&[]))));
     assert_eq!(plans[0], plans[1]);
 }
 
@@ -228,7 +233,11 @@ fn what_is_settled_needs_nothing_and_a_plan_is_the_same_every_time() {
 fn existing() -> (DesiredCluster, Live) {
     let desired = desired(&[group("nodes", "Node", Some("team"))]);
     let role = LiveIamRole { trust: live_document(&desired.existing[0].trust), tags: Tags::new() };
-    let profile = LiveInstanceProfile { tags: Tags::new(), role: Some(("team-role".into(), role)) };
+    let profile = LiveInstanceProfile {
+        arn: "arn:aws:iam::123456789012:instance-profile/team".to_owned(),
+        tags: Tags::new(),
+        role: Some(("team-role".into(), role)),
+    };
     let own = r#"{"Statement": [{"Effect": "Allow", "Action": "es:*", "Resource": "*"}]}"#;
     let own = LiveDocument::decode(own, PrincipalRule::Refused);
     let mut live = Live { account: "123456789012".to_owned(), ..Live::default() };
@@ -243,7 +252,7 @@ fn nothing_but_sync_writes_to_an_existing_profile() {
     let (desired, live) = existing();
     for lifecycle in Lifecycle::ALL {
         for kind in Kind::IAM {
-            let plan = make(&desired, &live, &lifecycles(&[Override::new(kind, lifecycle)]));
+            let plan = make(&desired, &live, &options(&[Override::new(kind, lifecycle)]));
             let written: Vec<Kind> = plan.writes().map(|change| change.id.kind).collect();
             let may_write = lifecycle == Lifecycle::Sync && kind == Kind::IamRolePolicy;
             assert_eq!(!written.is_empty(), may_write, "{kind}={lifecycle}: {written:?}");
@@ -263,7 +272,7 @@ fn a_profile_that_may_not_be_read_is_not_written_by_guess() {
         Override::new(Kind::IamRole, Lifecycle::Sync),
         Override::new(Kind::IamRolePolicy, Lifecycle::Sync),
     ];
-    let plan = make(&desired, &live, &lifecycles(&sync));
+    let plan = make(&desired, &live, &options(&sync));
     assert_eq!(outcome(&plan), "REFUSED: IAMRole/team, REFUSED: IAMRolePolicy/team");
 }
 
@@ -275,11 +284,11 @@ fn one_role_in_two_existing_profiles_is_refused_where_it_would_be_written_twice(
     let shared = live.profiles["team"].clone();
     live.profiles.insert("front".to_owned(), shared.clone());
     live.profiles.insert("back".to_owned(), shared);
-    let looked_at = make(&desired, &live, &lifecycles(&[]));
+    let looked_at = make(&desired, &live, &options(&[]));
     assert_eq!(looked_at.refusals, []);
     assert_eq!(looked_at.count(Action::Leave), 2);
     let sync = [Override::new(Kind::IamRolePolicy, Lifecycle::Sync)];
-    let written = make(&desired, &live, &lifecycles(&sync));
+    let written = make(&desired, &live, &options(&sync));
     assert_eq!(
         written.refusals[0].to_string(),
         "IAMRolePolicy/team-role: two instance profiles of different groups carry this role and \
@@ -294,7 +303,7 @@ fn a_live_text_that_is_no_policy_is_replaced() {
     let broken = LiveDocument::decode("%7Bbroken", PrincipalRule::Refused);
     let policies = [(ROLE.to_owned(), broken)].into_iter().collect();
     live.policies.insert(ROLE.to_owned(), Observed::Found(policies));
-    let plan = make(&desired, &live, &lifecycles(&[]));
+    let plan = make(&desired, &live, &options(&[]));
     assert_eq!(outcome(&plan), "update IAMRolePolicy");
     assert_eq!(plan.changes[0].drift.fields[0].before.as_deref(), Some("a text that is no policy"));
 }
@@ -312,7 +321,7 @@ fn what_needs_each_other_is_refused_by_name() {
     let mut live = settled(&desired);
     live.launch_templates = Looked::Found(Vec::new());
     live.groups = Looked::Found(Vec::new());
-    let plan = make(&desired, &live, &lifecycles(&[]));
+    let plan = make(&desired, &live, &options(&[]));
     let refusals: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
     let cycle = "LaunchTemplate/nodes.dev.k8s.local: LaunchTemplate/nodes.dev.k8s.local needs \
                  AutoscalingGroup/nodes.dev.k8s.local needs LaunchTemplate/nodes.dev.k8s.local, so \
@@ -368,7 +377,7 @@ fn fields_that_no_write_mends_are_told_beside_those_that_one_does() {
         let (desired, live) = volume(size, encrypted);
         for lifecycle in Lifecycle::ALL {
             let overrides = [Override::new(Kind::EbsVolume, lifecycle)];
-            let plan = make(&desired, &live, &lifecycles(&overrides));
+            let plan = make(&desired, &live, &options(&overrides));
             table.push_str(&format!("{what}, {lifecycle}\n"));
             for change in &plan.changes {
                 let fields: Vec<&str> =

@@ -26,10 +26,10 @@ pub(crate) enum Detail {
 /// What the plan would do. `place` is the cluster's place in the state store.
 pub(crate) fn plan(plan: &Plan, place: &str, detail: Detail) -> String {
     let mut out = String::new();
-    // What stays is told where something goes, or could.
-    let removals: Vec<&Change> = match plan.prune {
+    // What is not the cluster's is told where something goes.
+    let removals: Vec<&Change> = match plan.prunes() {
         true => plan.removals.iter().collect(),
-        false => plan.removals.iter().filter(|change| change.write.is_some()).collect(),
+        false => plan.due().collect(),
     };
     if plan.changes.is_empty() && removals.is_empty() {
         return out;
@@ -52,7 +52,7 @@ pub(crate) fn plan(plan: &Plan, place: &str, detail: Detail) -> String {
         }
     }
     if !removals.is_empty() {
-        let when = if plan.prune { "" } else { ", and deleted only with --yes --prune" };
+        let when = if plan.prunes() { "" } else { ", and deleted only with --yes --prune" };
         let _ = writeln!(out, "\nno longer in the spec{when}");
         for change in removals {
             add_change(&mut out, change, detail);

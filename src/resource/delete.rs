@@ -55,6 +55,8 @@ pub(crate) enum Deletion {
         associations: Vec<String>,
     },
     Subnet(String),
+    /// A range of a VPC beside its first, by the id of its association.
+    CidrBlock(String),
     Vpc(String),
     DhcpOptions(String),
     InstanceProfile {
@@ -66,6 +68,16 @@ pub(crate) enum Deletion {
         policies: Vec<String>,
         /// The ARNs of managed policies, which are somebody's and only detached.
         attached: Vec<String>,
+    },
+    /// A group no longer stands behind a classic load balancer.
+    LoadBalancerAttachment {
+        group: String,
+        balancer: String,
+    },
+    /// Its instances are no longer in a target group.
+    TargetGroupAttachment {
+        group: String,
+        target_group: String,
     },
     /// Tags of something that stays, as long as they have these values.
     Tags {
@@ -192,6 +204,20 @@ impl Deletion {
             Self::Subnet(id) => {
                 let call = aws.ec2.delete_subnet().subnet_id(id);
                 done("ec2:DeleteSubnet", id, call.send().await)
+            }
+            Self::CidrBlock(association) => {
+                let call = aws.ec2.disassociate_vpc_cidr_block().association_id(association);
+                done("ec2:DisassociateVpcCidrBlock", association, call.send().await)
+            }
+            Self::LoadBalancerAttachment { group, balancer } => {
+                let call = aws.autoscaling.detach_load_balancers().auto_scaling_group_name(group);
+                let answer = call.load_balancer_names(balancer).send().await;
+                done("autoscaling:DetachLoadBalancers", group, answer)
+            }
+            Self::TargetGroupAttachment { group, target_group } => {
+                let call = aws.autoscaling.detach_load_balancer_target_groups();
+                let call = call.auto_scaling_group_name(group).target_group_arns(target_group);
+                done("autoscaling:DetachLoadBalancerTargetGroups", group, call.send().await)
             }
             Self::Vpc(id) => {
                 let call = aws.ec2.delete_vpc().vpc_id(id);

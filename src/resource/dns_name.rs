@@ -97,6 +97,11 @@ impl LiveRecord {
         }
     }
 
+    /// Whether it leads to what has this DNS name.
+    pub(crate) fn leads_to(&self, name: &str) -> bool {
+        self.alias.as_deref() == Some(&dns_name(name))
+    }
+
     /// Whether only the addresses of instances can tell whose it is.
     pub(super) fn has_addresses(&self) -> bool {
         self.addresses.iter().any(|address| address != PLACEHOLDER)
@@ -116,19 +121,40 @@ pub(super) async fn observe(
     zone: &str,
     names: &[String],
 ) -> Result<Looked<LiveRecord>, AwsError> {
+    let sets = read(aws, zone, names).await;
+    Looked::sort(sets.map(|sets| sets.iter().map(|set| LiveRecord::from_sdk(zone, set)).collect()))
+}
+
+/// A record of a name of the cluster's that the spec does not want, whole, so that it can be
+/// deleted.
+#[derive(Clone, Debug)]
+pub(crate) struct IdleRecord {
+    pub(crate) record: LiveRecord,
+    pub(crate) set: ResourceRecordSet,
+}
+
+pub(super) async fn observe_idle(
+    aws: &Aws,
+    zone: &str,
+    names: &[String],
+) -> Result<Looked<IdleRecord>, AwsError> {
+    let sets = read(aws, zone, names).await;
+    let idle = |set| IdleRecord { record: LiveRecord::from_sdk(zone, &set), set };
+    Looked::sort(sets.map(|sets| sets.into_iter().map(idle).collect()))
+}
+
+async fn read(aws: &Aws, zone: &str, names: &[String]) -> Result<Vec<ResourceRecordSet>, AwsError> {
     let reads = names.iter().map(async |name| {
         let call = aws.route53.list_resource_record_sets().hosted_zone_id(zone);
         let call = call.start_record_name(name).start_record_type(RrType::A).max_items(1);
         let answer = call.send().await;
         answer.map_err(|error| AwsError::new("route53:ListResourceRecordSets", name, error))
     });
-    let answers = try_join_all(reads).await;
-    Looked::sort(answers.map(|answers| {
-        let sets = answers.iter().flat_map(|answer| answer.resource_record_sets());
-        let records = sets.filter(|set| *set.r#type() == RrType::A);
-        let records = records.map(|set| LiveRecord::from_sdk(zone, set));
-        records.filter(|record| names.contains(&record.name)).collect()
-    }))
+    let answers = try_join_all(reads).await?;
+    let sets = answers.into_iter().flat_map(|answer| answer.resource_record_sets);
+    let is_asked =
+        |set: &ResourceRecordSet| set.r#type == RrType::A && names.contains(&unescaped(set.name()));
+    Ok(sets.filter(is_asked).collect())
 }
 
 /// A name without its dot at the end; Route 53 writes an asterisk as `\052`.

@@ -45,6 +45,16 @@ pub(crate) struct LiveVolume {
     pub(crate) tags: Tags,
 }
 
+impl LiveVolume {
+    pub(crate) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).tags(&self.tags)
+    }
+
+    pub(crate) fn is_of_etcd(&self) -> bool {
+        self.tags.keys().any(|key| key.starts_with(ETCD_TAG))
+    }
+}
+
 /// What the keys of tags begin with that tell of what in etcd's clusters a volume is.
 const ETCD_TAG: &str = "k8s.io/etcd/";
 

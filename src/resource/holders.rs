@@ -106,6 +106,9 @@ pub(super) async fn of(aws: &Aws, cluster: &str, deletion: &Deletion) -> Holders
         | Deletion::KeyPair(_)
         | Deletion::SecurityGroupRule(_)
         | Deletion::Tags { .. }
+        | Deletion::CidrBlock(_)
+        | Deletion::LoadBalancerAttachment { .. }
+        | Deletion::TargetGroupAttachment { .. }
         | Deletion::NatGateway(_) => Ok(()),
     };
     holders.look(looked);

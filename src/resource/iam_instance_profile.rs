@@ -29,6 +29,7 @@ pub(crate) struct IamInstanceProfile {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveInstanceProfile {
+    pub(crate) arn: String,
     pub(crate) tags: Tags,
     /// The role in it; AWS allows one.
     pub(crate) role: Option<(String, LiveIamRole)>,
@@ -50,6 +51,7 @@ pub(crate) async fn observe(
         let profile = Answer::of(GET, name).part("InstanceProfile", answer.instance_profile())?;
         let role = profile.roles().first();
         Ok(LiveInstanceProfile {
+            arn: Answer::of(GET, name).id("Arn", Some(profile.arn()))?,
             tags: tags_from_sdk(profile.tags()),
             role: role.map(|role| (role.role_name().to_owned(), LiveIamRole::from_sdk(role))),
         })

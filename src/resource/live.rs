@@ -6,7 +6,7 @@ use futures::future::{self, try_join, try_join_all, try_join3, try_join4, try_jo
 
 use super::autoscaling_group::{self, LiveGroup};
 use super::dhcp_options::{self, LiveDhcpOptions};
-use super::dns_name::{self, LiveRecord};
+use super::dns_name::{self, IdleRecord, LiveRecord};
 use super::ebs_volume::{self, LiveVolume};
 use super::elastic_ip::{self, LiveElasticIp};
 use super::hosted_zone::{self, HostedZone, LiveZone};
@@ -14,10 +14,11 @@ use super::iam_instance_profile::{self, LiveInstanceProfile};
 use super::iam_role::{self, LiveIamRole};
 use super::iam_role_policy::{self, LivePolicies};
 use super::image::{self, Images};
+use super::in_use::InUse;
 use super::instance_type::{self, LiveInstanceType};
 use super::internet_gateway::{self, LiveInternetGateway};
 use super::launch_template::{self, LiveTemplate};
-use super::load_balancer::{self, Classic};
+use super::load_balancer::{self, Classic, LiveLoadBalancer};
 use super::load_balancer_attachment::LiveAttachment;
 use super::managed::Looked;
 use super::nat_gateway::{self, LiveNatGateway};
@@ -69,6 +70,8 @@ pub(crate) struct Reads {
     /// The roles that no group has, by the tag that a group of theirs would carry: their IAM
     /// resources are read if such a group is found.
     pub(crate) idle_roles: BTreeMap<String, String>,
+    /// The same roles, by the name of the security group that goes after their IAM resources.
+    pub(crate) idle_security_groups: BTreeMap<String, String>,
 }
 
 /// What was found. A name that was not asked for has no entry.
@@ -79,6 +82,8 @@ pub(crate) struct Live {
     /// The VPCs that see a private zone.
     pub(crate) zone_vpcs: BTreeMap<String, Vec<String>>,
     pub(crate) records: Looked<LiveRecord>,
+    /// Records of names that no spec wants, read where a load balancer is left.
+    pub(crate) idle_records: Looked<IdleRecord>,
     /// The addresses of the cluster's instances, read where a record leads to addresses.
     pub(crate) addresses: BTreeSet<String>,
     pub(crate) roles: BTreeMap<String, Observed<LiveIamRole>>,
@@ -114,6 +119,8 @@ pub(crate) struct Live {
     pub(crate) images: Option<Result<Images, AwsError>>,
     pub(crate) instance_types: Option<Result<BTreeMap<String, LiveInstanceType>, AwsError>>,
     pub(crate) instances: Looked<String>,
+    /// Who uses what is to go, asked once it is known what that is.
+    pub(crate) in_use: InUse,
 }
 
 impl Live {
@@ -152,7 +159,9 @@ pub(crate) async fn observe(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> 
     live.account = account;
     network(&mut live);
     security(&mut live);
-    let idle = cluster(&mut live);
+    let mut idle: BTreeSet<String> = cluster(&mut live).into_iter().collect();
+    let groups = live.security_groups.rows().iter();
+    idle.extend(groups.filter_map(|group| reads.idle_security_groups.get(&group.name)).cloned());
     // A group of a role that no spec has any more: its role may have to go with it.
     let profiles = try_join_all(idle.iter().map(async |name| {
         let (profile, role, policies, attached) = try_join4(
@@ -171,9 +180,23 @@ pub(crate) async fn observe(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> 
         live.attached.insert(name.clone(), attached);
         live.policies.insert(name, policies);
     }
+    if matches!(live.classic.ours, Looked::Not) && may_have_balancer(&live, &reads.cluster) {
+        let classic = load_balancer::observe(aws, &reads.cluster, &reads.load_balancers).await?;
+        live.classic.ours = classic.ours;
+    }
+    let is_idle = |found: &LiveLoadBalancer| !reads.load_balancers.contains(&found.name);
+    if live.classic.ours.rows().iter().any(is_idle)
+        && let Some(zone) = zone_of(reads, live.zones.rows())
+    {
+        let names =
+            ["api", "api.internal", "bastion"].map(|name| format!("{name}.{}", reads.cluster));
+        let idle: Vec<String> =
+            names.into_iter().filter(|name| !reads.records.contains(name)).collect();
+        live.idle_records = dns_name::observe_idle(aws, &zone.id, &idle).await?;
+    }
     live.cidr_blocks = live.vpcs.flat_map(|vpc| {
         let blocks = vpc.more_cidrs.iter();
-        blocks.map(|cidr| LiveCidrBlock { vpc: vpc.id.clone(), cidr: cidr.clone() }).collect()
+        blocks.map(|(cidr, _)| LiveCidrBlock { vpc: vpc.id.clone(), cidr: cidr.clone() }).collect()
     });
     live.routes = live.route_tables.flat_map(|table| table.routes.clone());
     live.associations = live.route_tables.flat_map(|table| table.associations.clone());
@@ -184,6 +207,21 @@ pub(crate) async fn observe(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> 
         targets.map(attachment).collect()
     });
     Ok(live)
+}
+
+/// The cluster's zone, if it is known.
+fn zone_of<'a>(reads: &Reads, zones: &'a [LiveZone]) -> Option<&'a LiveZone> {
+    let found = reads.zone.as_ref().and_then(|zone| hosted_zone::find(zone, zones).ok()?)?;
+    zones.iter().find(|zone| zone.id == found)
+}
+
+/// Whether a classic load balancer may be left that no spec has any more: it has a security
+/// group of its own, and groups stand behind it.
+fn may_have_balancer(live: &Live, cluster: &str) -> bool {
+    let ends = format!("-elb.{cluster}");
+    let has_group = live.security_groups.rows().iter().any(|group| group.name.ends_with(&ends));
+    let own = |name: &String| name.starts_with("api-") || name.starts_with("bastion-");
+    has_group || live.groups.rows().iter().any(|group| group.load_balancers.iter().any(own))
 }
 
 /// Reads something, or leaves it.
@@ -239,9 +277,7 @@ type Zones =
 /// Reads the account's zones, then the records of the cluster's.
 async fn observe_zones(aws: &Aws, reads: &Reads) -> Result<Zones, AwsError> {
     let zones = when(reads.zones, hosted_zone::observe(aws)).await?;
-    let found = reads.zone.as_ref().and_then(|zone| hosted_zone::find(zone, zones.rows()).ok()?);
-    let known = found.and_then(|id| zones.rows().iter().find(|zone| zone.id == id));
-    let Some(zone) = known else {
+    let Some(zone) = zone_of(reads, zones.rows()) else {
         let records = match reads.kinds.contains(&Kind::DnsName) {
             true => Looked::Found(Vec::new()),
             false => Looked::Not,

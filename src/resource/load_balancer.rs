@@ -64,7 +64,7 @@ pub(crate) struct LiveLoadBalancer {
 }
 
 impl LiveLoadBalancer {
-    pub(super) fn marks(&self) -> Marks<'_> {
+    pub(crate) fn marks(&self) -> Marks<'_> {
         Marks::of(&self.name).tags(&self.tags)
     }
 }

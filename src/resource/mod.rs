@@ -22,6 +22,7 @@ pub(crate) mod iam_role;
 pub(crate) mod iam_role_policy;
 pub(crate) mod ids;
 pub(crate) mod image;
+pub(crate) mod in_use;
 pub(crate) mod instance_refresh;
 pub(crate) mod instance_type;
 pub(crate) mod internet_gateway;

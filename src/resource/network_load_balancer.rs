@@ -73,7 +73,7 @@ pub(crate) struct LiveNetworkLoadBalancer {
 }
 
 impl LiveNetworkLoadBalancer {
-    pub(super) fn marks(&self) -> Marks<'_> {
+    pub(crate) fn marks(&self) -> Marks<'_> {
         let arn = self.arn.as_deref().unwrap_or(&self.name);
         Marks::of(arn).or_id(&self.name).tags(&self.tags)
     }
@@ -660,7 +660,7 @@ pub(super) struct Tagged {
 }
 
 impl Tagged {
-    pub(super) fn marks(&self) -> Marks<'_> {
+    pub(crate) fn marks(&self) -> Marks<'_> {
         Marks::of(&self.arn).or_id(&self.name).tags(&self.tags)
     }
 }

@@ -5,7 +5,7 @@ mod instances;
 mod network;
 mod records;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, VolumeState};
 use futures::future::{try_join, try_join_all, try_join3, try_join4, try_join5};
@@ -13,11 +13,13 @@ use futures::future::{try_join, try_join_all, try_join3, try_join4, try_join5};
 use super::delete::Deletion;
 use super::hosted_zone::HostedZone;
 use super::iam_role::{self, Look as RoleLook};
+use super::in_use::{self, Hold, Thing, User};
 use super::whose::{self, Marks, Owner, Whose};
 use super::{Kind, ResourceId, Tags, ec2};
 use super::{Observed, iam_instance_profile, iam_role_policy};
 use super::{load_balancer, network_load_balancer, security_group, ssh_key};
 use crate::aws::{Aws, AwsError};
+use crate::desired::names;
 use crate::iam::document::Document;
 use crate::spec::instance_group::Role;
 
@@ -30,6 +32,8 @@ pub(crate) struct Row {
     pub(crate) deletion: Deletion,
     /// The tags on it that an update has set, if it is not the cluster's and the spec names it.
     pub(crate) marks_of_ours: Option<(String, Tags)>,
+    /// What keeps it, though it is the cluster's.
+    pub(crate) held: Option<Hold>,
 }
 
 /// For whom to look, and for what.
@@ -60,6 +64,7 @@ impl Look {
             whose,
             deletion,
             marks_of_ours: self.marks_of_ours(kind, marks),
+            held: None,
         })
     }
 
@@ -154,7 +159,53 @@ pub(crate) async fn observe(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError
     let (balancers, by_dns_name) = balancers;
     let records = records::observe(aws, look, by_dns_name, addresses).await?;
     let (volumes, keys, groups) = others;
-    Ok([instances, balancers, network, records, volumes, keys, groups, iam].concat())
+    let (iam, profiles) = iam;
+    let mut rows = [instances, balancers, network, records, volumes, keys, groups, iam].concat();
+    hold(aws, &mut rows, &profiles).await?;
+    Ok(rows)
+}
+
+/// Holds back what instances use that do not go with the cluster, and the network around them.
+/// Profiles are known by their ARNs.
+async fn hold(
+    aws: &Aws,
+    rows: &mut [Row],
+    profiles: &BTreeMap<String, String>,
+) -> Result<(), AwsError> {
+    let thing = |row: &Row| match &row.deletion {
+        Deletion::InstanceProfile { name, .. } | Deletion::Role { name, .. } => {
+            profiles.get(name).map(|arn| Thing::InstanceProfile(arn.clone()))
+        }
+        Deletion::SecurityGroup { id, .. } => Some(Thing::SecurityGroup(id.clone())),
+        Deletion::LaunchTemplate(id) => Some(Thing::LaunchTemplate(id.clone())),
+        _ => None,
+    };
+    let owned = || rows.iter().filter(|row| row.whose.is_owned());
+    let things: BTreeSet<Thing> = owned().filter_map(thing).collect();
+    let going: BTreeSet<String> = owned()
+        .flat_map(|row| match &row.deletion {
+            Deletion::Instances(ids) => ids.clone(),
+            Deletion::AutoscalingGroup(name) => vec![name.clone()],
+            _ => Vec::new(),
+        })
+        .collect();
+    let in_use = in_use::observe(aws, &things).await?;
+    let goes = |user: &User| {
+        going.contains(&user.id) || user.scaling_group.as_ref().is_some_and(|of| going.contains(of))
+    };
+    let mut around = None;
+    for row in rows.iter_mut().filter(|row| row.whose.is_owned()) {
+        row.held = thing(row).and_then(|thing| in_use.hold(&thing, goes));
+        if row.id.kind == Kind::SecurityGroup {
+            around = around.or_else(|| row.held.clone());
+        }
+    }
+    use Kind::{DhcpOptions, InternetGateway, RouteTable, Vpc};
+    let is_around = |kind| matches!(kind, Vpc | InternetGateway | RouteTable | DhcpOptions);
+    for row in rows.iter_mut().filter(|row| row.whose.is_owned() && is_around(row.id.kind)) {
+        row.held = around.clone();
+    }
+    Ok(())
 }
 
 /// Learns the roles in the profiles that the spec names.
@@ -244,14 +295,14 @@ async fn keys(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
         whose: look.owner.whose(Kind::SshKey, &key.marks(cluster)),
         deletion: Deletion::KeyPair(key.name.clone()),
         marks_of_ours: None,
+        held: None,
     });
     Ok(rows.collect())
 }
 
 async fn groups(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
     let cluster = look.owner.cluster();
-    let names = ["masters", "nodes", "bastion", "api-elb", "bastion-elb"];
-    let named = ec2::filter("group-name", names.map(|name| format!("{name}.{cluster}")));
+    let named = ec2::filter("group-name", names::own_security_groups(cluster));
     let (mut groups, named) = try_join(
         security_group::read(aws, vec![ec2::marked(cluster)]),
         security_group::read(aws, vec![named]),
@@ -267,7 +318,8 @@ async fn groups(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
     Ok(rows.collect())
 }
 
-async fn iam(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
+/// The IAM resources, and the ARNs of the profiles among them.
+async fn iam(aws: &Aws, look: &Look) -> Result<(Vec<Row>, BTreeMap<String, String>), AwsError> {
     let names = Role::ALL.map(|role| role.iam_name(look.owner.cluster()));
     let reads = names.iter().map(async |name| {
         let (profile, role, policies, attached) = try_join4(
@@ -289,10 +341,12 @@ async fn iam(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
             whose: look.owner.whose(kind, &marks),
             deletion,
             marks_of_ours: None,
+            held: None,
         };
-        let mut rows = Vec::new();
+        let (mut rows, mut arn) = (Vec::new(), None);
         match &profile {
             Observed::Found(profile) => {
+                arn = Some((name.clone(), profile.arn.clone()));
                 let roles = profile.role.iter().map(|(role, _)| role.clone()).collect();
                 let deletion = Deletion::InstanceProfile { name: name.clone(), roles };
                 rows.push(row(Kind::IamInstanceProfile, found.profile(&look.owner), deletion));
@@ -312,9 +366,10 @@ async fn iam(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
             (_, _, Observed::Denied(error)) => return Err(error),
             (Observed::Missing, ..) | (_, Observed::Missing, _) | (_, _, Observed::Missing) => {}
         }
-        Ok(rows)
+        Ok((rows, arn))
     });
-    Ok(try_join_all(reads).await?.concat())
+    let (rows, arns): (Vec<Vec<Row>>, Vec<_>) = try_join_all(reads).await?.into_iter().unzip();
+    Ok((rows.concat(), arns.into_iter().flatten().collect()))
 }
 
 #[cfg(test)]

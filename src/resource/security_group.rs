@@ -37,7 +37,7 @@ pub(crate) struct LiveSecurityGroup {
 }
 
 impl LiveSecurityGroup {
-    pub(super) fn marks(&self) -> Marks<'_> {
+    pub(crate) fn marks(&self) -> Marks<'_> {
         Marks::of(&self.id).tags(&self.tags)
     }
 }

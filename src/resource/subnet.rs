@@ -36,7 +36,7 @@ pub(crate) struct LiveSubnet {
 }
 
 impl LiveSubnet {
-    pub(super) fn marks(&self) -> Marks<'_> {
+    pub(crate) fn marks(&self) -> Marks<'_> {
         Marks::of(&self.id).tags(&self.tags)
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct LiveVpc {
     pub(crate) id: String,
     pub(crate) cidr: String,
     /// The ranges beside the first, with the ids of their associations.
-    pub(crate) more_cidrs: Vec<String>,
+    pub(crate) more_cidrs: Vec<(String, String)>,
     pub(crate) dhcp_options: String,
     pub(crate) dns_support: bool,
     pub(crate) dns_hostnames: bool,
@@ -40,7 +40,7 @@ pub(crate) struct LiveVpc {
 }
 
 impl LiveVpc {
-    pub(super) fn marks(&self) -> Marks<'_> {
+    pub(crate) fn marks(&self) -> Marks<'_> {
         Marks::of(&self.id).tags(&self.tags)
     }
 }
@@ -84,9 +84,13 @@ async fn read(
         )
         .await?;
         let cidr = answer.id("cidrBlock", vpc.cidr_block())?;
-        let more_cidrs = ranges(vpc);
+        let more_cidrs =
+            ranges(vpc).filter(|(more, _)| *more != cidr).map(|(more, association)| {
+                let association = answer.id("associationId", association)?;
+                Ok((more.to_owned(), association))
+            });
         Ok(LiveVpc {
-            more_cidrs: more_cidrs.filter(|more| *more != cidr).map(str::to_owned).collect(),
+            more_cidrs: more_cidrs.collect::<Result<_, AwsError>>()?,
             dhcp_options: answer.id("dhcpOptionsId", vpc.dhcp_options_id())?,
             tags: ec2::tags_from_sdk(vpc.tags()),
             id: id.clone(),
@@ -98,18 +102,20 @@ async fn read(
     .await
 }
 
-/// The ranges of a VPC, its first among them.
-fn ranges(vpc: &aws_sdk_ec2::types::Vpc) -> impl Iterator<Item = &str> {
+/// The ranges of a VPC, its first among them, with the ids of their associations.
+fn ranges(vpc: &aws_sdk_ec2::types::Vpc) -> impl Iterator<Item = (&str, Option<&str>)> {
     vpc.cidr_block_association_set().iter().filter_map(|association| {
         use aws_sdk_ec2::types::VpcCidrBlockStateCode::{Associated, Associating};
         let state = association.cidr_block_state()?.state()?;
-        matches!(state, Associated | Associating).then(|| association.cidr_block())?
+        let cidr =
+            association.cidr_block().filter(|_| matches!(state, Associated | Associating))?;
+        Some((cidr, association.association_id()))
     })
 }
 
 pub(super) async fn has_range(aws: &Aws, id: &str, cidr: &str) -> Result<bool, AwsError> {
     let rows = describe(aws, vec![ec2::filter("vpc-id", [id])]).await?;
-    Ok(rows.iter().flat_map(ranges).any(|range| range == cidr))
+    Ok(rows.iter().flat_map(ranges).any(|(range, _)| range == cidr))
 }
 
 async fn attribute(aws: &Aws, id: &str, name: VpcAttributeName) -> Result<bool, AwsError> {

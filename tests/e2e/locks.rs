@@ -412,7 +412,7 @@ fn a_wait_and_a_look_end_with_an_interrupt() {
     for name in ["-INT", "-TERM", "-HUP"] {
         world.rules(json!([{"operation": "ec2:DescribeVpcs", "delay": 20}]));
         world.forget_calls();
-        let child = update(&world, &[]).spawn().unwrap();
+        let child = hearing(&update(&world, &[])).spawn().unwrap();
         wait_until("it looks", || world.calls().iter().any(|c| c.operation == "DescribeVpcs"));
         signal(&child, name);
         let run = ended(child);
@@ -428,7 +428,7 @@ fn a_wait_and_a_look_end_with_an_interrupt() {
 fn a_terminal_that_goes_ends_an_apply_like_an_interrupt() {
     let world = World::with("lock_hangup", &specs(NAME, STRICT));
     world.rules(json!([{"operation": "iam:CreateRole", "delay": 3}]));
-    let child = update(&world, &[]).spawn().unwrap();
+    let child = hearing(&update(&world, &[])).spawn().unwrap();
     wait_until("writes begin", || !world.iam_writes().is_empty());
     signal(&child, "-HUP");
     let run = ended(child);
@@ -437,16 +437,25 @@ fn a_terminal_that_goes_ends_an_apply_like_an_interrupt() {
     assert!(!objects(&world).contains_key(KEY), "the lock is released");
 }
 
+/// The command as it runs at a terminal, even where the tests themselves run without one.
+fn hearing(own: &Command) -> Command {
+    through(&["env", "--default-signal=HUP"], own)
+}
+
+/// The command run by another.
+fn through(runner: &[&str], own: &Command) -> Command {
+    let mut command = Command::new(runner[0]);
+    command.args(&runner[1..]).arg(own.get_program()).args(own.get_args()).env_clear();
+    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
 #[test]
 fn with_nohup_a_terminal_that_goes_ends_nothing() {
     let world = World::with("lock_nohup", &specs(NAME, STRICT));
     world.rules(json!([{"operation": "iam:CreateRole", "delay": 3}]));
-    let own = update(&world, &[]);
-    let mut command = Command::new("nohup");
-    command.arg(own.get_program()).args(own.get_args()).env_clear();
-    command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
+    let child = through(&["nohup"], &update(&world, &[])).spawn().unwrap();
     wait_until("writes begin", || !world.iam_writes().is_empty());
     signal(&child, "-HUP");
     let run = ended(child);

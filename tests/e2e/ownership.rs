@@ -225,6 +225,7 @@ fn what_is_ours_goes_with_the_cluster() {
             "Instance of ours.own.example.com",
             "LaunchConfiguration",
             "LaunchTemplate",
+            "Subnet b",
         ]
     );
     world.ok(COMMANDS[2]);

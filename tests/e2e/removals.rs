@@ -43,10 +43,14 @@ fn groups_that_are_gone_are_listed_and_deleted_only_with_prune() {
         "IAMRole/bastions.prune.example.com",
         "LaunchTemplate/bastions.prune.example.com",
         "LaunchTemplate/more-nodes.prune.example.com",
+        "LoadBalancer/bastion-prune-example-com-jndasg",
+        "SecurityGroup/bastion-elb.prune.example.com",
+        "SecurityGroup/bastion.prune.example.com",
     ];
     let mut listed = ids(&plan["removals"]);
     listed.sort();
-    assert_eq!(listed, removals);
+    let names = listed.iter().map(|id| id.split(" (").next().unwrap());
+    assert_eq!(names.collect::<Vec<_>>(), removals);
     let run = world.ok(&["update", "cluster", NAME]);
     assert!(run.stdout.contains("--prune"), "{run:#?}");
     world.apply(NAME);
@@ -176,4 +180,192 @@ fn additional_user_data_is_a_mime_archive() {
     let text = String::from_utf8(user_data(&world).unwrap()).unwrap();
     insta::assert_snapshot!(text.replace('\r', ""));
     world.assert_settled(NAME, &[]);
+}
+
+/// Starts an instance that is in no group, as one is that was detached or started by hand.
+fn instance_beside(
+    world: &World,
+    with: impl Fn(
+        aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder,
+    ) -> aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder,
+) -> String {
+    let call = world.ec2().run_instances().min_count(1).max_count(1);
+    let answer = wait(with(call).send()).unwrap();
+    answer.instances()[0].instance_id().unwrap().to_owned()
+}
+
+fn security_group(world: &World, name: &str) -> String {
+    let chosen = aws_sdk_ec2::types::Filter::builder().name("group-name").values(name).build();
+    let answer = wait(world.ec2().describe_security_groups().filters(chosen).send()).unwrap();
+    answer.security_groups()[0].group_id().unwrap().to_owned()
+}
+
+#[test]
+fn what_an_instance_outside_any_group_uses_stays_until_it_is_gone() {
+    let own = "  bootstrap: none\n  iam: {}\n";
+    let world = World::whole("prune_held", NAME, &specs(own, true));
+    world.apply(NAME);
+    let name = "bastions.prune.example.com";
+    let group = security_group(&world, "bastion.prune.example.com");
+    let profile = aws_sdk_ec2::types::IamInstanceProfileSpecification::builder().name(name).build();
+    let id = instance_beside(&world, |call| {
+        let call = call.image_id("ami-10100000").security_group_ids(&group);
+        call.iam_instance_profile(profile.clone())
+    });
+    world.ok(&["delete", "ig", "bastions", "--name", NAME, "--yes"]);
+    let shown = world.ok(&["update", "cluster", NAME]).stdout;
+    let why = format!(
+        "stays: used by {id}; when {id} is gone: kapstan update cluster {NAME} --yes --prune"
+    );
+    for held in [format!("IAMInstanceProfile/{name}"), format!("IAMRole/{name}")] {
+        assert!(shown.contains(&format!("= {held}  {why}\n")), "{held}: {shown}");
+    }
+    let with = format!(
+        "= SecurityGroup/bastion.prune.example.com ({group})  stays: it goes after IAMRole/{name}"
+    );
+    assert!(shown.contains(&with), "{shown}");
+    world.ok(&["update", "cluster", NAME, "--yes", "--prune"]);
+    let after = world.everything();
+    for held in [format!("list_roles {name}"), format!("list_instance_profiles {name}")] {
+        assert!(after.contains(&held), "{held}: {after:#?}");
+    }
+    let gone = format!("describe_auto_scaling_groups {name}");
+    assert!(!after.contains(&gone), "{after:#?}");
+    let run = world.run(&["update", "cluster", NAME, "--detailed-exitcode"]);
+    assert_eq!(run.code, 2, "{run:#?}");
+
+    // Whoever may not ask, deletes nothing of it.
+    wait(world.ec2().terminate_instances().instance_ids(&id).send()).unwrap();
+    world.rules(json!([{"operation": "ec2:DescribeInstances", "error": "UnauthorizedOperation"}]));
+    let shown = world.ok(&["update", "cluster", NAME, "--yes", "--prune"]).stdout;
+    assert!(shown.contains("whether instances use it is not known"), "{shown}");
+    world.rules(json!([]));
+    assert!(world.everything().contains(&format!("list_roles {name}")));
+    world.ok(&["update", "cluster", NAME, "--yes", "--prune"]);
+    let after = world.everything();
+    assert!(!after.iter().any(|id| id.ends_with(name)), "{after:#?}");
+    world.assert_settled(NAME, &[]);
+}
+
+#[test]
+fn versions_of_instances_outside_any_group_are_not_deleted() {
+    let all = specs("  bootstrap: none\n  iam: {}\n", false);
+    let world = World::whole("prune_versions", NAME, &all);
+    world.apply(NAME);
+    let name = "nodes.prune.example.com";
+    let resize = |size: i32| {
+        world.replace(&format!("{all}  rootVolumeSize: {size}\n"));
+        world.apply(NAME);
+    };
+    resize(30);
+    instance_beside(&world, |call| {
+        let template = aws_sdk_ec2::types::LaunchTemplateSpecification::builder();
+        call.launch_template(template.launch_template_name(name).version("2").build())
+    });
+    (31..44).for_each(resize);
+    let call = world.ec2().describe_launch_template_versions().launch_template_name(name);
+    let answer = wait(call.min_version("1").max_version("100").max_results(200).send()).unwrap();
+    let versions = answer.launch_template_versions().iter().filter_map(|one| one.version_number());
+    let mut versions: Vec<i64> = versions.collect();
+    versions.sort();
+    assert!(versions.contains(&2) && !versions.contains(&3), "{versions:?}");
+}
+
+/// A cluster with all that the next spec lacks.
+fn rich(external: &str) -> String {
+    let own = "  bootstrap: none\n  iam: {}\n  api: {loadBalancer: {type: Public}}\n  \
+               additionalNetworkCIDRs: [10.9.0.0/16]\n";
+    let more = "    type: Public\n  - name: us-west-2b\n    zone: us-west-2b\n    \
+                cidr: 10.9.1.0/24\n    type: Public\n";
+    specs(own, true).replacen("    type: Public\n", more, 1)
+        + &group(NAME, "behind", "Node", IMAGE).replace("apiVersion", "---\napiVersion")
+        + &format!("  externalLoadBalancers: [{{loadBalancerName: {external}}}]\n")
+}
+
+#[test]
+fn everything_that_left_the_spec_is_listed_and_deleted_with_prune() {
+    let world = World::whole("prune_all", NAME, &rich("outside"));
+    let elb = aws_sdk_elasticloadbalancing::Client::new(&world.sdk());
+    let listener = aws_sdk_elasticloadbalancing::types::Listener::builder();
+    let listener = listener.protocol("tcp").load_balancer_port(80).instance_port(80).build();
+    let call = elb.create_load_balancer().load_balancer_name("outside");
+    let call = call.listeners(listener.unwrap()).availability_zones("us-west-2a");
+    wait(call.send()).unwrap();
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+
+    let own = "  bootstrap: none\n  iam: {}\n";
+    // A member that was in another zone.
+    let tag =
+        |key: &str, value: &str| aws_sdk_ec2::types::Tag::builder().key(key).value(value).build();
+    let tags = aws_sdk_ec2::types::TagSpecification::builder()
+        .resource_type(aws_sdk_ec2::types::ResourceType::Volume)
+        .tags(tag("Name", "c.etcd-main.prune.example.com"))
+        .tags(tag("KubernetesCluster", NAME))
+        .tags(tag("kubernetes.io/cluster/prune.example.com", "owned"))
+        .tags(tag("k8s.io/role/master", "1"))
+        .tags(tag("k8s.io/etcd/main", "c/a,b,c"));
+    let call = world.ec2().create_volume().availability_zone("us-west-2c").size(20);
+    wait(call.tag_specifications(tags.build()).send()).unwrap();
+
+    let poor = specs(own, false)
+        + &group(NAME, "behind", "Node", IMAGE).replace("apiVersion", "---\napiVersion");
+    for gone in ["bastions", "more-nodes"] {
+        world.ok(&["delete", "ig", gone, "--name", NAME, "--yes"]);
+    }
+    world.replace(&poor);
+    world.apply(NAME);
+    let run = world.run(&["update", "cluster", NAME, "--detailed-exitcode"]);
+    assert_eq!(run.code, 2, "{run:#?}");
+    for (mark, listed) in [
+        ('-', "LoadBalancer/api-prune-example-com-"),
+        ('-', "LoadBalancer/bastion-prune-example-com-"),
+        ('-', "DNSName/api.prune.example.com"),
+        ('-', "SecurityGroup/api-elb.prune.example.com (sg-"),
+        ('-', "SecurityGroup/bastion-elb.prune.example.com (sg-"),
+        ('-', "SecurityGroup/bastion.prune.example.com (sg-"),
+        ('-', "Subnet/us-west-2b.prune.example.com (subnet-"),
+        ('-', "VPCCIDRBlock/10.9.0.0/16"),
+        ('-', "ExternalLoadBalancerAttachment/behind.prune.example.com → outside"),
+        ('=', "EBSVolume/c.etcd-main.prune.example.com (vol-"),
+    ] {
+        assert!(run.stdout.contains(&format!("  {mark} {listed}")), "{listed}: {}", run.stdout);
+    }
+    world.ok(&["update", "cluster", NAME, "--yes", "--prune"]);
+    let run = world.run(&["update", "cluster", NAME, "--prune", "--detailed-exitcode"]);
+    assert_eq!(run.code, 2, "{run:#?}");
+    assert!(run.stdout.contains("--prune --prune-volumes"), "{}", run.stdout);
+    assert!(!run.stdout.contains("  - "), "{}", run.stdout);
+    world.ok(&["update", "cluster", NAME, "--yes", "--prune", "--prune-volumes"]);
+    let run = world.run(&["update", "cluster", NAME, "--detailed-exitcode"]);
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert!(world.everything().iter().any(|id| id.ends_with(" outside")));
+}
+
+#[test]
+fn a_cluster_is_not_deleted_under_instances_that_are_not_its_own() {
+    let world = World::whole("delete_held", NAME, &specs("  bootstrap: none\n  iam: {}\n", false));
+    world.apply(NAME);
+    let name = "nodes.prune.example.com";
+    let group = security_group(&world, name);
+    let profile = aws_sdk_ec2::types::IamInstanceProfileSpecification::builder().name(name).build();
+    let id = instance_beside(&world, |call| {
+        let call = call.image_id("ami-10100000").security_group_ids(&group);
+        call.iam_instance_profile(profile.clone())
+    });
+    let run = world.run(&["delete", "cluster", NAME, "--yes"]);
+    assert_eq!(run.code, 1, "{run:#?}");
+    let why = format!("stays: used by {id}; when {id} is gone: kapstan delete cluster {NAME}");
+    for held in ["IAMInstanceProfile", "IAMRole", "SecurityGroup"] {
+        assert!(run.stdout.contains(&format!("= {held}/{name}")), "{}", run.stdout);
+    }
+    assert!(run.stdout.contains(&why), "{}", run.stdout);
+    assert!(run.stderr.contains("its specs stay too"), "{}", run.stderr);
+    let left = world.everything();
+    assert!(left.contains(&format!("list_roles {name}")), "{left:#?}");
+    assert!(!left.iter().any(|id| id.contains("auto_scaling_groups")), "{left:#?}");
+    wait(world.ec2().terminate_instances().instance_ids(&id).send()).unwrap();
+    world.ok(&["delete", "cluster", NAME, "--yes"]);
+    let left = world.everything();
+    assert!(!left.iter().any(|id| id.ends_with(NAME)), "{left:#?}");
 }

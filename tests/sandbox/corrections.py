@@ -125,6 +125,7 @@ def correct():
     create_balancers_once()
     take_any_filter_value()
     tag_templates_later()
+    choose_instances_by_use()
 
 
 def keep_user_data():
@@ -368,6 +369,26 @@ def take_any_filter_value():
         return any(fnmatch.fnmatchcase(str(one), pattern) for one in found for pattern in wanted)
 
     ec2_utils.is_filter_matching = any_of
+
+
+def choose_instances_by_use():
+    """DescribeInstances chooses by the profile that instances carry, and by any of their security
+    groups (EC2 API, DescribeInstances); moto does not know the former and sees one group."""
+    passes = ec2_utils.passes_filter_dict
+
+    def used(instance, name):
+        if name == "instance.group-id":
+            return {group.id for group in instance.security_groups}
+        found = instance.ec2_backend.iam_instance_profile_associations.get(instance.id)
+        profile = found and found.iam_instance_profile
+        return {profile.arn} if profile else set()
+
+    def by_use(instance, filters):
+        own = {"instance.group-id", "iam-instance-profile.arn"}
+        chosen = all(used(instance, name) & set(filters[name]) for name in own & set(filters))
+        return chosen and passes(instance, {name: values for name, values in filters.items() if name not in own})
+
+    ec2_utils.passes_filter_dict = by_use
 
 
 def tag_templates_later():

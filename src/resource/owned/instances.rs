@@ -100,6 +100,7 @@ fn configurations(groups: &[LiveGroup], is_ours: impl Fn(&str) -> bool) -> Vec<R
             whose,
             deletion: Deletion::LaunchConfiguration(name.to_owned()),
             marks_of_ours: None,
+            held: None,
         });
     }
     rows
@@ -168,6 +169,7 @@ fn members(
                 whose,
                 deletion: Deletion::Instances(vec![id.to_owned()]),
                 marks_of_ours: None,
+                held: None,
             });
         }
     }
@@ -178,6 +180,7 @@ fn members(
             whose: Whose::Owned,
             deletion: Deletion::Instances(ours.into_iter().collect()),
             marks_of_ours: None,
+            held: None,
         });
     }
     rows

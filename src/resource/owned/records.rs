@@ -46,6 +46,7 @@ pub(super) async fn observe(
             whose: look.owner.whose(Kind::DnsName, &record.marks(&targets)),
             deletion: Deletion::DnsRecord { zone, record: Box::new(set) },
             marks_of_ours: None,
+            held: None,
         })
     });
     Ok(rows.collect())

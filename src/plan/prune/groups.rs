@@ -1,0 +1,127 @@
+//! Instance groups, with what they launch from and the IAM resources of their roles.
+
+use super::{Pruning, Unwanted};
+use crate::resource::autoscaling_group::LiveGroup;
+use crate::resource::delete::Deletion;
+use crate::resource::in_use::Thing;
+use crate::resource::{Kind, ResourceId};
+use crate::spec::instance_group::Role;
+
+const NO_GROUP: &str = "no instance group of the spec";
+const NO_GROUP_OF_ROLE: &str = "no instance group of the spec has this role";
+
+pub(super) fn plan(pruning: &mut Pruning<'_, '_>, cluster: &str) {
+    if !pruning.writes(Kind::AutoscalingGroup) {
+        return;
+    }
+    for group in pruning.live().groups.rows() {
+        scaling_group(pruning, group);
+    }
+    templates(pruning);
+    for role in Role::ALL {
+        let name = role.iam_name(cluster);
+        if !pruning.is_wanted(Kind::IamRole, &name) && pruning.writes(Kind::IamRole) {
+            of_role(pruning, &name);
+        }
+    }
+}
+
+/// A group with its instances and, where it runs on one, its launch configuration.
+fn scaling_group(pruning: &mut Pruning<'_, '_>, group: &LiveGroup) {
+    if pruning.is_wanted(Kind::AutoscalingGroup, &group.name) {
+        return;
+    }
+    let id = ResourceId::new(Kind::AutoscalingGroup, &group.name);
+    if let Some(why) = pruning.whose(id.kind, &group.marks()).reason() {
+        pruning.stay(id, why);
+        return;
+    }
+    let deletion = Deletion::AutoscalingGroup(group.name.clone());
+    let reason = format!("{NO_GROUP}, with {} instances", group.instances.len());
+    let (fields, needs) = (Vec::new(), Vec::new());
+    pruning.remove(Unwanted { id: id.clone(), reason, fields, needs, behind: &[], deletion });
+    pruning.going.insert(group.name.clone());
+    if let Some(name) = &group.launch_configuration {
+        configuration(pruning, name, &id);
+    }
+}
+
+/// The launch configuration of a group that goes; what another group runs on stays.
+fn configuration(pruning: &mut Pruning<'_, '_>, name: &str, group: &ResourceId) {
+    let id = ResourceId::new(Kind::LaunchTemplate, name);
+    let mut users = pruning.live().configuration_users.get(name).into_iter().flatten();
+    match users.find(|user| **user != group.name) {
+        Some(user) => pruning.stay(id, &format!("used by AutoscalingGroup/{user}")),
+        None => {
+            let deletion = Deletion::LaunchConfiguration(name.to_owned());
+            let needs = vec![group.clone()];
+            let reason = format!("the launch configuration of {}", group.name);
+            let fields = Vec::new();
+            pruning.remove(Unwanted { id, reason, fields, needs, behind: &[], deletion });
+        }
+    }
+}
+
+fn templates(pruning: &mut Pruning<'_, '_>) {
+    for template in pruning.live().launch_templates.rows() {
+        // A template whose group went before it carries that group's name.
+        let goes = pruning.going.contains(&template.name);
+        let is_ours = goes || pruning.planner.owner.is_marked(&template.tags);
+        if pruning.is_wanted(Kind::LaunchTemplate, &template.name) || !is_ours {
+            continue;
+        }
+        let whose = pruning.whose(Kind::LaunchTemplate, &template.marks());
+        let group = goes.then(|| ResourceId::new(Kind::AutoscalingGroup, &template.name));
+        let unwanted = Unwanted {
+            id: ResourceId::new(Kind::LaunchTemplate, &template.name),
+            reason: NO_GROUP.to_owned(),
+            fields: Vec::new(),
+            needs: group.into_iter().collect(),
+            behind: &[],
+            deletion: Deletion::LaunchTemplate(template.id.clone()),
+        };
+        pruning.remove_if(unwanted, &whose, Some(Thing::LaunchTemplate(template.id.clone())));
+    }
+}
+
+/// The IAM resources of a role that no group has any more. A role stays as long as instances
+/// act by the profile that carries it.
+fn of_role(pruning: &mut Pruning<'_, '_>, name: &str) {
+    let profile = ResourceId::new(Kind::IamInstanceProfile, name);
+    let found = pruning.live().profiles.get(name).and_then(|profile| profile.found());
+    let thing = found.map(|found| Thing::InstanceProfile(found.arn.clone()));
+    if let Some(found) = found {
+        let whose = pruning.planner.whose_iam(profile.kind, name);
+        let groups = pruning.going.iter();
+        let unwanted = Unwanted {
+            id: profile.clone(),
+            reason: NO_GROUP_OF_ROLE.to_owned(),
+            fields: Vec::new(),
+            needs: groups.map(|name| ResourceId::new(Kind::AutoscalingGroup, name)).collect(),
+            behind: &[],
+            deletion: Deletion::InstanceProfile {
+                name: name.to_owned(),
+                roles: found.role.iter().map(|(role, _)| role.clone()).collect(),
+            },
+        };
+        pruning.remove_if(unwanted, &whose, thing.clone());
+    }
+    let policies = pruning.live().policies.get(name).and_then(|policies| policies.found());
+    if let Some(policies) = policies {
+        let attached = pruning.live().attached.get(name).and_then(|attached| attached.found());
+        let whose = pruning.planner.whose_iam(Kind::IamRole, name);
+        let unwanted = Unwanted {
+            id: ResourceId::new(Kind::IamRole, name),
+            reason: NO_GROUP_OF_ROLE.to_owned(),
+            fields: Vec::new(),
+            needs: vec![profile],
+            behind: &[],
+            deletion: Deletion::Role {
+                name: name.to_owned(),
+                policies: policies.keys().cloned().collect(),
+                attached: attached.cloned().unwrap_or_default(),
+            },
+        };
+        pruning.remove_if(unwanted, &whose, thing);
+    }
+}
