@@ -25,7 +25,7 @@ from kubelets import EXCLUDED, Kubelets, Pace
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NAME = "roll.example.com"
 OLD, NEW = "ami-10100000", "ami-15000000"
-TAINT, CORDONED = "kops.k8s.io/scheduled-for-update", "kapstan.io/cordoned"
+TAINT, CHANGED = "kops.k8s.io/scheduled-for-update", "kapstan.io/rolling-update"
 BRISK = ["--node-interval", "1s", "--control-plane-interval", "1s", "--post-drain-delay", "1s"]
 AT_ONCE = 3
 LIMIT = 600
@@ -207,7 +207,7 @@ class World:
             meta = node["metadata"]
             is_master = any("control-plane" in label for label in meta["labels"])
             marks = [
-                ("cordon", node["spec"].get("unschedulable")), ("annotation", CORDONED in meta.get("annotations", {})),
+                ("cordon", node["spec"].get("unschedulable")), ("annotation", CHANGED in meta.get("annotations", {})),
                 ("exclusion", not is_master and EXCLUDED in meta["labels"]),
                 ("taint", any(taint["key"] == TAINT for taint in taints_of(node)))]
             found += [f"{meta['name']}: {what}" for what, is_there in marks if is_there]
@@ -463,7 +463,7 @@ def an_operator_s_cordon_stays(world):
     world.api.merge(f"/api/v1/nodes/{kept}", {"spec": {"unschedulable": True}})
     code, said = world.roll("--drain-timeout", "15s", "--instance-group", "nodes")
     equal(code, 1, said)
-    equal([mark for mark in world.marks()], [f"{kept}: cordon"], said)
+    equal(world.marks(), [f"{kept}: cordon"], said)
     master = world.nodes("master-a")[0]
     assert EXCLUDED in master["metadata"]["labels"], said
 
