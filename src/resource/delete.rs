@@ -123,7 +123,7 @@ impl Deletion {
                 Ok(Attempt::NotYet(Held { holder, error }))
             }
             Err(error) if error.fault == Fault::InUse => {
-                Ok(holders::of(work.aws, work.cluster(), self).await.attempt(error))
+                Ok(holders::of(work, self).await.attempt(error))
             }
             Err(error) => Err(error),
         }

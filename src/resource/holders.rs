@@ -11,9 +11,9 @@ use aws_sdk_ec2::types::{
 };
 
 use super::delete::Deletion;
+use super::ids::Work;
 use super::wait::{Attempt, Held};
-use super::whose::Owner;
-use super::{Kind, ec2, iam_instance_profile, security_group, security_group_rule};
+use super::{ec2, iam_instance_profile, security_group, security_group_rule};
 use crate::aws::{Aws, AwsError, Fault};
 
 /// How many holders are named.
@@ -61,11 +61,12 @@ fn list(names: &[String]) -> String {
 }
 
 /// Asks what holds an object that `deletion` could not delete.
-pub(super) async fn of(aws: &Aws, cluster: &str, deletion: &Deletion) -> Holders {
+pub(super) async fn of(work: &Work<'_>, deletion: &Deletion) -> Holders {
+    let aws = work.aws;
     let mut holders = Holders::default();
     let looked = match deletion {
         Deletion::SecurityGroup { id, .. } => {
-            let looked = naming_rules(aws, cluster, id, &mut holders).await;
+            let looked = naming_rules(work, id, &mut holders).await;
             holders.look(looked);
             interfaces(aws, ec2::filter("group-id", [id]), |_| true, &mut holders).await
         }
@@ -115,21 +116,16 @@ pub(super) async fn of(aws: &Aws, cluster: &str, deletion: &Deletion) -> Holders
     holders
 }
 
-/// Rules of other groups that name a group. Those of the cluster's own groups go with these,
+/// Rules of other groups that name a group. Those of groups that the plan deletes go with these,
 /// and are taken out here, since groups that name each other could wait for ever.
-async fn naming_rules(
-    aws: &Aws,
-    cluster: &str,
-    id: &str,
-    holders: &mut Holders,
-) -> Result<(), AwsError> {
-    let owner = Owner::by_tags(cluster);
+async fn naming_rules(work: &Work<'_>, id: &str, holders: &mut Holders) -> Result<(), AwsError> {
+    let aws = work.aws;
     for filter in ["ip-permission.group-id", "egress.ip-permission.group-id"] {
         for group in security_group::read(aws, vec![ec2::filter(filter, [id])]).await? {
             if group.id == id {
                 continue;
             }
-            if !owner.whose(Kind::SecurityGroup, &group.marks()).is_owned() {
+            if !work.deletes_group(&group.id) {
                 let holder = format!("a rule of security group {} ({})", group.id, group.name);
                 if !holders.stays.contains(&holder) {
                     holders.add(false, holder);

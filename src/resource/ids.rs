@@ -1,12 +1,13 @@
 //! The ids that AWS gives to resources, and what a write needs to be sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use md5::{Digest as _, Md5};
 
-use super::ResourceId;
+use super::delete::Deletion;
 use super::wait::Waits;
+use super::{ResourceId, Write};
 use crate::aws::{Aws, AwsError, Fault};
 
 /// AWS' ids of resources, both ways, and where load balancers are reached.
@@ -59,6 +60,8 @@ pub(crate) struct Work<'a> {
     pub(crate) aws: &'a Aws,
     pub(crate) waits: Waits<'a>,
     place: Place<'a>,
+    /// The security groups that this plan deletes.
+    going_groups: BTreeSet<String>,
     ids: Mutex<Ids>,
     told: Mutex<Vec<Told>>,
 }
@@ -88,11 +91,29 @@ pub(crate) struct Told {
 
 impl<'a> Work<'a> {
     pub(crate) fn new(aws: &'a Aws, place: Place<'a>, ids: Ids, waits: Waits<'a>) -> Self {
-        Self { aws, waits, place, ids: Mutex::new(ids), told: Mutex::default() }
+        Self {
+            aws,
+            waits,
+            place,
+            going_groups: BTreeSet::new(),
+            ids: Mutex::new(ids),
+            told: Mutex::default(),
+        }
     }
 
-    pub(super) fn cluster(&self) -> &str {
-        self.place.cluster
+    /// Notes which security groups go, by what is to be written.
+    pub(crate) fn deleting<'w>(mut self, writes: impl Iterator<Item = &'w Write>) -> Self {
+        self.going_groups = writes
+            .filter_map(|write| match write {
+                Write::Delete(Deletion::SecurityGroup { id, .. }) => Some(id.clone()),
+                _ => None,
+            })
+            .collect();
+        self
+    }
+
+    pub(super) fn deletes_group(&self, id: &str) -> bool {
+        self.going_groups.contains(id)
     }
 
     /// Passes over a call that tags and that the region lacks; it is told at the end.
