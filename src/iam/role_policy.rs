@@ -2,7 +2,7 @@
 //! (`pkg/model/iam/iam_builder.go`).
 //!
 //! Two things differ from kops: the ECR statement has a Sid and its actions are in order,
-//! and ARNs follow AWS' whole region table (see [`super::partition`]). Of statements that
+//! and ARNs follow AWS' whole region table (see [`crate::limits::partition`]). Of statements that
 //! say the same only one is written.
 
 use super::document::{Document, Statement, Values, many};
