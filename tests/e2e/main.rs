@@ -17,6 +17,7 @@ mod existing_profiles;
 mod group_fields;
 mod harness;
 mod hostile_input;
+mod house;
 mod lifecycles;
 mod limits;
 mod locks;
