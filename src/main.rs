@@ -5,18 +5,25 @@
 //! `docs/architecture.md`.
 
 mod apply;
+mod autoscaling;
 mod aws;
+mod catalogue;
 mod cli;
+mod core;
 mod desired;
+mod ec2;
+mod elb;
 mod iam;
 mod kubernetes;
 mod limits;
 mod plan;
+mod policy;
 mod report;
-mod resource;
 mod rolling;
+mod route53;
 mod spec;
 mod store;
+mod vpc;
 
 use std::process::ExitCode;
 

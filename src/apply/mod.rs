@@ -11,11 +11,11 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
 
 use crate::aws::{Aws, AwsError, Fault};
+use crate::core::kind::ResourceId;
+use crate::core::wait::{Attempt, Budget, Held, Waiting, Waits};
+use crate::core::work::{Place, Told, Work};
 use crate::plan::order::{Step, Walk};
 use crate::plan::{Change, Plan};
-use crate::resource::ResourceId;
-use crate::resource::ids::{Place, Told, Work};
-use crate::resource::wait::{Attempt, Budget, Held, Waiting, Waits};
 
 /// How many changes are under way at once. IAM limits the rate of writes an account makes.
 const AT_ONCE: usize = 8;
@@ -75,8 +75,7 @@ pub(crate) async fn apply(
     let place = Place { account: &plan.account, region: &plan.region, cluster: &plan.cluster };
     let tell = |waiting: &Waiting<'_>| progress(Progress::Waits(waiting));
     let waits = Waits::new(interrupt.clone(), &tell);
-    let writes = plan.writes().filter_map(|change| change.write.as_ref());
-    let work = Work::new(aws, place, plan.ids.clone(), waits).deleting(writes);
+    let work = Work::new(aws, place, plan.ids.clone(), waits, plan.own_groups());
     let work = &work;
     let mut walk = Walk::new(plan.writes());
     let mut running = FuturesUnordered::new();

@@ -6,8 +6,10 @@
 mod answer;
 pub(crate) mod batch;
 pub(crate) mod bucket;
+pub(crate) mod ec2;
 mod error;
 mod once;
+pub(crate) mod tags;
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};

@@ -4,7 +4,7 @@ use anyhow::{bail, ensure};
 
 use super::ui::Ui;
 use crate::desired::{self, DesiredCluster, Input, user_data};
-use crate::iam::additional;
+use crate::policy::additional;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
 use crate::spec::instance_group::InstanceGroup;

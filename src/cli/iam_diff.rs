@@ -7,10 +7,12 @@ use super::observe;
 use super::output::{self, ReportFormat};
 use super::settings::Global;
 use super::ui::Ui;
+use crate::catalogue::kinds;
+use crate::iam::role::IamRole;
+use crate::iam::role_policy::IamRolePolicy;
 use crate::plan::lifecycle::{Lifecycle, Lifecycles, Mode, Override};
 use crate::plan::{Options, Prune};
 use crate::report::text::{self, Detail};
-use crate::resource::Kind;
 
 /// Show how the policies of a cluster's roles in AWS differ from its spec
 ///
@@ -29,8 +31,8 @@ pub(crate) struct IamDiffArgs {
 }
 
 pub(crate) async fn run(ui: &Ui, global: &Global, args: &IamDiffArgs) -> anyhow::Result<()> {
-    let documents = [Kind::IamRole, Kind::IamRolePolicy];
-    let others = Kind::ALL.iter().filter(|kind| !documents.contains(kind));
+    let documents = [IamRole::KIND, IamRolePolicy::KIND];
+    let others = kinds::ALL.iter().filter(|kind| !documents.contains(kind));
     let ignored: Vec<Override> =
         others.map(|kind| Override::new(*kind, Lifecycle::Ignore)).collect();
     let lifecycles = Lifecycles::new(None, Mode::DryRun, &ignored).map_err(anyhow::Error::msg)?;

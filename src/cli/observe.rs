@@ -4,8 +4,9 @@ use super::checks::{self, Checked, UnknownFields};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::aws::Aws;
+use crate::catalogue::live;
+use crate::ec2::in_use;
 use crate::plan::{self, Options, Plan};
-use crate::resource::{in_use, live};
 
 /// A plan, with what is needed to carry it out and to report it.
 #[derive(Debug)]

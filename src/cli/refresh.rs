@@ -10,7 +10,7 @@ use super::Done;
 use super::locked::Held;
 use super::replacing::duration;
 use super::ui::Ui;
-use crate::resource::instance_refresh::{self, Wish};
+use crate::autoscaling::instance_refresh::{self, Wish};
 use crate::rolling::clock::of_day;
 use crate::rolling::observer::Observer;
 use crate::rolling::refresh::{End, refresh};

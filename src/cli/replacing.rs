@@ -12,17 +12,16 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::Done;
 use super::locked::Held;
 use super::ui::Ui;
+use crate::autoscaling::fleet::Time;
 use crate::kubernetes::rights::Right;
 use crate::report::rolling;
-use crate::resource::fleet::Time;
 use crate::rolling::clock::of_day;
 use crate::rolling::decision::Event;
 use crate::rolling::engine::{self, Answer, Teller};
-use crate::rolling::marks;
 use crate::rolling::observer::Observer;
 use crate::rolling::run::{LaneState, Run};
 use crate::rolling::world::World;
-use crate::rolling::{Choice, Options};
+use crate::rolling::{Choice, Options, marks};
 
 /// Without a terminal each group tells so often how it stands.
 const PLAIN_EVERY: Time = 60;

@@ -16,10 +16,9 @@ use super::replacing::{self, Intervals, ReplacingArgs, duration};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::report::rolling;
-use crate::rolling::Choice;
-use crate::rolling::marks;
 use crate::rolling::observer::Observer;
 use crate::rolling::world::{Life, Member, World};
+use crate::rolling::{Choice, marks};
 use crate::spec::instance_group::Role;
 use crate::spec::spelling::nearest;
 

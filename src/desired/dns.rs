@@ -1,9 +1,9 @@
 //! The hosted zone and the names in it (kops `pkg/model/dns.go`).
 
 use super::{DesiredCluster, Input, names};
-use crate::resource::dns_name::DnsName;
-use crate::resource::dns_zone::DnsZone;
-use crate::resource::{Kind, ResourceId};
+use crate::core::kind::ResourceId;
+use crate::route53::dns_name::DnsName;
+use crate::route53::dns_zone::DnsZone;
 use crate::spec::cluster::filled;
 use crate::spec::instance_group::Role;
 
@@ -13,7 +13,7 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
         return;
     }
     let name = cluster.name();
-    let zone = ResourceId::new(Kind::DnsZone, filled(&cluster.spec.dns_zone).unwrap_or(name));
+    let zone = ResourceId::new(DnsZone::KIND, filled(&cluster.spec.dns_zone).unwrap_or(name));
     desired.resources.push(
         DnsZone {
             name: zone.name.clone(),

@@ -2,11 +2,12 @@
 //! `external_access.go`, `bastion.go` and `awsmodel/api_loadbalancer.go`).
 
 use super::{DesiredCluster, Input, names};
-use crate::resource::security_group::SecurityGroup;
-use crate::resource::security_group_rule::{SecurityGroupRule, WantedPeer};
-use crate::resource::{Kind, Resource, ResourceId};
+use crate::catalogue::kinds::Resource;
+use crate::core::kind::ResourceId;
 use crate::spec::cluster::{Cluster, filled};
 use crate::spec::instance_group::Role;
+use crate::vpc::security_group::SecurityGroup;
+use crate::vpc::security_group_rule::{SecurityGroupRule, WantedPeer};
 
 const SSH: (i32, i32) = (22, 22);
 const HTTPS: (i32, i32) = (443, 443);
@@ -166,7 +167,7 @@ impl<'a> Firewall<'a> {
         };
         let (balancer, mut resources) = match filled(&spec.security_group_override) {
             // Its owner decides what reaches it.
-            Some(id) => (ResourceId::new(Kind::SecurityGroup, id), Vec::new()),
+            Some(id) => (ResourceId::new(SecurityGroup::KIND, id), Vec::new()),
             None => {
                 let balancer = names::balancer_security_group(self.cluster.name(), "api");
                 let mut resources = vec![

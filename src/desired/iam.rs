@@ -5,16 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{DesiredCluster, ExistingProfile, Input, Notice};
-use crate::iam::additional;
-use crate::iam::document::Document;
-use crate::iam::role_policy::RolePolicy;
-use crate::iam::trust;
+use crate::aws::tags::Tags;
+use crate::catalogue::kinds::Resource;
+use crate::iam::instance_profile::IamInstanceProfile;
+use crate::iam::instance_profile_role::IamInstanceProfileRole;
+use crate::iam::role::IamRole;
+use crate::iam::role_policy::{Content, IamRolePolicy};
 use crate::limits::partition::Partition;
-use crate::resource::iam_instance_profile::IamInstanceProfile;
-use crate::resource::iam_instance_profile_role::IamInstanceProfileRole;
-use crate::resource::iam_role::IamRole;
-use crate::resource::iam_role_policy::{Content, IamRolePolicy};
-use crate::resource::{Resource, Tags};
+use crate::policy::document::Document;
+use crate::policy::role_policy::RolePolicy;
+use crate::policy::{additional, trust};
 use crate::spec::instance_group::{InstanceGroup, Role};
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;

@@ -4,15 +4,20 @@
 use super::user_data;
 use super::volumes::whole;
 use super::{DesiredCluster, Input, Notice, names, ssh};
+use crate::autoscaling::autoscaling_group::{AutoscalingGroup, Mixed, WarmPool};
+use crate::aws::tags::Tags;
+use crate::catalogue::kinds::Resource;
+use crate::core::kind::ResourceId;
+use crate::ec2::launch_template::{LaunchTemplate, Resolved, Spot, Volume};
+use crate::iam::instance_profile::IamInstanceProfile;
+use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::limits::volume::{Asked, has_iops};
-use crate::resource::autoscaling_group::{AutoscalingGroup, Mixed, WarmPool};
-use crate::resource::launch_template::{LaunchTemplate, Resolved, Spot, Volume};
-use crate::resource::{Kind, Resource, ResourceId, Tags};
 use crate::spec::arn::name_of;
 use crate::spec::cluster::{Cluster, Subnet, filled};
 use crate::spec::instance_group::{InstanceGroup, Role};
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
+use crate::vpc::security_group::SecurityGroup;
 
 pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
@@ -91,7 +96,7 @@ fn template(
     let cluster = input.cluster;
     let spec = &group.spec;
     let name = group.aws_name(cluster.name());
-    let id = ResourceId::new(Kind::LaunchTemplate, &name);
+    let id = ResourceId::new(LaunchTemplate::KIND, &name);
     for (field, value) in [("image", &spec.image), ("machineType", &spec.machine_type)] {
         if filled(value).is_none() {
             let notice = Notice {
@@ -99,22 +104,22 @@ fn template(
                 message: format!("spec.{field} is missing, and nothing can be launched without"),
                 next: format!("kapstan set instancegroup {} spec.{field}=…", group.name()),
             };
-            desired.refusals.push((Kind::LaunchTemplate, notice));
+            desired.refusals.push((LaunchTemplate::KIND, notice));
         }
     }
     let own = match filled(&spec.security_group_override) {
-        Some(id) => ResourceId::new(Kind::SecurityGroup, id),
+        Some(id) => ResourceId::new(SecurityGroup::KIND, id),
         None => names::security_group(cluster.name(), role),
     };
     let more = spec.additional_security_groups.iter().flatten();
-    let more = more.map(|id| ResourceId::new(Kind::SecurityGroup, id));
+    let more = more.map(|id| ResourceId::new(SecurityGroup::KIND, id));
     // What AWS has of a profile of the user's own is looked at with the IAM kinds.
     let (profile, after) = match group.profile_arn() {
         Some(arn) => (name_of(arn).to_owned(), Vec::new()),
         None => {
             let profile = role.iam_name(cluster.name());
-            let link = ResourceId::new(Kind::IamInstanceProfileRole, &profile);
-            let own = ResourceId::new(Kind::IamInstanceProfile, &profile);
+            let link = ResourceId::new(IamInstanceProfileRole::KIND, &profile);
+            let own = ResourceId::new(IamInstanceProfile::KIND, &profile);
             (profile, vec![own, link])
         }
     };
@@ -266,7 +271,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::resource::Managed;
+    use crate::catalogue::kinds::Managed;
 
     fn resources(labels: &Json, group: &Json) -> Result<Vec<Resource>, Vec<Problem>> {
         let spec = json!({

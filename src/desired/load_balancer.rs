@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::volumes::whole;
 use super::{DesiredCluster, Input, names, network};
-use crate::resource::load_balancer::LoadBalancer;
-use crate::resource::load_balancer_attachment::{LoadBalancerAttachment, Target};
-use crate::resource::network_load_balancer::NetworkLoadBalancer;
-use crate::resource::{Kind, ResourceId};
+use crate::autoscaling::autoscaling_group::AutoscalingGroup;
+use crate::autoscaling::load_balancer_attachment::{LoadBalancerAttachment, Target};
+use crate::core::kind::ResourceId;
+use crate::elb::load_balancer::LoadBalancer;
+use crate::elb::network_load_balancer::NetworkLoadBalancer;
 use crate::spec::cluster::{Cluster, LoadBalancerAccess, Subnet, filled};
 use crate::spec::instance_group::{InstanceGroup, Role};
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
 use crate::spec::subnets::SubnetKind;
+use crate::vpc::security_group::SecurityGroup;
 
 const IDLE_SECONDS: i64 = 300;
 
@@ -53,11 +55,11 @@ fn add_api(
         return Err(Problem::new(&path, message));
     }
     let own = match filled(&api.security_group_override) {
-        Some(own) => ResourceId::new(Kind::SecurityGroup, own),
+        Some(own) => ResourceId::new(SecurityGroup::KIND, own),
         None => names::balancer_security_group(name, "api"),
     };
     let more = api.additional_security_groups.iter().flatten();
-    let more = more.map(|id| ResourceId::new(Kind::SecurityGroup, id));
+    let more = more.map(|id| ResourceId::new(SecurityGroup::KIND, id));
     let security_groups = std::iter::once(own).chain(more).collect();
     let aws_name = names::balancer_name("api", name);
     let path = FieldPath::root().key("spec").key("api").key("loadBalancer");
@@ -227,5 +229,5 @@ fn external(
 }
 
 fn group_id(cluster: &Cluster, group: &InstanceGroup) -> ResourceId {
-    ResourceId::new(Kind::AutoscalingGroup, group.aws_name(cluster.name()))
+    ResourceId::new(AutoscalingGroup::KIND, group.aws_name(cluster.name()))
 }

@@ -19,12 +19,13 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::iam::additional;
-use crate::iam::document::Document;
-use crate::iam::role_policy::RolePolicy;
-use crate::resource::hosted_zone::HostedZone;
-use crate::resource::whose::Owner;
-use crate::resource::{Kind, Resource};
+use crate::catalogue::kinds::Resource;
+use crate::core::kind::Kind;
+use crate::core::whose::Owner;
+use crate::policy::additional;
+use crate::policy::document::Document;
+use crate::policy::role_policy::RolePolicy;
+use crate::route53::hosted_zone::HostedZone;
 use crate::spec::cluster::{Cluster, filled};
 use crate::spec::instance_group::{InstanceGroup, Role};
 use crate::spec::problem::Problem;
@@ -133,7 +134,7 @@ pub(crate) fn documents(input: Input<'_>, role: Role) -> (Document, Option<Docum
         HostedZone::None => None,
         HostedZone::Id(id) => Some(id),
         HostedZone::Named { .. } | HostedZone::Above { .. } => {
-            Some(crate::iam::role_policy::UNKNOWN_ZONE.to_owned())
+            Some(crate::policy::role_policy::UNKNOWN_ZONE.to_owned())
         }
     };
     let additional = additional::document(input.cluster, role).unwrap_or_default();
@@ -156,7 +157,8 @@ pub(crate) fn hosted_zone(cluster: &Cluster) -> HostedZone {
 
 /// What instances cannot read of the cluster's state.
 pub(crate) fn unreadable_stores(input: Input<'_>) -> Vec<Notice> {
-    use crate::iam::stores::{self, Location};
+    use crate::policy::stores;
+    use crate::policy::stores::Location;
     let roots = stores::roots(input.cluster, input.base);
     let mut notices: Vec<Notice> = roots
         .iter()

@@ -3,12 +3,23 @@
 use std::fmt;
 
 use super::names;
-use crate::resource::whose::Owner;
-use crate::resource::{Kind, Tags};
+use crate::aws::tags::Tags;
+use crate::core::whose::Owner;
+use crate::ec2::instance::Instance;
+use crate::ec2::key_pair::SshKey;
+use crate::elb::load_balancer::LoadBalancer;
+use crate::elb::target_group::TargetGroup;
+use crate::iam::instance_profile::IamInstanceProfile;
+use crate::route53::dns_zone::DnsZone;
 use crate::spec::cluster::{Cluster, Subnet, filled};
 use crate::spec::instance_group::InstanceGroup;
 use crate::spec::path::FieldPath;
 use crate::spec::profile_arn::ProfileArn;
+use crate::vpc::elastic_ip::ElasticIp;
+use crate::vpc::nat_gateway::NatGateway;
+use crate::vpc::security_group::SecurityGroup;
+use crate::vpc::subnet;
+use crate::vpc::vpc::Vpc;
 
 /// The cluster as an owner, who knows what its spec names.
 pub(crate) fn owner(cluster: &Cluster, groups: &[&InstanceGroup]) -> Owner {
@@ -19,36 +30,36 @@ pub(crate) fn owner(cluster: &Cluster, groups: &[&InstanceGroup]) -> Owner {
             owner.name(kind, id, field, Tags::new());
         }
     };
-    name(Kind::Vpc, &cluster.spec.network_id, &spec.key("networkID"));
-    name(Kind::SshKey, &cluster.spec.ssh_key_name, &spec.key("sshKeyName"));
-    name(Kind::DnsZone, &cluster.spec.dns_zone, &spec.key("dnsZone"));
+    name(Vpc::KIND, &cluster.spec.network_id, &spec.key("networkID"));
+    name(SshKey::KIND, &cluster.spec.ssh_key_name, &spec.key("sshKeyName"));
+    name(DnsZone::KIND, &cluster.spec.dns_zone, &spec.key("dnsZone"));
     if let Some(api) = cluster.spec.api.as_ref().and_then(|api| api.load_balancer.as_ref()) {
         let field = spec.key("api").key("loadBalancer");
         let own = field.key("securityGroupOverride");
-        name(Kind::SecurityGroup, &api.security_group_override, &own);
+        name(SecurityGroup::KIND, &api.security_group_override, &own);
         for (index, id) in api.additional_security_groups.iter().flatten().enumerate() {
             let field = field.key("additionalSecurityGroups").index(index);
-            name(Kind::SecurityGroup, &Some(id.clone()), &field);
+            name(SecurityGroup::KIND, &Some(id.clone()), &field);
         }
     }
     for group in groups {
         let of = |field: FieldPath| format!("{field} of InstanceGroup/{}", group.name());
         let own = of(spec.key("securityGroupOverride"));
-        name(Kind::SecurityGroup, &group.spec.security_group_override, &own);
+        name(SecurityGroup::KIND, &group.spec.security_group_override, &own);
         for (index, id) in group.spec.additional_security_groups.iter().flatten().enumerate() {
             let field = of(spec.key("additionalSecurityGroups").index(index));
-            name(Kind::SecurityGroup, &Some(id.clone()), &field);
+            name(SecurityGroup::KIND, &Some(id.clone()), &field);
         }
         for (index, external) in group.spec.external_load_balancers.iter().flatten().enumerate() {
             let field = spec.key("externalLoadBalancers").index(index);
             let balancer = of(field.key("loadBalancerName"));
-            name(Kind::LoadBalancer, &external.load_balancer_name, &balancer);
-            name(Kind::TargetGroup, &external.target_group_arn, &of(field.key("targetGroupArn")));
+            name(LoadBalancer::KIND, &external.load_balancer_name, &balancer);
+            name(TargetGroup::KIND, &external.target_group_arn, &of(field.key("targetGroupArn")));
         }
         let arn = group.profile_arn();
         if let Some(arn) = arn.and_then(|arn| arn.parse::<ProfileArn>().ok()) {
             let field = of(spec.key("iam").key("profile"));
-            name(Kind::IamInstanceProfile, &Some(arn.name), &field);
+            name(IamInstanceProfile::KIND, &Some(arn.name), &field);
         }
     }
     for (index, subnet) in cluster.subnets().iter().enumerate() {
@@ -59,18 +70,18 @@ pub(crate) fn owner(cluster: &Cluster, groups: &[&InstanceGroup]) -> Owner {
 
 fn add_subnet(owner: &mut Owner, cluster: &Cluster, subnet: &Subnet, field: &FieldPath) {
     if let Some(id) = filled(&subnet.id) {
-        owner.name(Kind::Subnet, id, field.key("id"), names::subnet_tags(cluster, subnet));
+        owner.name(subnet::Subnet::KIND, id, field.key("id"), names::subnet_tags(cluster, subnet));
     }
     let shared = names::tags(cluster, "", true);
     if let Some(address) = filled(&subnet.public_ip) {
-        owner.name(Kind::ElasticIp, address, field.key("publicIP"), shared.clone());
+        owner.name(ElasticIp::KIND, address, field.key("publicIP"), shared.clone());
     }
     let field = field.key("egress");
     match filled(&subnet.egress) {
         None | Some("External") => {}
-        Some(id) if id.starts_with("i-") => owner.name(Kind::Instance, id, field, Tags::new()),
-        Some(id) if id.starts_with("eipalloc-") => owner.name(Kind::ElasticIp, id, field, shared),
-        Some(id) => owner.name(Kind::NatGateway, id, field, shared),
+        Some(id) if id.starts_with("i-") => owner.name(Instance::KIND, id, field, Tags::new()),
+        Some(id) if id.starts_with("eipalloc-") => owner.name(ElasticIp::KIND, id, field, shared),
+        Some(id) => owner.name(NatGateway::KIND, id, field, shared),
     }
 }
 
@@ -79,7 +90,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::resource::whose::Marks;
+    use crate::core::whose::Marks;
 
     #[test]
     fn everything_that_a_spec_names_is_told_with_its_field() {
@@ -110,28 +121,28 @@ mod tests {
         let owner = owner(&cluster, &[&group]);
         let group = |field: &str| format!("{field} of InstanceGroup/nodes");
         for (kind, id, field) in [
-            (Kind::Vpc, "vpc-1", "spec.networkID".to_owned()),
-            (Kind::SshKey, "mine", "spec.sshKeyName".to_owned()),
-            (Kind::DnsZone, "Z1", "spec.dnsZone".to_owned()),
-            (Kind::SecurityGroup, "sg-1", "spec.api.loadBalancer.securityGroupOverride".to_owned()),
+            (Vpc::KIND, "vpc-1", "spec.networkID".to_owned()),
+            (SshKey::KIND, "mine", "spec.sshKeyName".to_owned()),
+            (DnsZone::KIND, "Z1", "spec.dnsZone".to_owned()),
+            (SecurityGroup::KIND, "sg-1", "spec.api.loadBalancer.securityGroupOverride".to_owned()),
             (
-                Kind::SecurityGroup,
+                SecurityGroup::KIND,
                 "sg-2",
                 "spec.api.loadBalancer.additionalSecurityGroups[0]".to_owned(),
             ),
-            (Kind::Subnet, "subnet-1", "spec.subnets[0].id".to_owned()),
-            (Kind::NatGateway, "nat-1", "spec.subnets[0].egress".to_owned()),
-            (Kind::ElasticIp, "192.0.2.1", "spec.subnets[1].publicIP".to_owned()),
-            (Kind::Instance, "i-1", "spec.subnets[1].egress".to_owned()),
-            (Kind::SecurityGroup, "sg-3", group("spec.securityGroupOverride")),
-            (Kind::SecurityGroup, "sg-4", group("spec.additionalSecurityGroups[0]")),
-            (Kind::LoadBalancer, "lb", group("spec.externalLoadBalancers[0].loadBalancerName")),
-            (Kind::TargetGroup, "arn:tg", group("spec.externalLoadBalancers[1].targetGroupArn")),
-            (Kind::IamInstanceProfile, "nodes.a.com", group("spec.iam.profile")),
+            (subnet::Subnet::KIND, "subnet-1", "spec.subnets[0].id".to_owned()),
+            (NatGateway::KIND, "nat-1", "spec.subnets[0].egress".to_owned()),
+            (ElasticIp::KIND, "192.0.2.1", "spec.subnets[1].publicIP".to_owned()),
+            (Instance::KIND, "i-1", "spec.subnets[1].egress".to_owned()),
+            (SecurityGroup::KIND, "sg-3", group("spec.securityGroupOverride")),
+            (SecurityGroup::KIND, "sg-4", group("spec.additionalSecurityGroups[0]")),
+            (LoadBalancer::KIND, "lb", group("spec.externalLoadBalancers[0].loadBalancerName")),
+            (TargetGroup::KIND, "arn:tg", group("spec.externalLoadBalancers[1].targetGroupArn")),
+            (IamInstanceProfile::KIND, "nodes.a.com", group("spec.iam.profile")),
         ] {
             let whose = owner.whose(kind, &Marks::of(id));
             assert_eq!(whose.reason(), Some(format!("named by {field}").as_str()), "{kind}");
         }
-        assert_eq!(owner.named_of(Kind::NatGateway).collect::<Vec<_>>(), ["nat-1"]);
+        assert_eq!(owner.named_of(NatGateway::KIND).collect::<Vec<_>>(), ["nat-1"]);
     }
 }

@@ -3,21 +3,27 @@
 
 use std::collections::BTreeMap;
 
+use crate::aws::tags::Tags;
+use crate::core::kind::ResourceId;
+use crate::elb::load_balancer::LoadBalancer;
 use crate::limits::LOAD_BALANCER_NAME;
-use crate::resource::{Kind, ResourceId, Tags};
 use crate::spec::cluster::{Cluster, Subnet, filled};
 use crate::spec::instance_group::Role;
+use crate::vpc::route_table::RouteTable;
+use crate::vpc::security_group::SecurityGroup;
+use crate::vpc::subnet;
+use crate::vpc::vpc::Vpc;
 
 pub(super) fn vpc(cluster: &str) -> ResourceId {
-    ResourceId::new(Kind::Vpc, cluster)
+    ResourceId::new(Vpc::KIND, cluster)
 }
 
 pub(super) fn subnet(cluster: &str, name: &str) -> ResourceId {
-    ResourceId::new(Kind::Subnet, format!("{name}.{cluster}"))
+    ResourceId::new(subnet::Subnet::KIND, format!("{name}.{cluster}"))
 }
 
 pub(super) fn private_table(cluster: &str, zone: &str) -> ResourceId {
-    ResourceId::new(Kind::RouteTable, format!("private-{zone}.{cluster}"))
+    ResourceId::new(RouteTable::KIND, format!("private-{zone}.{cluster}"))
 }
 
 pub(crate) fn security_group(cluster: &str, role: Role) -> ResourceId {
@@ -26,7 +32,7 @@ pub(crate) fn security_group(cluster: &str, role: Role) -> ResourceId {
         Role::Node => "nodes",
         Role::Bastion => "bastion",
     };
-    ResourceId::new(Kind::SecurityGroup, format!("{name}.{cluster}"))
+    ResourceId::new(SecurityGroup::KIND, format!("{name}.{cluster}"))
 }
 
 /// The names of all security groups that a cluster may have as its own.
@@ -37,11 +43,11 @@ pub(crate) fn own_security_groups(cluster: &str) -> Vec<String> {
 }
 
 pub(super) fn balancer_security_group(cluster: &str, prefix: &str) -> ResourceId {
-    ResourceId::new(Kind::SecurityGroup, format!("{prefix}-elb.{cluster}"))
+    ResourceId::new(SecurityGroup::KIND, format!("{prefix}-elb.{cluster}"))
 }
 
 pub(super) fn balancer(cluster: &str, prefix: &str) -> ResourceId {
-    ResourceId::new(Kind::LoadBalancer, format!("{prefix}.{cluster}"))
+    ResourceId::new(LoadBalancer::KIND, format!("{prefix}.{cluster}"))
 }
 
 /// A load balancer's name, cut to fit and told apart by a hash.

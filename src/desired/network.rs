@@ -5,22 +5,23 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use super::{DesiredCluster, Input, names};
-use crate::resource::dhcp_options::DhcpOptions;
-use crate::resource::elastic_ip::ElasticIp;
-use crate::resource::internet_gateway::InternetGateway;
-use crate::resource::nat_gateway::NatGateway;
-use crate::resource::route::{Route, Via};
-use crate::resource::route_table::{ROLE_TAG, RouteTable};
-use crate::resource::route_table_association::RouteTableAssociation;
-use crate::resource::subnet::Subnet;
-use crate::resource::vpc::Vpc;
-use crate::resource::vpc_cidr_block::VpcCidrBlock;
-use crate::resource::vpc_dhcp_options_association::VpcDhcpOptionsAssociation;
-use crate::resource::{Kind, Resource, ResourceId};
+use crate::catalogue::kinds::Resource;
+use crate::core::kind::ResourceId;
 use crate::spec::cluster::{self, Cluster, filled};
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
 use crate::spec::subnets::SubnetKind;
+use crate::vpc::cidr_block::VpcCidrBlock;
+use crate::vpc::dhcp_options::DhcpOptions;
+use crate::vpc::dhcp_options_association::VpcDhcpOptionsAssociation;
+use crate::vpc::elastic_ip::ElasticIp;
+use crate::vpc::internet_gateway::InternetGateway;
+use crate::vpc::nat_gateway::NatGateway;
+use crate::vpc::route::{Route, Via};
+use crate::vpc::route_table::{ROLE_TAG, RouteTable};
+use crate::vpc::route_table_association::RouteTableAssociation;
+use crate::vpc::subnet::Subnet;
+use crate::vpc::vpc::Vpc;
 
 const EVERYWHERE: &str = "0.0.0.0/0";
 
@@ -77,7 +78,7 @@ fn network(cluster: &Cluster, region: &str) -> Vec<Resource> {
     let association = VpcDhcpOptionsAssociation {
         name: name.to_owned(),
         vpc,
-        options: ResourceId::new(Kind::DhcpOptions, name),
+        options: ResourceId::new(DhcpOptions::KIND, name),
     };
     resources.extend([options.into(), association.into()]);
     resources
@@ -86,7 +87,7 @@ fn network(cluster: &Cluster, region: &str) -> Vec<Resource> {
 fn subnets(cluster: &Cluster, resources: &mut Vec<Resource>) -> Vec<Problem> {
     let name = cluster.name();
     let vpc = names::vpc(name);
-    let public_table = ResourceId::new(Kind::RouteTable, name);
+    let public_table = ResourceId::new(RouteTable::KIND, name);
     let path = FieldPath::root().key("spec").key("subnets");
     let mut problems = Vec::new();
     let all = cluster.subnets();
@@ -98,7 +99,7 @@ fn subnets(cluster: &Cluster, resources: &mut Vec<Resource>) -> Vec<Problem> {
             name: EVERYWHERE.to_owned(),
             table: public_table.clone(),
             cidr: EVERYWHERE.to_owned(),
-            via: Via::Resource(ResourceId::new(Kind::InternetGateway, name)),
+            via: Via::Resource(ResourceId::new(InternetGateway::KIND, name)),
         };
         resources.extend([table.into(), route.into()]);
     }
@@ -154,7 +155,7 @@ fn additional_range(cluster: &Cluster, cidr: Option<&str>) -> Option<ResourceId>
     let subnet: IpNet = cidr?.parse().ok()?;
     let mut ranges = cluster.spec.additional_network_cidrs.iter().flatten();
     let holds = |range: &&String| range.parse().is_ok_and(|range: IpNet| range.contains(&subnet));
-    ranges.find(holds).map(|range| ResourceId::new(Kind::VpcCidrBlock, range))
+    ranges.find(holds).map(|range| ResourceId::new(VpcCidrBlock::KIND, range))
 }
 
 /// How the private subnets of a zone reach the internet.
@@ -184,7 +185,7 @@ fn zone_egress(
     tags.insert(ROLE_TAG.to_owned(), format!("private-{zone}"));
     let mut resources: Vec<Resource> =
         vec![RouteTable { name: table.name.clone(), vpc: names::vpc(name), tags }.into()];
-    let gateway = ResourceId::new(Kind::NatGateway, format!("{zone}.{name}"));
+    let gateway = ResourceId::new(NatGateway::KIND, format!("{zone}.{name}"));
     let utility = utility_subnet(cluster, zone);
     let via = match filled(&first.egress) {
         // Whoever says so brings routes of their own.
@@ -205,7 +206,7 @@ fn zone_egress(
         }
         None => {
             let subnet = utility.map_err(|message| Problem::new(&path.index(*index), message))?;
-            let address = ResourceId::new(Kind::ElasticIp, gateway.name.clone());
+            let address = ResourceId::new(ElasticIp::KIND, gateway.name.clone());
             let existing = filled(&first.public_ip);
             resources.push(
                 ElasticIp {

@@ -1,8 +1,8 @@
 //! The key pair of a cluster's instances (kops `pkg/model/sshkey.go`).
 
 use super::{DesiredCluster, Input, Notice, names};
-use crate::resource::ssh_key::SshKey;
-use crate::resource::{Kind, ResourceId};
+use crate::core::kind::ResourceId;
+use crate::ec2::key_pair::SshKey;
 use crate::spec::ssh_credential::{self, not_for_ec2};
 
 /// The name of the key pair; `None` if instances get none, or if it is not known which.
@@ -19,7 +19,7 @@ pub(super) fn key(input: Input<'_>) -> Option<ResourceId> {
             format!("kubernetes.{}-{}", input.cluster.name(), pairs.join(":"))
         }
     };
-    Some(ResourceId::new(Kind::SshKey, name))
+    Some(ResourceId::new(SshKey::KIND, name))
 }
 
 pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
@@ -53,5 +53,5 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
             cluster.name()
         ),
     };
-    desired.refusals.push((Kind::SshKey, notice));
+    desired.refusals.push((SshKey::KIND, notice));
 }

@@ -1,8 +1,8 @@
 //! The volumes of etcd (kops `pkg/model/master_volumes.go`).
 
 use super::{DesiredCluster, Input, Notice, names};
+use crate::ec2::volume::EbsVolume;
 use crate::limits::volume::has_iops;
-use crate::resource::ebs_volume::EbsVolume;
 use crate::spec::cluster::{Cluster, EtcdCluster, EtcdMember, filled};
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;

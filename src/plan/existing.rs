@@ -8,16 +8,18 @@
 use super::Planner;
 use super::lifecycle::{Lifecycle, Origin};
 use crate::aws::AwsError;
+use crate::aws::tags::Tags;
+use crate::catalogue::kinds::{Resource, State, Write};
+use crate::core::drift::Drift;
+use crate::core::seen::Observed;
 use crate::desired::iam::additional_name;
 use crate::desired::{ExistingProfile, Notice};
-use crate::iam::difference::{self, Difference};
-use crate::iam::document::Statement;
-use crate::resource::iam_instance_profile::IamInstanceProfile;
-use crate::resource::iam_instance_profile_role::IamInstanceProfileRole;
-use crate::resource::iam_role::{self, IamRole};
-use crate::resource::iam_role_policy::{self, Content, IamRolePolicy};
-use crate::resource::managed::State;
-use crate::resource::{Drift, Kind, Observed, Resource, Tags, Write};
+use crate::iam::instance_profile::IamInstanceProfile;
+use crate::iam::instance_profile_role::IamInstanceProfileRole;
+use crate::iam::role::{self, IamRole};
+use crate::iam::role_policy::{self, Content, IamRolePolicy};
+use crate::policy::difference::{self, Difference};
+use crate::policy::document::Statement;
 
 pub(super) fn plan(planner: &mut Planner<'_>, existing: &ExistingProfile) {
     let name = existing.arn.name.clone();
@@ -26,10 +28,10 @@ pub(super) fn plan(planner: &mut Planner<'_>, existing: &ExistingProfile) {
     let Some(profile) = live.profiles.get(&name) else { return };
     warn_of_account(planner, existing);
     if matches!(profile, Observed::Missing)
-        && planner.lifecycles.overridden(Kind::IamInstanceProfile).is_none()
+        && planner.lifecycles.overridden(IamInstanceProfile::KIND).is_none()
     {
         planner.plan.refusals.push(Notice {
-            object: format!("{}/{name}", Kind::IamInstanceProfile),
+            object: format!("{}/{name}", IamInstanceProfile::KIND),
             message: format!(
                 "spec.iam.profile names {}, which does not exist",
                 existing.arn.as_str()
@@ -49,14 +51,14 @@ pub(super) fn plan(planner: &mut Planner<'_>, existing: &ExistingProfile) {
     let link = IamInstanceProfileRole { profile: name.clone(), role: role.clone() };
     planner.decide(&Resource::InstanceProfileRole(link), Origin::Existing, &reason);
 
-    if planner.lifecycles.of(Kind::IamRole, Origin::Existing) != Lifecycle::Ignore {
+    if planner.lifecycles.of(IamRole::KIND, Origin::Existing) != Lifecycle::Ignore {
         let desired =
             IamRole { name: role.clone(), trust: existing.trust.clone(), tags: Tags::new() };
         let state = match (profile, found) {
             // Who may not look into the profile does not know its role.
             (Observed::Denied(error), _) => State::Denied(error.clone()),
-            (_, None) => State::Missing(Drift::default(), Write::Role(iam_role::create(&desired))),
-            (_, Some((_, live))) => match iam_role::compare(&desired, live) {
+            (_, None) => State::Missing(Drift::default(), Write::Role(role::create(&desired))),
+            (_, Some((_, live))) => match role::compare(&desired, live) {
                 None => State::Equal,
                 Some((drift, write)) => State::Differs(drift, Some(Write::Role(write))),
             },
@@ -86,7 +88,7 @@ fn policies_denied(
     role: &str,
     reason: &str,
 ) {
-    if planner.lifecycles.of(Kind::IamRolePolicy, Origin::Existing) == Lifecycle::Ignore {
+    if planner.lifecycles.of(IamRolePolicy::KIND, Origin::Existing) == Lifecycle::Ignore {
         return;
     }
     let [own, _] = wanted_policies(existing, role);
@@ -95,7 +97,7 @@ fn policies_denied(
 }
 
 fn policies(planner: &mut Planner<'_>, existing: &ExistingProfile, role: &str, reason: &str) {
-    let lifecycle = planner.lifecycles.of(Kind::IamRolePolicy, Origin::Existing);
+    let lifecycle = planner.lifecycles.of(IamRolePolicy::KIND, Origin::Existing);
     let [own, additional] = wanted_policies(existing, role);
     if lifecycle == Lifecycle::Ignore {
         return;
@@ -141,7 +143,7 @@ fn missing(planner: &Planner<'_>, policy: &IamRolePolicy) -> State {
     match planner.document_of(policy) {
         None => State::NoMatter,
         Some(document) => {
-            let (drift, write) = iam_role_policy::creation(policy, &document);
+            let (drift, write) = role_policy::creation(policy, &document);
             State::Missing(drift, Write::RolePolicy(write))
         }
     }
@@ -151,7 +153,7 @@ fn warn_of_account(planner: &mut Planner<'_>, existing: &ExistingProfile) {
     let arn = &existing.arn;
     if arn.has_plausible_account() && arn.account != planner.plan.account {
         planner.plan.warnings.push(Notice {
-            object: format!("{}/{}", Kind::IamInstanceProfile, arn.name),
+            object: format!("{}/{}", IamInstanceProfile::KIND, arn.name),
             message: format!(
                 "spec.iam.profile names the account {}, but this is {}",
                 arn.account, planner.plan.account

@@ -9,10 +9,14 @@ use std::collections::BTreeMap;
 
 use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner};
-use crate::resource::delete::Deletion;
-use crate::resource::security_group::{LiveSecurityGroup, SecurityGroup};
-use crate::resource::security_group_rule::SecurityGroupRule;
-use crate::resource::{Drift, FieldChange, Kind, Managed, Resource, ResourceId, Write};
+use crate::catalogue::deletion::Deletion;
+use crate::catalogue::kinds::{Managed, Resource, Write};
+use crate::core::drift::{Drift, FieldChange};
+use crate::core::kind::ResourceId;
+use crate::elb::load_balancer::{LiveLoadBalancer, LoadBalancer};
+use crate::elb::network_load_balancer::LiveNetworkLoadBalancer;
+use crate::vpc::security_group::{LiveSecurityGroup, SecurityGroup};
+use crate::vpc::security_group_rule::SecurityGroupRule;
 
 pub(super) fn plan(planner: &mut Planner<'_>, resources: &[Resource]) {
     rules(planner, resources);
@@ -21,14 +25,14 @@ pub(super) fn plan(planner: &mut Planner<'_>, resources: &[Resource]) {
 
 /// Listeners on other ports than ours are told, and left.
 fn listeners(planner: &mut Planner<'_>, resources: &[Resource]) {
-    use crate::resource::managed::Manage as _;
-    if planner.lifecycles.of(Kind::LoadBalancer, Origin::Managed) == Lifecycle::Ignore {
+    use crate::core::manage::Manage as _;
+    if planner.lifecycles.of(LoadBalancer::KIND, Origin::Managed) == Lifecycle::Ignore {
         return;
     }
     let mut changes = Vec::new();
     let mut tell = |name: &str, told: &str| {
         changes.push(Change {
-            id: ResourceId::new(Kind::LoadBalancer, format!("{name}: listener {told}")),
+            id: ResourceId::new(LoadBalancer::KIND, format!("{name}: listener {told}")),
             action: Action::Leave,
             drift: Drift::default(),
             reason: "not kapstan's, left as it is".to_owned(),
@@ -41,13 +45,18 @@ fn listeners(planner: &mut Planner<'_>, resources: &[Resource]) {
     for resource in resources {
         match resource {
             Resource::Managed(Managed::LoadBalancer(balancer)) => {
-                let found = live.classic.ours.rows().iter().find(|row| balancer.is(row, view));
+                let found =
+                    live.seen.rows::<LiveLoadBalancer>().iter().find(|row| balancer.is(row, view));
                 let listeners = found.map(|row| row.listeners.as_slice()).unwrap_or_default();
                 let foreign = listeners.iter().filter(|(port, _)| !balancer.is_ours(*port));
                 foreign.for_each(|(_, told)| tell(&balancer.name, told));
             }
             Resource::Managed(Managed::NetworkLoadBalancer(balancer)) => {
-                let found = live.network.ours.rows().iter().find(|row| balancer.is(row, view));
+                let found = live
+                    .seen
+                    .rows::<LiveNetworkLoadBalancer>()
+                    .iter()
+                    .find(|row| balancer.is(row, view));
                 let listeners = found.map(|row| row.listeners.as_slice()).unwrap_or_default();
                 let foreign = listeners.iter().filter(|listener| !balancer.is_ours(listener));
                 foreign.for_each(|listener| tell(&balancer.name, &listener.text));
@@ -59,7 +68,7 @@ fn listeners(planner: &mut Planner<'_>, resources: &[Resource]) {
 }
 
 fn rules(planner: &mut Planner<'_>, resources: &[Resource]) {
-    let lifecycle = planner.lifecycles.of(Kind::SecurityGroupRule, Origin::Managed);
+    let lifecycle = planner.lifecycles.of(SecurityGroupRule::KIND, Origin::Managed);
     if lifecycle == Lifecycle::Ignore {
         return;
     }
@@ -69,7 +78,7 @@ fn rules(planner: &mut Planner<'_>, resources: &[Resource]) {
             wanted.entry(&rule.group).or_default().push(rule);
         }
     }
-    let rows = planner.live.security_groups.rows();
+    let rows = planner.live.seen.rows::<LiveSecurityGroup>();
     let rows: BTreeMap<&str, &LiveSecurityGroup> =
         rows.iter().map(|found| (found.id.as_str(), found)).collect();
     for resource in resources {
@@ -92,7 +101,7 @@ fn plan_group(
     found: &LiveSecurityGroup,
     lifecycle: Lifecycle,
 ) {
-    use crate::resource::managed::Manage as _;
+    use crate::core::manage::Manage as _;
     let mut changes = Vec::new();
     for live in &found.rules {
         let view = planner.view();
@@ -108,7 +117,7 @@ fn plan_group(
             after: (!goes).then(|| live.to_string()),
         }];
         changes.push(Change {
-            id: ResourceId::new(Kind::SecurityGroupRule, format!("{}: {live}", group.name)),
+            id: ResourceId::new(SecurityGroupRule::KIND, format!("{}: {live}", group.name)),
             action: if goes { Action::Delete } else { Action::Leave },
             drift: Drift { fields: if goes { fields } else { Vec::new() }, ..Drift::default() },
             reason: match goes {

@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Planner;
 use super::lifecycle::{Lifecycle, Origin};
+use crate::autoscaling::autoscaling_group::{AutoscalingGroup, LiveGroup};
+use crate::catalogue::kinds::{Managed, Resource, State};
+use crate::catalogue::live::Live;
 use crate::desired::user_data::{self, Bootstrap};
 use crate::desired::{DesiredCluster, Notice};
+use crate::ec2::in_use::{Hold, Thing};
+use crate::ec2::launch_template::{LaunchTemplate, LiveTemplate, makes_version};
 use crate::limits::device;
-use crate::resource::autoscaling_group::LiveGroup;
-use crate::resource::in_use::{Hold, Thing};
-use crate::resource::launch_template::{LaunchTemplate, LiveTemplate, makes_version};
-use crate::resource::live::Live;
-use crate::resource::managed::State;
-use crate::resource::{Kind, Managed, Resource};
 
 /// What was found of instance groups. Of several of one name the first counts.
 struct ByName<'a> {
@@ -23,8 +22,8 @@ struct ByName<'a> {
 
 impl<'a> ByName<'a> {
     fn new(live: &'a Live) -> Self {
-        let groups = live.groups.rows().iter().rev();
-        let templates = live.launch_templates.rows().iter().rev();
+        let groups = live.seen.rows::<LiveGroup>().iter().rev();
+        let templates = live.seen.rows::<LiveTemplate>().iter().rev();
         Self {
             groups: groups.map(|group| (group.name.as_str(), group)).collect(),
             templates: templates.map(|template| (template.name.as_str(), template)).collect(),
@@ -36,7 +35,7 @@ impl<'a> ByName<'a> {
 pub(super) fn resolve(planner: &mut Planner<'_>, desired: &DesiredCluster) -> Vec<Resource> {
     let mut resources = desired.resources.clone();
     let live = ByName::new(planner.live);
-    let lifecycle = planner.lifecycles.of(Kind::LaunchTemplate, Origin::Managed);
+    let lifecycle = planner.lifecycles.of(LaunchTemplate::KIND, Origin::Managed);
     if lifecycle != Lifecycle::Ignore {
         let mut bare = Vec::new();
         for resource in &mut resources {
@@ -164,7 +163,7 @@ fn machine_type(planner: &mut Planner<'_>, template: &mut LaunchTemplate) {
 
 /// Every type of a mixed group exists; in which zones, Auto Scaling sees to itself.
 fn mixed_types(planner: &mut Planner<'_>, resources: &[Resource]) {
-    let lifecycle = planner.lifecycles.of(Kind::AutoscalingGroup, Origin::Managed);
+    let lifecycle = planner.lifecycles.of(AutoscalingGroup::KIND, Origin::Managed);
     let Some(Ok(types)) = &planner.live.instance_types else { return };
     if lifecycle == Lifecycle::Ignore {
         return;

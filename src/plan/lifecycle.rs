@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::resource::{Kind, Layer};
+use crate::catalogue::kinds;
+use crate::core::kind::{Kind, Layer};
+use crate::ec2::instance::Instance;
+use crate::ec2::launch_template::LaunchTemplate;
+use crate::elb::target_group::TargetGroup;
 use crate::spec::spelling::nearest;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -83,11 +87,12 @@ impl FromStr for Override {
             format!("{text:?} is no override; write KIND=LIFECYCLE, such as IAMRole=Ignore")
         })?;
         // These two are only ever deleted.
-        let planned = Kind::ALL.iter().filter(|k| !matches!(k, Kind::Instance | Kind::TargetGroup));
+        let planned =
+            kinds::ALL.iter().filter(|kind| !matches!(**kind, Instance::KIND | TargetGroup::KIND));
         let kinds: Vec<_> = planned.map(|kind| (kind.name(), *kind)).collect();
         // What kops had before launch templates.
         let kind = match kind.trim() {
-            "LaunchConfiguration" => Kind::LaunchTemplate,
+            "LaunchConfiguration" => LaunchTemplate::KIND,
             kind => one_of(kind, "kind", &kinds)?,
         };
         let lifecycles = Lifecycle::ALL.map(|lifecycle| (format!("{lifecycle:?}"), lifecycle));
@@ -174,6 +179,7 @@ impl Lifecycles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::iam::role::IamRole;
 
     fn lifecycle(
         phase: Option<Phase>,
@@ -182,7 +188,7 @@ mod tests {
         origin: Origin,
     ) -> Lifecycle {
         let overrides: Vec<Override> = overrides.iter().map(|text| text.parse().unwrap()).collect();
-        Lifecycles::new(phase, mode, &overrides).unwrap().of(Kind::IamRole, origin)
+        Lifecycles::new(phase, mode, &overrides).unwrap().of(IamRole::KIND, origin)
     }
 
     #[test]

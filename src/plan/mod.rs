@@ -19,18 +19,29 @@ pub(crate) mod teardown;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::AwsError;
+use crate::catalogue::kinds::{Resource, State, Write};
+use crate::catalogue::live::Live;
+use crate::core::drift::Drift;
+use crate::core::kind::{Kind, ResourceId};
+use crate::core::manage::{Stuck, View};
+use crate::core::seen::Looked;
+use crate::core::whose::Owner;
+use crate::core::work::Ids;
 use crate::desired::{DesiredCluster, Notice};
-use crate::iam::document::Document;
-use crate::iam::trust;
+use crate::ec2::in_use::Thing;
+use crate::iam::instance_profile::IamInstanceProfile;
+use crate::iam::instance_profile_role::IamInstanceProfileRole;
+use crate::iam::look::name_role_of;
+use crate::iam::role::IamRole;
+use crate::iam::role_policy::{self, IamRolePolicy};
 use crate::limits::partition::Partition;
-use crate::resource::hosted_zone;
-use crate::resource::iam_role_policy;
-use crate::resource::ids::Ids;
-use crate::resource::in_use::Thing;
-use crate::resource::live::Live;
-use crate::resource::managed::{Looked, State, Stuck, View};
-use crate::resource::whose::Owner;
-use crate::resource::{Drift, Kind, Resource, ResourceId, Write};
+use crate::policy::document::Document;
+use crate::policy::trust;
+use crate::route53::dns_zone::DnsZone;
+use crate::route53::hosted_zone::{self, LiveZone};
+use crate::vpc::route::Route;
+use crate::vpc::route_table_association::RouteTableAssociation;
+use crate::vpc::security_group_rule::SecurityGroupRule;
 
 pub(crate) use reads::reads;
 
@@ -90,6 +101,8 @@ pub(crate) struct Plan {
     prunes: bool,
     /// Removals that are the cluster's own, and that something still keeps.
     kept: BTreeSet<ResourceId>,
+    /// The ids of the cluster's own security groups that something still keeps.
+    kept_groups: BTreeSet<String>,
     /// Of what goes, what instances may use, and was not asked about.
     unasked: BTreeSet<Thing>,
     /// AWS' ids of what was found.
@@ -127,6 +140,13 @@ impl Plan {
     /// What is the cluster's own, and something keeps for now.
     pub(crate) fn kept(&self) -> &BTreeSet<ResourceId> {
         &self.kept
+    }
+
+    /// The ids of the cluster's own security groups that go, or that something keeps: a rule in
+    /// them that names a group which goes is in the way, and goes.
+    pub(crate) fn own_groups(&self) -> BTreeSet<String> {
+        let deleted = self.writes().filter_map(|change| change.write.as_ref()?.deleted_group());
+        deleted.map(str::to_owned).chain(self.kept_groups.iter().cloned()).collect()
     }
 
     /// What to ask AWS about before the plan can be made in full.
@@ -173,6 +193,7 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> 
             removals: Vec::new(),
             prunes: options.prune != Prune::Nothing,
             kept: BTreeSet::new(),
+            kept_groups: BTreeSet::new(),
             unasked: BTreeSet::new(),
             ids: Ids::default(),
             unchanged: Vec::new(),
@@ -216,7 +237,7 @@ fn owner(desired: &DesiredCluster, live: &Live) -> Owner {
     let mut owner = desired.owner.clone();
     for (name, profile) in &live.profiles {
         if let Some((role, _)) = profile.found().and_then(|profile| profile.role.as_ref()) {
-            owner.name_role_of(name, role);
+            name_role_of(&mut owner, name, role);
         }
     }
     owner
@@ -240,7 +261,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn resolve_zone(&mut self, desired: &DesiredCluster) {
         let object = format!("Cluster/{}", desired.name);
-        let found = match (&self.live.zones, desired.zone.is_looked_up()) {
+        let found = match (self.live.seen.of::<LiveZone>(), desired.zone.is_looked_up()) {
             (_, false) => hosted_zone::find(&desired.zone, &[]),
             (Looked::Not, true) => return,
             (Looked::Found(zones), true) => hosted_zone::find(&desired.zone, zones),
@@ -273,7 +294,7 @@ impl Planner<'_> {
             }
             Err(reason) => {
                 let zone = desired.resources.iter().map(Resource::id);
-                let zone = zone.into_iter().find(|id| id.kind == Kind::DnsZone);
+                let zone = zone.into_iter().find(|id| id.kind == DnsZone::KIND);
                 let notice = Notice {
                     object: zone.map_or(object, |id| id.to_string()),
                     message: reason,
@@ -289,12 +310,12 @@ impl Planner<'_> {
     }
 
     fn lifecycle_of_zone(&self) -> Lifecycle {
-        self.lifecycles.of(Kind::DnsZone, Origin::Managed)
+        self.lifecycles.of(DnsZone::KIND, Origin::Managed)
     }
 
     fn view(&self) -> View<'_> {
         let zone = self.zone.as_deref();
-        View { live: self.live, ids: &self.ids, owner: &self.owner, zone }
+        View { seen: &self.live.seen, ids: &self.ids, owner: &self.owner, zone }
     }
 
     /// Finds AWS' ids, of each kind behind those that it is found by.
@@ -336,7 +357,7 @@ impl Planner<'_> {
         }
         match self.unknown_need(resource.needs()) {
             // Told with the zone.
-            Some((need, _)) if need.kind == Kind::DnsZone => State::NoMatter,
+            Some((need, _)) if need.kind == DnsZone::KIND => State::NoMatter,
             Some((_, error)) => State::Denied(error),
             None => state,
         }
@@ -359,7 +380,7 @@ impl Planner<'_> {
         let id = resource.id();
         let lifecycle = self.lifecycles.of(id.kind, origin);
         // Why no zone was found is told by whoever looked for it.
-        let is_told = id.kind == Kind::DnsZone && self.zone.is_none();
+        let is_told = id.kind == DnsZone::KIND && self.zone.is_none();
         if lifecycle == Lifecycle::Ignore || is_told {
             return;
         }
@@ -403,7 +424,7 @@ impl Planner<'_> {
             }
             State::Differs(drift, Some(write)) if writes => {
                 let action = match write {
-                    Write::RolePolicy(iam_role_policy::Write::Delete { .. }) => Action::Delete,
+                    Write::RolePolicy(role_policy::Write::Delete { .. }) => Action::Delete,
                     _ => Action::Update,
                 };
                 self.change(resource, action, drift, write);
@@ -560,14 +581,14 @@ impl Planner<'_> {
         for change in made {
             for need in &change.needs {
                 let exists = match need.kind {
-                    Kind::IamRole => self.live.has_role(&need.name),
-                    Kind::IamInstanceProfile => self.live.has_profile(&need.name),
+                    IamRole::KIND => self.live.has_role(&need.name),
+                    IamInstanceProfile::KIND => self.live.has_profile(&need.name),
                     // These come first, but nothing refers to them.
-                    Kind::IamRolePolicy
-                    | Kind::IamInstanceProfileRole
-                    | Kind::Route
-                    | Kind::RouteTableAssociation
-                    | Kind::SecurityGroupRule => None,
+                    IamRolePolicy::KIND
+                    | IamInstanceProfileRole::KIND
+                    | Route::KIND
+                    | RouteTableAssociation::KIND
+                    | SecurityGroupRule::KIND => None,
                     _ => Some(self.ids.get(need).is_some()),
                 };
                 let is_lacking = exists == Some(false) && !created.contains(need);

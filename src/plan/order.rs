@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
 
 use super::{Action, Change};
+use crate::core::kind::{Kind, ResourceId};
 use crate::desired::Notice;
-use crate::resource::{Kind, ResourceId};
 
 /// Sorts changes by kind and name, each behind what it needs.
 ///
@@ -238,11 +238,23 @@ mod tests {
     use std::collections::VecDeque;
 
     use super::*;
+    use crate::autoscaling::autoscaling_group::AutoscalingGroup;
+    use crate::catalogue::deletion::Deletion;
+    use crate::catalogue::kinds::Write;
+    use crate::catalogue::owned::Row;
+    use crate::core::drift::Drift;
+    use crate::core::whose::Whose;
+    use crate::ec2::instance::Instance;
+    use crate::ec2::key_pair::SshKey;
+    use crate::ec2::launch_template::LaunchTemplate;
+    use crate::iam::instance_profile::IamInstanceProfile;
     use crate::plan::teardown;
-    use crate::resource::delete::Deletion;
-    use crate::resource::owned::Row;
-    use crate::resource::whose::Whose;
-    use crate::resource::{Drift, Write};
+    use crate::vpc::route::Route;
+    use crate::vpc::route_table::RouteTable;
+    use crate::vpc::security_group::SecurityGroup;
+    use crate::vpc::security_group_rule::SecurityGroupRule;
+    use crate::vpc::subnet::Subnet;
+    use crate::vpc::vpc::Vpc;
 
     fn id(kind: Kind, name: impl ToString) -> ResourceId {
         ResourceId::new(kind, name.to_string())
@@ -256,7 +268,7 @@ mod tests {
 
     /// `(name, what it needs)`, all of one kind.
     fn changes<const N: usize>(all: [(&str, &[&str]); N]) -> Vec<Change> {
-        let of = |name: &&str| id(Kind::Subnet, *name);
+        let of = |name: &&str| id(Subnet::KIND, *name);
         all.map(|(name, needs)| change(of(&name), needs.iter().map(of).collect())).to_vec()
     }
 
@@ -273,13 +285,13 @@ mod tests {
 
     #[test]
     fn what_waits_for_a_kind_waits_for_all_of_it_that_goes_its_way() {
-        let mut table = change(id(Kind::RouteTable, "table"), Vec::new());
-        table.behind = &[Kind::Vpc, Kind::Subnet];
-        let mut deleted = change(id(Kind::Subnet, "deleted"), vec![table.id.clone()]);
+        let mut table = change(id(RouteTable::KIND, "table"), Vec::new());
+        table.behind = &[Vpc::KIND, Subnet::KIND];
+        let mut deleted = change(id(Subnet::KIND, "deleted"), vec![table.id.clone()]);
         deleted.action = Action::Delete;
-        let vpc = id(Kind::Vpc, "vpc");
-        let late = change(id(Kind::Subnet, "late"), vec![id(Kind::SshKey, "key")]);
-        let key = change(id(Kind::SshKey, "key"), Vec::new());
+        let vpc = id(Vpc::KIND, "vpc");
+        let late = change(id(Subnet::KIND, "late"), vec![id(SshKey::KIND, "key")]);
+        let key = change(id(SshKey::KIND, "key"), Vec::new());
         let mut all = vec![table, deleted, late, change(vpc, Vec::new()), key];
         sort(&mut all).unwrap();
         assert_eq!(names(&all), ["vpc", "key", "late", "table", "deleted"]);
@@ -291,14 +303,14 @@ mod tests {
             changes([("a", &["b"]), ("b", &["c"]), ("c", &["d"]), ("d", &["b"]), ("e", &[])]);
         let cycle = sort(&mut all).unwrap_err();
         assert_eq!(cycle.to_string(), "Subnet/b needs Subnet/c needs Subnet/d needs Subnet/b");
-        assert_eq!(check(changes([("a", &["a"])]).iter()), Err(Cycle(vec![id(Kind::Subnet, "a")])));
+        assert_eq!(check(changes([("a", &["a"])]).iter()), Err(Cycle(vec![id(Subnet::KIND, "a")])));
     }
 
     #[test]
     fn a_cycle_through_a_kind_is_named() {
-        let mut group = change(id(Kind::SecurityGroup, "group"), Vec::new());
-        group.behind = &[Kind::Subnet];
-        let subnet = change(id(Kind::Subnet, "subnet"), vec![group.id.clone()]);
+        let mut group = change(id(SecurityGroup::KIND, "group"), Vec::new());
+        group.behind = &[Subnet::KIND];
+        let subnet = change(id(Subnet::KIND, "subnet"), vec![group.id.clone()]);
         let cycle = sort(&mut vec![group, subnet]).unwrap_err();
         assert_eq!(
             cycle.to_string(),
@@ -336,28 +348,28 @@ mod tests {
             marks_of_ours: None,
             held: None,
         };
-        let mut owned = vec![one(Kind::Vpc, "vpc".to_owned())];
-        for kind in [Kind::Subnet, Kind::SecurityGroup, Kind::IamInstanceProfile, Kind::Instance] {
+        let mut owned = vec![one(Vpc::KIND, "vpc".to_owned())];
+        for kind in [Subnet::KIND, SecurityGroup::KIND, IamInstanceProfile::KIND, Instance::KIND] {
             owned.extend((0..3).map(|index| one(kind, index.to_string())));
         }
         for index in 0..groups {
-            owned.push(one(Kind::LaunchTemplate, format!("pool{index:04}")));
-            owned.push(one(Kind::AutoscalingGroup, format!("pool{index:04}")));
+            owned.push(one(LaunchTemplate::KIND, format!("pool{index:04}")));
+            owned.push(one(AutoscalingGroup::KIND, format!("pool{index:04}")));
         }
         owned
     }
 
     /// A cluster with this many groups as it is built.
     fn wanted(groups: usize) -> Vec<Change> {
-        let mut all: Vec<Change> = [Kind::Subnet, Kind::Route, Kind::SecurityGroupRule]
+        let mut all: Vec<Change> = [Subnet::KIND, Route::KIND, SecurityGroupRule::KIND]
             .into_iter()
             .flat_map(|kind| (0..30).map(move |index| change(id(kind, index), Vec::new())))
             .collect();
         for index in 0..groups {
-            let template = id(Kind::LaunchTemplate, index);
-            let needs = vec![template.clone(), id(Kind::Subnet, 1), id(Kind::Subnet, 2)];
-            let mut group = change(id(Kind::AutoscalingGroup, index), needs);
-            group.behind = &[Kind::Route, Kind::SecurityGroupRule];
+            let template = id(LaunchTemplate::KIND, index);
+            let needs = vec![template.clone(), id(Subnet::KIND, 1), id(Subnet::KIND, 2)];
+            let mut group = change(id(AutoscalingGroup::KIND, index), needs);
+            group.behind = &[Route::KIND, SecurityGroupRule::KIND];
             all.extend([group, change(template, Vec::new())]);
         }
         all

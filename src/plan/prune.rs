@@ -9,12 +9,15 @@ use std::collections::BTreeSet;
 
 use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner};
-use crate::resource::delete::Deletion;
-use crate::resource::in_use::{Hold, Thing};
-use crate::resource::live::Live;
-use crate::resource::load_balancer_attachment::LoadBalancerAttachment;
-use crate::resource::whose::{Marks, Whose};
-use crate::resource::{Drift, FieldChange, Kind, Managed, Resource, ResourceId, Write};
+use crate::autoscaling::autoscaling_group::LiveGroup;
+use crate::autoscaling::load_balancer_attachment::LoadBalancerAttachment;
+use crate::catalogue::deletion::Deletion;
+use crate::catalogue::kinds::{Managed, Resource, Write};
+use crate::catalogue::live::Live;
+use crate::core::drift::{Drift, FieldChange};
+use crate::core::kind::{Kind, ResourceId};
+use crate::core::whose::{Marks, Whose};
+use crate::ec2::in_use::{Hold, Thing};
 
 pub(super) fn plan(planner: &mut Planner<'_>, cluster: &str, resources: &[Resource]) {
     let wanted: BTreeSet<ResourceId> = resources.iter().map(Resource::id).collect();
@@ -93,8 +96,12 @@ impl<'p> Pruning<'_, 'p> {
     /// What holds something, once the groups that go are gone.
     fn hold(&mut self, thing: Thing) -> Option<Hold> {
         let live = self.planner.live;
-        let leaving: Vec<_> =
-            live.groups.rows().iter().filter(|group| self.going.contains(&group.name)).collect();
+        let leaving: Vec<_> = live
+            .seen
+            .rows::<LiveGroup>()
+            .iter()
+            .filter(|group| self.going.contains(&group.name))
+            .collect();
         let hold = live.in_use.hold(&thing, |user| {
             let is_member = leaving
                 .iter()

@@ -3,14 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Change, Planner};
+use crate::autoscaling::autoscaling_group::AutoscalingGroup;
+use crate::aws::tags::Tags;
+use crate::catalogue::kinds::{Managed, Resource, Write};
+use crate::core::kind::ResourceId;
+use crate::core::seen::Observed;
 use crate::desired::Notice;
-use crate::iam::document::Document;
-use crate::iam::parse::{self, PrincipalRule};
-use crate::iam::quota;
+use crate::ec2::key_pair::SshKey;
+use crate::ec2::launch_template::LaunchTemplate;
+use crate::iam::instance_profile::IamInstanceProfile;
+use crate::iam::instance_profile_role::IamInstanceProfileRole;
+use crate::iam::role::{self, IamRole};
+use crate::iam::role_policy::{self, IamRolePolicy};
 use crate::limits::{self, INLINE_POLICIES, POLICY_SIZES_SOURCE, TRUST_POLICY, Text, tag};
-use crate::resource::{
-    Kind, Managed, Observed, Resource, ResourceId, Tags, Write, iam_role, iam_role_policy,
-};
+use crate::policy::document::Document;
+use crate::policy::parse::{self, PrincipalRule};
+use crate::policy::quota;
+use crate::vpc::security_group::SecurityGroup;
 
 pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
     let mut refusals = Vec::new();
@@ -21,22 +30,22 @@ pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
     for resource in resources.iter().filter(|resource| written.contains(&resource.id())) {
         refusals.extend(tags(resource));
     }
-    let mut writes: BTreeMap<&str, Vec<&iam_role_policy::Write>> = BTreeMap::new();
+    let mut writes: BTreeMap<&str, Vec<&role_policy::Write>> = BTreeMap::new();
     for change in planner.plan.writes() {
         match &change.write {
             Some(Write::RolePolicy(write)) => {
-                let (iam_role_policy::Write::Put { role, .. }
-                | iam_role_policy::Write::Delete { role, .. }) = write;
+                let (role_policy::Write::Put { role, .. }
+                | role_policy::Write::Delete { role, .. }) = write;
                 writes.entry(role).or_default().push(write);
             }
             Some(Write::Role(
-                iam_role::Write::Create { name, trust, .. }
-                | iam_role::Write::Update { name, trust: Some(trust), .. },
+                role::Write::Create { name, trust, .. }
+                | role::Write::Update { name, trust: Some(trust), .. },
             )) => {
                 let size = quota::size(trust);
                 if size > TRUST_POLICY {
                     refusals.push(Notice {
-                        object: format!("{}/{name}", Kind::IamRole),
+                        object: format!("{}/{name}", IamRole::KIND),
                         message: format!(
                             "its trust policy would have {size} characters, and IAM takes \
                              {TRUST_POLICY} ({POLICY_SIZES_SOURCE})"
@@ -48,8 +57,7 @@ pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
             _ => {}
         }
     }
-    let puts =
-        |write: &&iam_role_policy::Write| matches!(write, iam_role_policy::Write::Put { .. });
+    let puts = |write: &&role_policy::Write| matches!(write, role_policy::Write::Put { .. });
     for (role, writes) in writes.iter().filter(|(_, writes)| writes.iter().any(puts)) {
         refusals.extend(inline_policies(planner, role, writes));
     }
@@ -73,13 +81,13 @@ fn names_given(change: &Change) -> Vec<(&'static Text, &str)> {
                 (&limits::TARGET_GROUP_NAME, &balancer.target_group),
             ];
         }
-        (Kind::IamRole, _) => &limits::ROLE_NAME,
-        (Kind::IamRolePolicy, _) => &limits::POLICY_NAME,
-        (Kind::IamInstanceProfile | Kind::IamInstanceProfileRole, _) => &limits::PROFILE_NAME,
-        (Kind::SecurityGroup, _) => &limits::SECURITY_GROUP_NAME,
-        (Kind::SshKey, _) => &limits::KEY_PAIR_NAME,
-        (Kind::LaunchTemplate, _) => &limits::LAUNCH_TEMPLATE_NAME,
-        (Kind::AutoscalingGroup, _) => &limits::AUTOSCALING_GROUP_NAME,
+        (IamRole::KIND, _) => &limits::ROLE_NAME,
+        (IamRolePolicy::KIND, _) => &limits::POLICY_NAME,
+        (IamInstanceProfile::KIND | IamInstanceProfileRole::KIND, _) => &limits::PROFILE_NAME,
+        (SecurityGroup::KIND, _) => &limits::SECURITY_GROUP_NAME,
+        (SshKey::KIND, _) => &limits::KEY_PAIR_NAME,
+        (LaunchTemplate::KIND, _) => &limits::LAUNCH_TEMPLATE_NAME,
+        (AutoscalingGroup::KIND, _) => &limits::AUTOSCALING_GROUP_NAME,
         _ => return Vec::new(),
     };
     vec![(limit, &id.name)]
@@ -154,10 +162,8 @@ pub(super) fn shrink_first(planner: &mut Planner<'_>) {
     for (position, change) in planner.plan.changes.iter().enumerate() {
         let Some(Write::RolePolicy(write)) = &change.write else { continue };
         let (role, name, after) = match write {
-            iam_role_policy::Write::Put { role, name, document } => {
-                (role, name, quota::size(document))
-            }
-            iam_role_policy::Write::Delete { role, name } => (role, name, 0),
+            role_policy::Write::Put { role, name, document } => (role, name, quota::size(document)),
+            role_policy::Write::Delete { role, name } => (role, name, 0),
         };
         let live = planner.live.policies.get(role).and_then(Observed::found);
         let before = live.and_then(|live| live.get(name)).map_or(0, |l| quota::size(&l.text));
@@ -180,7 +186,7 @@ pub(super) fn shrink_first(planner: &mut Planner<'_>) {
 fn inline_policies(
     planner: &Planner<'_>,
     role: &str,
-    writes: &[&iam_role_policy::Write],
+    writes: &[&role_policy::Write],
 ) -> Option<Notice> {
     let mut after: BTreeMap<&str, &str> = BTreeMap::new();
     if let Some(Observed::Found(live)) = planner.live.policies.get(role) {
@@ -188,8 +194,8 @@ fn inline_policies(
     }
     for write in writes {
         match write {
-            iam_role_policy::Write::Put { name, document, .. } => after.insert(name, document),
-            iam_role_policy::Write::Delete { name, .. } => after.remove(name.as_str()),
+            role_policy::Write::Put { name, document, .. } => after.insert(name, document),
+            role_policy::Write::Delete { name, .. } => after.remove(name.as_str()),
         };
     }
     let total: usize = after.values().map(|text| quota::size(text)).sum();
@@ -206,7 +212,7 @@ fn inline_policies(
     let sizes: Vec<String> =
         after.iter().map(|(name, text)| format!("{name} {}", quota::size(text))).collect();
     Some(Notice {
-        object: format!("{}/{role}", Kind::IamRole),
+        object: format!("{}/{role}", IamRole::KIND),
         message: format!(
             "its inline policies would have {total} characters together ({}), and IAM takes \
              {INLINE_POLICIES} ({POLICY_SIZES_SOURCE}); the largest statements: {}",

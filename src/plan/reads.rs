@@ -4,12 +4,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lifecycle::{Lifecycle, Lifecycles, Origin};
+use crate::autoscaling::autoscaling_group::AutoscalingGroup;
+use crate::catalogue::kinds::IAM;
+use crate::catalogue::kinds::{Managed, Resource};
+use crate::catalogue::live::Reads;
+use crate::core::kind::{Kind, ResourceId};
 use crate::desired::{DesiredCluster, names};
-use crate::resource::iam_role_policy::Content;
-use crate::resource::live::Reads;
-use crate::resource::route::Via;
-use crate::resource::{Kind, Managed, Resource, ResourceId};
+use crate::iam::role::IamRole;
+use crate::iam::role_policy::{Content, IamRolePolicy};
+use crate::route53::dns_zone::DnsZone;
 use crate::spec::instance_group::Role;
+use crate::vpc::elastic_ip::ElasticIp;
+use crate::vpc::nat_gateway::NatGateway;
+use crate::vpc::route::Via;
+use crate::vpc::route_table::RouteTable;
+use crate::vpc::security_group::SecurityGroup;
+use crate::vpc::subnet::Subnet;
+use crate::vpc::vpc::Vpc;
 
 pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads {
     let looks = |kind, origin| lifecycles.of(kind, origin) != Lifecycle::Ignore;
@@ -47,10 +58,10 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
     }
     for profile in &desired.existing {
         let name = &profile.arn.name;
-        if Kind::IAM.into_iter().any(|kind| looks(kind, Origin::Existing)) {
+        if IAM.into_iter().any(|kind| looks(kind, Origin::Existing)) {
             reads.profiles.insert(name.clone());
         }
-        if looks(Kind::IamRolePolicy, Origin::Existing) {
+        if looks(IamRolePolicy::KIND, Origin::Existing) {
             reads.policies_through.insert(name.clone());
             needs_zone |= profile.policy.needs_zone();
         }
@@ -63,7 +74,7 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
             add(&mut reads, resource);
         }
     }
-    if reads.kinds.contains(&Kind::SecurityGroup) {
+    if reads.kinds.contains(&SecurityGroup::KIND) {
         // Those too that the spec no longer has.
         let own = names::own_security_groups(&desired.name);
         let more = own.into_iter().filter(|name| !reads.security_group_names.contains(name));
@@ -71,8 +82,8 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
         reads.security_group_names.extend(more);
     }
     reads.availability_zones =
-        reads.kinds.contains(&Kind::Subnet) && has_zone_without_groups(&looked);
-    if reads.kinds.contains(&Kind::AutoscalingGroup) && looks(Kind::IamRole, Origin::Managed) {
+        reads.kinds.contains(&Subnet::KIND) && has_zone_without_groups(&looked);
+    if reads.kinds.contains(&AutoscalingGroup::KIND) && looks(IamRole::KIND, Origin::Managed) {
         let roles: BTreeSet<&String> = desired
             .resources
             .iter()
@@ -90,7 +101,7 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
         reads.idle_security_groups =
             groups.into_iter().filter(|(_, name)| !roles.contains(name)).collect();
     }
-    reads.zones = needs_zone && desired.zone.is_looked_up() || reads.kinds.contains(&Kind::DnsZone);
+    reads.zones = needs_zone && desired.zone.is_looked_up() || reads.kinds.contains(&DnsZone::KIND);
     reads
 }
 
@@ -128,7 +139,7 @@ fn kinds(desired: &DesiredCluster, looked: &[&Resource]) -> BTreeSet<Kind> {
     let mut seen: BTreeSet<ResourceId> = waiting.iter().cloned().collect();
     while let Some(id) = waiting.pop() {
         for need in resources.get(&id).map(|resource| resource.needs()).unwrap_or_default() {
-            if !Kind::IAM.contains(&need.kind) && seen.insert(need.clone()) {
+            if !IAM.contains(&need.kind) && seen.insert(need.clone()) {
                 waiting.push(need);
             }
         }
@@ -136,8 +147,8 @@ fn kinds(desired: &DesiredCluster, looked: &[&Resource]) -> BTreeSet<Kind> {
     let mut kinds: BTreeSet<Kind> = seen.into_iter().map(|id| id.kind).collect();
     // Gateways are found by the VPC that they stand in and the routes that lead to them,
     // addresses by their gateway.
-    if kinds.contains(&Kind::NatGateway) || kinds.contains(&Kind::ElasticIp) {
-        kinds.extend([Kind::Vpc, Kind::Subnet, Kind::NatGateway, Kind::RouteTable]);
+    if kinds.contains(&NatGateway::KIND) || kinds.contains(&ElasticIp::KIND) {
+        kinds.extend([Vpc::KIND, Subnet::KIND, NatGateway::KIND, RouteTable::KIND]);
     }
     kinds
 }

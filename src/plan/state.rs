@@ -2,41 +2,43 @@
 
 use super::Planner;
 use super::lifecycle::{Lifecycle, Origin};
-use crate::iam::document::Document;
-use crate::resource::iam_role::Look;
-use crate::resource::iam_role_policy::{self, IamRolePolicy};
-use crate::resource::managed::State;
-use crate::resource::whose::{Taggable, Whose};
-use crate::resource::{
-    Drift, Kind, Observed, Resource, Write, iam_instance_profile, iam_instance_profile_role,
-    iam_role,
-};
+use crate::catalogue::kinds::{Resource, State, Write};
+use crate::core::drift::Drift;
+use crate::core::kind::Kind;
+use crate::core::seen::Observed;
+use crate::core::whose::{Taggable, Whose};
+use crate::iam::instance_profile::{self, IamInstanceProfile};
+use crate::iam::instance_profile_role;
+use crate::iam::look::Look;
+use crate::iam::role::{self, IamRole};
+use crate::iam::role_policy::{self, IamRolePolicy};
+use crate::policy::document::Document;
 
 impl Planner<'_> {
     pub(super) fn state(&self, resource: &Resource) -> State {
         match resource {
             Resource::Role(role) => {
-                let create = || (Drift::default(), Write::Role(iam_role::create(role)));
+                let create = || (Drift::default(), Write::Role(role::create(role)));
                 let found = self.live.roles.get(&role.name);
                 state_of(found, create, |live| {
-                    iam_role::compare(role, live).map(|(drift, write)| (drift, Write::Role(write)))
+                    role::compare(role, live).map(|(drift, write)| (drift, Write::Role(write)))
                 })
             }
             Resource::RolePolicy(policy) => self.policy_state(policy),
             Resource::Managed(resource) => resource.state(self.view()),
             Resource::InstanceProfile(profile) => {
                 let create = || {
-                    let write = iam_instance_profile::create(profile);
+                    let write = instance_profile::create(profile);
                     (Drift::default(), Write::InstanceProfile(write))
                 };
                 state_of(self.live.profiles.get(&profile.name), create, |live| {
-                    iam_instance_profile::compare(profile, live)
+                    instance_profile::compare(profile, live)
                         .map(|(drift, write)| (drift, Write::InstanceProfile(write)))
                 })
             }
             Resource::InstanceProfileRole(link) => {
                 let create = || {
-                    let write = iam_instance_profile_role::create(link);
+                    let write = instance_profile_role::create(link);
                     (Drift::default(), Write::InstanceProfileRole(write))
                 };
                 let found = self.live.profiles.get(&link.profile);
@@ -47,7 +49,7 @@ impl Planner<'_> {
                     return State::Missing(drift, write);
                 }
                 state_of(found, create, |live| {
-                    iam_instance_profile_role::compare(link, live)
+                    instance_profile_role::compare(link, live)
                         .map(|(drift, write)| (drift, Write::InstanceProfileRole(write)))
                 })
             }
@@ -66,7 +68,7 @@ impl Planner<'_> {
     pub(super) fn whose_iam(&self, kind: Kind, name: &str) -> Whose {
         let look = self.look_at_role(name);
         match kind {
-            Kind::IamRole => self.owner.whose(kind, &look.role()),
+            IamRole::KIND => self.owner.whose(kind, &look.role()),
             _ => self.owner.whose(kind, &look.profile(&self.owner)),
         }
     }
@@ -82,16 +84,16 @@ impl Planner<'_> {
         };
         let role = role.filter(|role| self.live.has_role(role) == Some(true));
         let role =
-            role.map(|name| (name, self.whose_iam(Kind::IamRole, name), Taggable::Role(name)));
+            role.map(|name| (name, self.whose_iam(IamRole::KIND, name), Taggable::Role(name)));
         let profile = profile.filter(|profile| self.live.has_profile(profile) == Some(true));
         let profile = profile.map(|name| {
-            (name, self.whose_iam(Kind::IamInstanceProfile, name), Taggable::Profile(name))
+            (name, self.whose_iam(IamInstanceProfile::KIND, name), Taggable::Profile(name))
         });
         let mut found = role.into_iter().chain(profile);
         let (name, whose, thing) = found.find(|(_, whose, _)| !whose.is_owned())?;
         let is_part =
             matches!(resource, Resource::RolePolicy(_) | Resource::InstanceProfileRole(_));
-        let of_role = self.lifecycles.of(Kind::IamRole, Origin::Managed);
+        let of_role = self.lifecycles.of(IamRole::KIND, Origin::Managed);
         if is_part && !matches!(of_role, Lifecycle::Ignore | Lifecycle::ExistsAndWarnIfChanges) {
             // Refused with the role.
             return Some(State::NoMatter);
@@ -111,15 +113,13 @@ impl Planner<'_> {
         match (live, &desired) {
             (None, None) => State::NoMatter,
             (None, Some(desired)) => {
-                let (drift, write) = iam_role_policy::creation(policy, desired);
+                let (drift, write) = role_policy::creation(policy, desired);
                 State::Missing(drift, Write::RolePolicy(write))
             }
-            (Some(live), desired) => {
-                match iam_role_policy::compare(policy, desired.as_ref(), live) {
-                    None => State::Equal,
-                    Some((drift, write)) => State::Differs(drift, Some(Write::RolePolicy(write))),
-                }
-            }
+            (Some(live), desired) => match role_policy::compare(policy, desired.as_ref(), live) {
+                None => State::Equal,
+                Some((drift, write)) => State::Differs(drift, Some(Write::RolePolicy(write))),
+            },
         }
     }
 

@@ -4,8 +4,10 @@
 use ipnet::IpNet;
 
 use super::{Action, Planner};
+use crate::catalogue::kinds::{Managed, Resource};
+use crate::core::kind::ResourceId;
 use crate::desired::Notice;
-use crate::resource::{Managed, Resource, ResourceId};
+use crate::vpc::subnet::{AvailabilityZone, LiveSubnet};
 
 pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
     let created: Vec<&ResourceId> = planner
@@ -20,8 +22,9 @@ pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
         if !created.contains(&&resource.id()) {
             continue;
         }
-        let zones = planner.live.availability_zones.rows();
-        if !zones.is_empty() && !zones.contains(&subnet.zone) {
+        let zones = planner.live.seen.rows::<AvailabilityZone>().iter();
+        let zones: Vec<&str> = zones.map(|zone| zone.0.as_str()).collect();
+        if !zones.is_empty() && !zones.contains(&subnet.zone.as_str()) {
             refusals.push(Notice {
                 object: resource.id().to_string(),
                 message: format!(
@@ -36,7 +39,7 @@ pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
             continue;
         };
         let vpc = planner.ids.get(&subnet.vpc);
-        let neighbours = planner.live.subnets.rows().iter();
+        let neighbours = planner.live.seen.rows::<LiveSubnet>().iter();
         let mut taken = neighbours.filter(|other| {
             let theirs = other.cidr.parse::<IpNet>();
             vpc == Some(&other.vpc) && theirs.is_ok_and(|theirs| overlap(&theirs, &range))

@@ -3,32 +3,54 @@
 use std::collections::BTreeSet;
 
 use super::order;
+use crate::autoscaling::autoscaling_group::AutoscalingGroup;
+use crate::catalogue::deletion::Deletion;
+use crate::catalogue::kinds::Write;
+use crate::catalogue::owned::Row;
+use crate::core::drift::{Drift, FieldChange};
+use crate::core::kind::Kind;
+use crate::ec2::instance::Instance;
+use crate::ec2::launch_template::LaunchTemplate;
+use crate::ec2::volume::EbsVolume;
+use crate::elb::load_balancer::LoadBalancer;
+use crate::elb::target_group::TargetGroup;
+use crate::iam::instance_profile::IamInstanceProfile;
+use crate::iam::role::IamRole;
 use crate::plan::{Action, Change, Plan};
-use crate::resource::delete::Deletion;
-use crate::resource::owned::Row;
-use crate::resource::{Drift, FieldChange, Kind, Write};
+use crate::route53::dns_name::DnsName;
+use crate::vpc::dhcp_options::DhcpOptions;
+use crate::vpc::elastic_ip::ElasticIp;
+use crate::vpc::internet_gateway::InternetGateway;
+use crate::vpc::nat_gateway::NatGateway;
+use crate::vpc::route_table::RouteTable;
+use crate::vpc::security_group::SecurityGroup;
+use crate::vpc::subnet::Subnet;
+use crate::vpc::vpc::Vpc;
 
 /// The kinds that must be gone before one can go (EC2 user guide, "Delete your VPC").
 fn held_by(kind: Kind) -> &'static [Kind] {
-    use Kind::{
-        AutoscalingGroup, DnsName, EbsVolume, ElasticIp, IamInstanceProfile, Instance,
-        InternetGateway, LaunchTemplate, LoadBalancer, NatGateway, RouteTable, SecurityGroup,
-        Subnet, TargetGroup, Vpc,
-    };
     match kind {
-        Instance | LaunchTemplate => &[AutoscalingGroup],
-        LoadBalancer => &[DnsName],
-        TargetGroup => &[LoadBalancer, AutoscalingGroup],
-        EbsVolume => &[Instance],
-        SecurityGroup => &[Instance, LoadBalancer],
-        ElasticIp => &[NatGateway],
-        InternetGateway => &[Instance, LoadBalancer, NatGateway, ElasticIp],
-        RouteTable => &[NatGateway],
-        Subnet => &[Instance, LoadBalancer, NatGateway, RouteTable],
-        Vpc => &[Subnet, SecurityGroup, RouteTable, InternetGateway, TargetGroup],
-        Kind::DhcpOptions => &[Vpc],
-        IamInstanceProfile => &[Instance, AutoscalingGroup],
-        Kind::IamRole => &[IamInstanceProfile],
+        Instance::KIND | LaunchTemplate::KIND => &[AutoscalingGroup::KIND],
+        LoadBalancer::KIND => &[DnsName::KIND],
+        TargetGroup::KIND => &[LoadBalancer::KIND, AutoscalingGroup::KIND],
+        EbsVolume::KIND => &[Instance::KIND],
+        SecurityGroup::KIND => &[Instance::KIND, LoadBalancer::KIND],
+        ElasticIp::KIND => &[NatGateway::KIND],
+        InternetGateway::KIND => {
+            &[Instance::KIND, LoadBalancer::KIND, NatGateway::KIND, ElasticIp::KIND]
+        }
+        RouteTable::KIND => &[NatGateway::KIND],
+        Subnet::KIND => &[Instance::KIND, LoadBalancer::KIND, NatGateway::KIND, RouteTable::KIND],
+        Vpc::KIND => &[
+            Subnet::KIND,
+            SecurityGroup::KIND,
+            RouteTable::KIND,
+            InternetGateway::KIND,
+            TargetGroup::KIND,
+        ],
+        DhcpOptions::KIND => &[Vpc::KIND],
+        IamInstanceProfile::KIND => &[Instance::KIND, AutoscalingGroup::KIND],
+        IamRole::KIND => &[IamInstanceProfile::KIND],
         _ => &[],
     }
 }
@@ -38,6 +60,11 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Row>) 
     let again = format!("kapstan delete cluster {cluster} --region {region} --yes");
     let is_kept = |row: &&Row| row.whose.is_owned() && row.held.is_some();
     let kept = found.iter().filter(is_kept).map(|row| row.id.clone()).collect();
+    let group = |row: &Row| match &row.deletion {
+        Deletion::SecurityGroup { id, .. } => Some(id.clone()),
+        _ => None,
+    };
+    let kept_groups = found.iter().filter(is_kept).filter_map(group).collect();
     let change = |row: Row| match (row.whose.reason(), &row.held) {
         (None, None) => deletion(row),
         (None, Some(hold)) => {
@@ -59,6 +86,7 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Row>) 
         removals: Vec::new(),
         prunes: false,
         kept,
+        kept_groups,
         unasked: BTreeSet::new(),
         ids: Default::default(),
         unchanged: Vec::new(),
@@ -107,8 +135,9 @@ fn stay(row: Row, reason: String) -> Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::ResourceId;
-    use crate::resource::whose::Whose;
+    use crate::catalogue::kinds;
+    use crate::core::kind::ResourceId;
+    use crate::core::whose::Whose;
 
     #[test]
     fn every_kind_goes_behind_what_hangs_on_it() {
@@ -119,10 +148,10 @@ mod tests {
             marks_of_ours: None,
             held: None,
         };
-        let plan = make("dev.example.com", "", "", Kind::ALL.iter().map(one).collect());
+        let plan = make("dev.example.com", "", "", kinds::ALL.iter().map(one).collect());
         assert_eq!(plan.refusals, []);
         let at = |kind: &Kind| plan.changes.iter().position(|change| change.id.kind == *kind);
-        for kind in Kind::ALL {
+        for kind in kinds::ALL {
             for held_by in held_by(*kind) {
                 assert!(at(held_by) < at(kind), "{kind} before {held_by}");
             }

@@ -4,13 +4,22 @@ use serde_json::json;
 
 use super::lifecycle::{Mode, Override};
 use super::*;
+use crate::autoscaling::autoscaling_group::AutoscalingGroup;
+use crate::autoscaling::autoscaling_group::LiveGroup;
 use crate::aws::Fault;
+use crate::aws::tags::Tags;
+use crate::catalogue::kinds;
+use crate::core::document::LiveDocument;
+use crate::core::seen::Observed;
 use crate::desired::Input;
-use crate::iam::document::Document;
-use crate::iam::parse::PrincipalRule;
-use crate::resource::iam_instance_profile::LiveInstanceProfile;
-use crate::resource::iam_role::LiveIamRole;
-use crate::resource::{LiveDocument, Observed, Tags};
+use crate::ec2::launch_template::LiveTemplate;
+use crate::ec2::volume::EbsVolume;
+use crate::iam::instance_profile::{IamInstanceProfile, LiveInstanceProfile};
+use crate::iam::instance_profile_role::IamInstanceProfileRole;
+use crate::iam::role::{IamRole, LiveIamRole};
+use crate::iam::role_policy::IamRolePolicy;
+use crate::policy::document::Document;
+use crate::policy::parse::PrincipalRule;
 use crate::spec::cluster::Cluster;
 use crate::spec::instance_group::InstanceGroup;
 
@@ -107,22 +116,22 @@ fn disturb(live: &mut Live, kind: Kind, state: Found) {
     let other = || LiveDocument::decode(r#"{"Statement": []}"#, PrincipalRule::Expected);
     match (kind, state) {
         (_, Found::Equal) => {}
-        (Kind::IamRole, Found::Differs) => {
+        (IamRole::KIND, Found::Differs) => {
             let tags = live.roles[ROLE].found().unwrap().tags.clone();
             let changed = LiveIamRole { trust: other(), tags };
             live.roles.insert(ROLE.to_owned(), Observed::Found(changed));
         }
-        (Kind::IamRole, Found::Missing) => {
+        (IamRole::KIND, Found::Missing) => {
             live.roles.insert(ROLE.to_owned(), Observed::Missing);
             live.policies.insert(ROLE.to_owned(), Observed::Missing);
         }
-        (Kind::IamRole, Found::Denied) => {
+        (IamRole::KIND, Found::Denied) => {
             live.roles.insert(ROLE.to_owned(), Observed::Denied(denied()));
         }
-        (Kind::IamRolePolicy, Found::Denied) => {
+        (IamRolePolicy::KIND, Found::Denied) => {
             live.policies.insert(ROLE.to_owned(), Observed::Denied(denied()));
         }
-        (Kind::IamRolePolicy, state) => {
+        (IamRolePolicy::KIND, state) => {
             let mut policies = live.policies[ROLE].found().unwrap().clone();
             match state {
                 Found::Missing => policies.remove(ROLE),
@@ -133,13 +142,13 @@ fn disturb(live: &mut Live, kind: Kind, state: Found) {
         (_, Found::Denied) => {
             live.profiles.insert(ROLE.to_owned(), Observed::Denied(denied()));
         }
-        (Kind::IamInstanceProfile, Found::Missing) => {
+        (IamInstanceProfile::KIND, Found::Missing) => {
             live.profiles.insert(ROLE.to_owned(), Observed::Missing);
         }
         (kind, state) => {
             let mut profile = live.profiles[ROLE].found().unwrap().clone();
             match (kind, state) {
-                (Kind::IamInstanceProfile, _) => profile.tags.clear(),
+                (IamInstanceProfile::KIND, _) => profile.tags.clear(),
                 (_, Found::Missing) => profile.role = None,
                 (_, _) => {
                     let role = live.roles[ROLE].found().unwrap().clone();
@@ -173,7 +182,7 @@ fn options(overrides: &[Override]) -> Options {
 fn the_table_of_lifecycles_holds_for_every_kind() {
     let desired = desired(&[group("nodes", "Node", None)]);
     let mut table = String::new();
-    for kind in Kind::IAM {
+    for kind in kinds::IAM {
         for lifecycle in Lifecycle::ALL {
             for state in [Found::Equal, Found::Differs, Found::Missing, Found::Denied] {
                 let mut live = settled(&desired);
@@ -192,12 +201,12 @@ fn the_table_of_lifecycles_holds_for_every_kind() {
 fn nothing_is_put_into_a_role_of_somebody_else() {
     let desired = desired(&[group("nodes", "Node", None)]);
     let mut live = settled(&desired);
-    disturb(&mut live, Kind::IamRolePolicy, Found::Missing);
+    disturb(&mut live, IamRolePolicy::KIND, Found::Missing);
     let mut theirs = live.roles[ROLE].found().unwrap().clone();
     theirs.tags.clear();
     live.roles.insert(ROLE.to_owned(), Observed::Found(theirs));
     let under = |lifecycle| {
-        let plan = make(&desired, &live, &options(&[Override::new(Kind::IamRole, lifecycle)]));
+        let plan = make(&desired, &live, &options(&[Override::new(IamRole::KIND, lifecycle)]));
         outcome(&plan)
     };
     assert_eq!(under(Lifecycle::Sync), "REFUSED: IAMRole");
@@ -207,7 +216,7 @@ fn nothing_is_put_into_a_role_of_somebody_else() {
         "leave IAMRole, (warned: IAMRole), REFUSED: IAMRolePolicy"
     );
     // With the cluster's policy in it, it is as kops makes roles, and gets its tags.
-    disturb(&mut live, Kind::IamRolePolicy, Found::Differs);
+    disturb(&mut live, IamRolePolicy::KIND, Found::Differs);
     let plan = make(&desired, &live, &options(&[]));
     assert_eq!(outcome(&plan), "update IAMRole, update IAMRolePolicy");
 }
@@ -251,10 +260,10 @@ fn existing() -> (DesiredCluster, Live) {
 fn nothing_but_sync_writes_to_an_existing_profile() {
     let (desired, live) = existing();
     for lifecycle in Lifecycle::ALL {
-        for kind in Kind::IAM {
+        for kind in kinds::IAM {
             let plan = make(&desired, &live, &options(&[Override::new(kind, lifecycle)]));
             let written: Vec<Kind> = plan.writes().map(|change| change.id.kind).collect();
-            let may_write = lifecycle == Lifecycle::Sync && kind == Kind::IamRolePolicy;
+            let may_write = lifecycle == Lifecycle::Sync && kind == IamRolePolicy::KIND;
             assert_eq!(!written.is_empty(), may_write, "{kind}={lifecycle}: {written:?}");
             assert!(written.iter().all(|written| *written == kind));
         }
@@ -267,10 +276,10 @@ fn a_profile_that_may_not_be_read_is_not_written_by_guess() {
     live.profiles.insert("team".to_owned(), Observed::Denied(denied()));
     live.policies.clear();
     let sync = [
-        Override::new(Kind::IamInstanceProfile, Lifecycle::Ignore),
-        Override::new(Kind::IamInstanceProfileRole, Lifecycle::Ignore),
-        Override::new(Kind::IamRole, Lifecycle::Sync),
-        Override::new(Kind::IamRolePolicy, Lifecycle::Sync),
+        Override::new(IamInstanceProfile::KIND, Lifecycle::Ignore),
+        Override::new(IamInstanceProfileRole::KIND, Lifecycle::Ignore),
+        Override::new(IamRole::KIND, Lifecycle::Sync),
+        Override::new(IamRolePolicy::KIND, Lifecycle::Sync),
     ];
     let plan = make(&desired, &live, &options(&sync));
     assert_eq!(outcome(&plan), "REFUSED: IAMRole/team, REFUSED: IAMRolePolicy/team");
@@ -287,7 +296,7 @@ fn one_role_in_two_existing_profiles_is_refused_where_it_would_be_written_twice(
     let looked_at = make(&desired, &live, &options(&[]));
     assert_eq!(looked_at.refusals, []);
     assert_eq!(looked_at.count(Action::Leave), 2);
-    let sync = [Override::new(Kind::IamRolePolicy, Lifecycle::Sync)];
+    let sync = [Override::new(IamRolePolicy::KIND, Lifecycle::Sync)];
     let written = make(&desired, &live, &options(&sync));
     assert_eq!(
         written.refusals[0].to_string(),
@@ -310,17 +319,17 @@ fn a_live_text_that_is_no_policy_is_replaced() {
 
 #[test]
 fn what_needs_each_other_is_refused_by_name() {
-    use crate::resource::Managed;
-    use crate::resource::managed::Looked;
+    use crate::catalogue::kinds::Managed;
+    use crate::core::seen::Looked;
     let mut desired = whole(&[group("nodes", "Node", None)]);
     for resource in &mut desired.resources {
         if let Resource::Managed(Managed::LaunchTemplate(template)) = resource {
-            template.after.push(ResourceId::new(Kind::AutoscalingGroup, &template.name));
+            template.after.push(ResourceId::new(AutoscalingGroup::KIND, &template.name));
         }
     }
     let mut live = settled(&desired);
-    live.launch_templates = Looked::Found(Vec::new());
-    live.groups = Looked::Found(Vec::new());
+    live.seen.put(Looked::<LiveTemplate>::Found(Vec::new()));
+    live.seen.put(Looked::<LiveGroup>::Found(Vec::new()));
     let plan = make(&desired, &live, &options(&[]));
     let refusals: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
     let cycle = "LaunchTemplate/nodes.dev.k8s.local: LaunchTemplate/nodes.dev.k8s.local needs \
@@ -332,8 +341,8 @@ fn what_needs_each_other_is_refused_by_name() {
 
 /// A volume of 20 GiB that is wanted encrypted, as one that has lost a tag.
 fn volume(size: i32, encrypted: bool) -> (DesiredCluster, Live) {
-    use crate::resource::Managed;
-    use crate::resource::ebs_volume::{EbsVolume, LiveVolume};
+    use crate::catalogue::kinds::Managed;
+    use crate::ec2::volume::{EbsVolume, LiveVolume};
     let mut desired = whole(&[]);
     let owned = ("kubernetes.io/cluster/dev.k8s.local".to_owned(), "owned".to_owned());
     let named = ("Name".to_owned(), "a.etcd-main".to_owned());
@@ -364,7 +373,8 @@ fn volume(size: i32, encrypted: bool) -> (DesiredCluster, Live) {
         tags,
     };
     desired.resources = vec![Resource::Managed(Managed::EbsVolume(wanted))];
-    let live = Live { volumes: Looked::Found(vec![found]), ..Live::default() };
+    let mut live = Live::default();
+    live.seen.put(Looked::Found(vec![found]));
     (desired, live)
 }
 
@@ -376,7 +386,7 @@ fn fields_that_no_write_mends_are_told_beside_those_that_one_does() {
     {
         let (desired, live) = volume(size, encrypted);
         for lifecycle in Lifecycle::ALL {
-            let overrides = [Override::new(Kind::EbsVolume, lifecycle)];
+            let overrides = [Override::new(EbsVolume::KIND, lifecycle)];
             let plan = make(&desired, &live, &options(&overrides));
             table.push_str(&format!("{what}, {lifecycle}\n"));
             for change in &plan.changes {

@@ -4,10 +4,11 @@
 use serde::Serialize;
 
 use crate::apply::Outcome;
+use crate::core::drift::{DocumentChange, FieldChange};
+use crate::core::kind::{Layer, ResourceId};
 use crate::desired::Notice;
-use crate::iam::document::Statement;
 use crate::plan::{Action, Change, Plan};
-use crate::resource::{DocumentChange, FieldChange, Layer, ResourceId};
+use crate::policy::document::Statement;
 
 /// Grows when a field goes or changes its meaning; new fields may come at any time.
 pub(crate) const API_VERSION: &str = "kapstan/v1";

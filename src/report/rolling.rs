@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::machine::API_VERSION;
 use super::style::{CHANGE, CREATE, QUIET, STRONG, paint};
+use crate::autoscaling::fleet::Time;
 use crate::kubernetes::validation::Failure;
-use crate::resource::fleet::Time;
 use crate::rolling::clock::span;
 use crate::rolling::decision::Event;
 use crate::rolling::hand::Stage;

@@ -1,7 +1,7 @@
 //! One statement of a policy in words: `Allow  s3:Get*  on arn:aws:s3:::state/*`.
 
 use super::style::{self, paint};
-use crate::iam::document::{Scope, Statement, Values};
+use crate::policy::document::{Scope, Statement, Values};
 
 const WIDTH: usize = 100;
 
@@ -74,7 +74,7 @@ fn listed(before: &str, scope: &Scope<Values>, all_but: &str) -> Vec<String> {
 
 /// The lines of what is gained and lost.
 pub(crate) fn difference(
-    difference: &crate::iam::difference::Difference,
+    difference: &crate::policy::difference::Difference,
     gained: &str,
     lost: &str,
 ) -> Vec<String> {

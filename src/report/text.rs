@@ -9,11 +9,11 @@ use super::statement;
 use super::style::{self, paint};
 use crate::apply::{Outcome, Progress};
 use crate::aws::AwsError;
+use crate::core::kind::ResourceId;
+use crate::core::wait::Waiting;
 use crate::desired::Notice;
+use crate::ec2::launch_template::{LaunchTemplate, makes_version};
 use crate::plan::{Action, Change, Plan};
-use crate::resource::launch_template::makes_version;
-use crate::resource::wait::Waiting;
-use crate::resource::{Kind, ResourceId};
 
 /// How much to tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -189,7 +189,7 @@ pub(crate) fn apply_end(plan: &Plan, outcome: &Outcome, again: &str) -> String {
         of(Action::Delete)
     );
     let outdates = |change: &&Change| {
-        change.id.kind == Kind::LaunchTemplate
+        change.id.kind == LaunchTemplate::KIND
             && change.action == Action::Update
             && change.drift.fields.iter().any(makes_version)
     };

@@ -8,9 +8,9 @@ use super::clock::span;
 use super::decision::{Action, Deed, Refused, Sort};
 use super::observer::Observer;
 use super::world::Place;
+use crate::autoscaling::fleet;
 use crate::aws::{AwsError, Fault};
 use crate::kubernetes::error::{Fault as KubernetesFault, KubernetesError};
-use crate::resource::fleet;
 
 /// How much is done at once.
 pub(super) const BOUND: usize = 16;

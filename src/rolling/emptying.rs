@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::clock::{of_day, span};
 use super::decision::{Refused, Sort};
+use crate::autoscaling::fleet::Time;
 use crate::kubernetes::node::Node;
 use crate::kubernetes::pod::{Ending, EndingTime, Pod};
 use crate::kubernetes::{Look, drain};
-use crate::resource::fleet::Time;
 
 /// How long after its time a pod of a node that is not ready is waited for, in seconds.
 const PATIENCE: i64 = 30;

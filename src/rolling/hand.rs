@@ -3,8 +3,8 @@
 use super::decision::Refused;
 use super::emptying::{Leaving, Refusals};
 use super::world::{Group, Member};
+use crate::autoscaling::fleet::Time;
 use crate::kubernetes::node::{Node, NodeRef};
-use crate::resource::fleet::Time;
 
 /// An instance being replaced.
 #[derive(Clone, Debug)]

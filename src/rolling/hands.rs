@@ -7,8 +7,8 @@ use super::hand::{Hand, Stage};
 use super::run::Run;
 use super::turn::Turn;
 use super::world::{Group, Life, Member, World};
+use crate::autoscaling::fleet::Time;
 use crate::kubernetes::pod::Pod;
-use crate::resource::fleet::Time;
 use crate::spec::instance_group::Role;
 
 /// How long an instance that was told to terminate may go on before it is told again.

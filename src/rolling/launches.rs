@@ -6,8 +6,8 @@ use super::patience;
 use super::run::{Lane, Run};
 use super::serving::Lack;
 use super::world::{Group, Life, Member, Place, World};
+use crate::autoscaling::fleet::{Activity, ActivityOutcome};
 use crate::kubernetes::node::Node;
-use crate::resource::fleet::{Activity, ActivityOutcome};
 
 /// How long after a failed launch Auto Scaling is given to try again, in seconds.
 const RETRY: i64 = 30;

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::resource::fleet::{Fleet, FleetGroup, FleetMember, Source};
-use crate::resource::launch_template::LiveTemplate;
+use crate::autoscaling::fleet::{Fleet, FleetGroup, FleetMember, Source};
+use crate::ec2::launch_template::LiveTemplate;
 
 /// One thing in which an instance is not what the cluster says.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

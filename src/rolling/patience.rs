@@ -2,7 +2,7 @@
 
 use super::Options;
 use super::world::{Group, World};
-use crate::resource::fleet::Time;
+use crate::autoscaling::fleet::Time;
 
 /// How many times longer than the slowest peer an instance may take.
 const TIMES: i64 = 3;

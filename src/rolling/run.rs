@@ -9,10 +9,10 @@ use super::marks::{self, Leftover, Marked};
 use super::patience;
 use super::world::{Group, Life, Member, Taint, World};
 use super::{Choice, Options};
+use crate::autoscaling::fleet::Time;
 use crate::kubernetes::marks::Marks;
 use crate::kubernetes::node::NodeRef;
 use crate::kubernetes::validation::{Failure, FailureKind};
-use crate::resource::fleet::Time;
 use crate::spec::instance_group::Role;
 
 #[derive(Debug)]

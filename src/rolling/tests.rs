@@ -12,13 +12,13 @@ use super::run::{LaneState, Run};
 use super::strategy::Strategy;
 use super::world::{Group, Life, Member, Place, Sight, World};
 use super::{Choice, Options};
+use crate::autoscaling::fleet::{Activity, ActivityOutcome, FleetInstance};
 use crate::kubernetes::Look;
 use crate::kubernetes::budget::Budget;
 use crate::kubernetes::error::{Fault, KubernetesError};
 use crate::kubernetes::node::{Node, Taint};
 use crate::kubernetes::pod::{Phase, Pod, Toleration};
 use crate::kubernetes::validation::{Failure, FailureKind};
-use crate::resource::fleet::{Activity, ActivityOutcome, FleetInstance};
 use crate::spec::instance_group::Role;
 
 const DAY: i64 = 86_400;

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::clock::span;
 use super::need::{self, Reason, Versions};
 use super::strategy::{self, Strategy};
+use crate::autoscaling::fleet::{
+    Activity, Fleet, FleetGroup, FleetInstance, MachineState, Source, Time,
+};
 use crate::kubernetes::Look;
 use crate::kubernetes::error::KubernetesError;
 use crate::kubernetes::node::Node;
 use crate::kubernetes::validation::{self, Expected, Failure, Joins};
-use crate::resource::fleet::{
-    Activity, Fleet, FleetGroup, FleetInstance, MachineState, Source, Time,
-};
 use crate::spec::cluster::Cluster;
 use crate::spec::instance_group::{InstanceGroup, Role};
 

@@ -1,26 +1,29 @@
 //! Instance groups, with what they launch from and the IAM resources of their roles.
 
 use super::{Pruning, Unwanted};
-use crate::resource::autoscaling_group::LiveGroup;
-use crate::resource::delete::Deletion;
-use crate::resource::in_use::Thing;
-use crate::resource::{Kind, ResourceId};
+use crate::autoscaling::autoscaling_group::{AutoscalingGroup, LiveGroup};
+use crate::catalogue::deletion::Deletion;
+use crate::core::kind::ResourceId;
+use crate::ec2::in_use::Thing;
+use crate::ec2::launch_template::{LaunchTemplate, LiveTemplate};
+use crate::iam::instance_profile::IamInstanceProfile;
+use crate::iam::role::IamRole;
 use crate::spec::instance_group::Role;
 
 const NO_GROUP: &str = "no instance group of the spec";
 const NO_GROUP_OF_ROLE: &str = "no instance group of the spec has this role";
 
 pub(super) fn plan(pruning: &mut Pruning<'_, '_>, cluster: &str) {
-    if !pruning.writes(Kind::AutoscalingGroup) {
+    if !pruning.writes(AutoscalingGroup::KIND) {
         return;
     }
-    for group in pruning.live().groups.rows() {
+    for group in pruning.live().seen.rows::<LiveGroup>() {
         scaling_group(pruning, group);
     }
     templates(pruning);
     for role in Role::ALL {
         let name = role.iam_name(cluster);
-        if !pruning.is_wanted(Kind::IamRole, &name) && pruning.writes(Kind::IamRole) {
+        if !pruning.is_wanted(IamRole::KIND, &name) && pruning.writes(IamRole::KIND) {
             of_role(pruning, &name);
         }
     }
@@ -28,10 +31,10 @@ pub(super) fn plan(pruning: &mut Pruning<'_, '_>, cluster: &str) {
 
 /// A group with its instances and, where it runs on one, its launch configuration.
 fn scaling_group(pruning: &mut Pruning<'_, '_>, group: &LiveGroup) {
-    if pruning.is_wanted(Kind::AutoscalingGroup, &group.name) {
+    if pruning.is_wanted(AutoscalingGroup::KIND, &group.name) {
         return;
     }
-    let id = ResourceId::new(Kind::AutoscalingGroup, &group.name);
+    let id = ResourceId::new(AutoscalingGroup::KIND, &group.name);
     if let Some(why) = pruning.whose(id.kind, &group.marks()).reason() {
         pruning.stay(id, why);
         return;
@@ -48,7 +51,7 @@ fn scaling_group(pruning: &mut Pruning<'_, '_>, group: &LiveGroup) {
 
 /// The launch configuration of a group that goes; what another group runs on stays.
 fn configuration(pruning: &mut Pruning<'_, '_>, name: &str, group: &ResourceId) {
-    let id = ResourceId::new(Kind::LaunchTemplate, name);
+    let id = ResourceId::new(LaunchTemplate::KIND, name);
     let mut users = pruning.live().configuration_users.get(name).into_iter().flatten();
     match users.find(|user| **user != group.name) {
         Some(user) => pruning.stay(id, &format!("used by AutoscalingGroup/{user}")),
@@ -63,17 +66,17 @@ fn configuration(pruning: &mut Pruning<'_, '_>, name: &str, group: &ResourceId) 
 }
 
 fn templates(pruning: &mut Pruning<'_, '_>) {
-    for template in pruning.live().launch_templates.rows() {
+    for template in pruning.live().seen.rows::<LiveTemplate>() {
         // A template whose group went before it carries that group's name.
         let goes = pruning.going.contains(&template.name);
         let is_ours = goes || pruning.planner.owner.is_marked(&template.tags);
-        if pruning.is_wanted(Kind::LaunchTemplate, &template.name) || !is_ours {
+        if pruning.is_wanted(LaunchTemplate::KIND, &template.name) || !is_ours {
             continue;
         }
-        let whose = pruning.whose(Kind::LaunchTemplate, &template.marks());
-        let group = goes.then(|| ResourceId::new(Kind::AutoscalingGroup, &template.name));
+        let whose = pruning.whose(LaunchTemplate::KIND, &template.marks());
+        let group = goes.then(|| ResourceId::new(AutoscalingGroup::KIND, &template.name));
         let unwanted = Unwanted {
-            id: ResourceId::new(Kind::LaunchTemplate, &template.name),
+            id: ResourceId::new(LaunchTemplate::KIND, &template.name),
             reason: NO_GROUP.to_owned(),
             fields: Vec::new(),
             needs: group.into_iter().collect(),
@@ -87,7 +90,7 @@ fn templates(pruning: &mut Pruning<'_, '_>) {
 /// The IAM resources of a role that no group has any more. A role stays as long as instances
 /// act by the profile that carries it.
 fn of_role(pruning: &mut Pruning<'_, '_>, name: &str) {
-    let profile = ResourceId::new(Kind::IamInstanceProfile, name);
+    let profile = ResourceId::new(IamInstanceProfile::KIND, name);
     let found = pruning.live().profiles.get(name).and_then(|profile| profile.found());
     let thing = found.map(|found| Thing::InstanceProfile(found.arn.clone()));
     if let Some(found) = found {
@@ -97,7 +100,7 @@ fn of_role(pruning: &mut Pruning<'_, '_>, name: &str) {
             id: profile.clone(),
             reason: NO_GROUP_OF_ROLE.to_owned(),
             fields: Vec::new(),
-            needs: groups.map(|name| ResourceId::new(Kind::AutoscalingGroup, name)).collect(),
+            needs: groups.map(|name| ResourceId::new(AutoscalingGroup::KIND, name)).collect(),
             behind: &[],
             deletion: Deletion::InstanceProfile {
                 name: name.to_owned(),
@@ -109,9 +112,9 @@ fn of_role(pruning: &mut Pruning<'_, '_>, name: &str) {
     let policies = pruning.live().policies.get(name).and_then(|policies| policies.found());
     if let Some(policies) = policies {
         let attached = pruning.live().attached.get(name).and_then(|attached| attached.found());
-        let whose = pruning.planner.whose_iam(Kind::IamRole, name);
+        let whose = pruning.planner.whose_iam(IamRole::KIND, name);
         let unwanted = Unwanted {
-            id: ResourceId::new(Kind::IamRole, name),
+            id: ResourceId::new(IamRole::KIND, name),
             reason: NO_GROUP_OF_ROLE.to_owned(),
             fields: Vec::new(),
             needs: vec![profile],

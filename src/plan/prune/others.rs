@@ -4,16 +4,29 @@
 //! volumes of claims), so that of these only what bears a name of the cluster's own goes.
 
 use super::{Pruning, Unwanted};
+use crate::autoscaling::autoscaling_group::AutoscalingGroup;
+use crate::autoscaling::load_balancer_attachment::{
+    ExternalLoadBalancerAttachment, ExternalTargetGroupAttachment, LiveAttachment,
+};
+use crate::catalogue::deletion::Deletion;
+use crate::core::drift::FieldChange;
+use crate::core::kind::{Kind, ResourceId};
+use crate::core::manage::Manage as _;
+use crate::core::whose::Whose;
 use crate::desired::names;
+use crate::ec2::in_use::Thing;
+use crate::ec2::volume::{EbsVolume, LiveVolume};
+use crate::elb::load_balancer::{LiveLoadBalancer, LoadBalancer};
+use crate::iam::role::IamRole;
 use crate::plan::Prune;
-use crate::resource::delete::Deletion;
-use crate::resource::in_use::Thing;
-use crate::resource::load_balancer::LiveLoadBalancer;
-use crate::resource::managed::Manage as _;
-use crate::resource::security_group_rule::{LiveRule, Peer};
-use crate::resource::whose::Whose;
-use crate::resource::{FieldChange, Kind, ResourceId};
+use crate::route53::dns_name::{DnsName, IdleRecord};
 use crate::spec::instance_group::Role;
+use crate::vpc::cidr_block::VpcCidrBlock;
+use crate::vpc::nat_gateway::NatGateway;
+use crate::vpc::security_group::{LiveSecurityGroup, SecurityGroup};
+use crate::vpc::security_group_rule::{LiveRule, Peer, SecurityGroupRule};
+use crate::vpc::subnet::{LiveSubnet, Subnet};
+use crate::vpc::vpc::{LiveVpc, Vpc};
 
 const NO_LONGER: &str = "not in the spec any more";
 
@@ -28,26 +41,26 @@ pub(super) fn plan(pruning: &mut Pruning<'_, '_>, cluster: &str) {
 
 /// Classic load balancers; those of services have other names.
 fn balancers(pruning: &mut Pruning<'_, '_>) {
-    if !pruning.writes(Kind::LoadBalancer) {
+    if !pruning.writes(LoadBalancer::KIND) {
         return;
     }
-    for found in pruning.live().classic.ours.rows() {
-        if pruning.is_found(Kind::LoadBalancer, &found.name) {
+    for found in pruning.live().seen.rows::<LiveLoadBalancer>() {
+        if pruning.is_found(LoadBalancer::KIND, &found.name) {
             continue;
         }
-        let whose = pruning.whose(Kind::LoadBalancer, &found.marks());
-        if whose.is_owned() && pruning.writes(Kind::DnsName) {
+        let whose = pruning.whose(LoadBalancer::KIND, &found.marks());
+        if whose.is_owned() && pruning.writes(DnsName::KIND) {
             records(pruning, found);
         }
         let unwanted = Unwanted {
-            id: ResourceId::new(Kind::LoadBalancer, &found.name),
+            id: ResourceId::new(LoadBalancer::KIND, &found.name),
             reason: NO_LONGER.to_owned(),
             fields: Vec::new(),
             needs: Vec::new(),
             behind: &[
-                Kind::DnsName,
-                Kind::ExternalLoadBalancerAttachment,
-                Kind::ExternalTargetGroupAttachment,
+                DnsName::KIND,
+                ExternalLoadBalancerAttachment::KIND,
+                ExternalTargetGroupAttachment::KIND,
             ],
             deletion: Deletion::LoadBalancer(found.name.clone()),
         };
@@ -58,12 +71,12 @@ fn balancers(pruning: &mut Pruning<'_, '_>) {
 /// The records that lead to a load balancer which goes.
 fn records(pruning: &mut Pruning<'_, '_>, balancer: &LiveLoadBalancer) {
     let Some(address) = &balancer.address else { return };
-    for idle in pruning.live().idle_records.rows() {
+    for idle in pruning.live().seen.rows::<IdleRecord>() {
         if !idle.record.leads_to(&address.dns_name) {
             continue;
         }
         let unwanted = Unwanted {
-            id: ResourceId::new(Kind::DnsName, &idle.record.name),
+            id: ResourceId::new(DnsName::KIND, &idle.record.name),
             reason: format!("leads to {}", balancer.name),
             fields: Vec::new(),
             needs: Vec::new(),
@@ -79,20 +92,20 @@ fn records(pruning: &mut Pruning<'_, '_>, balancer: &LiveLoadBalancer) {
 
 /// A subnet goes once no group of the spec's lies in it any more.
 fn subnets(pruning: &mut Pruning<'_, '_>) {
-    if !pruning.writes(Kind::Subnet) {
+    if !pruning.writes(Subnet::KIND) {
         return;
     }
-    for subnet in pruning.live().subnets.rows() {
-        let whose = pruning.whose(Kind::Subnet, &subnet.marks());
-        if pruning.is_found(Kind::Subnet, &subnet.id) || !whose.is_owned() {
+    for subnet in pruning.live().seen.rows::<LiveSubnet>() {
+        let whose = pruning.whose(Subnet::KIND, &subnet.marks());
+        if pruning.is_found(Subnet::KIND, &subnet.id) || !whose.is_owned() {
             continue;
         }
         let unwanted = Unwanted {
-            id: named(Kind::Subnet, &subnet.id, subnet.tags.get("Name")),
+            id: named(Subnet::KIND, &subnet.id, subnet.tags.get("Name")),
             reason: NO_LONGER.to_owned(),
             fields: Vec::new(),
             needs: Vec::new(),
-            behind: &[Kind::AutoscalingGroup, Kind::LoadBalancer, Kind::NatGateway],
+            behind: &[AutoscalingGroup::KIND, LoadBalancer::KIND, NatGateway::KIND],
             deletion: Deletion::Subnet(subnet.id.clone()),
         };
         pruning.remove_if(unwanted, &whose, Some(Thing::Subnet(subnet.id.clone())));
@@ -101,25 +114,25 @@ fn subnets(pruning: &mut Pruning<'_, '_>) {
 
 /// The groups that bear the cluster's names. The rules that name one go before it.
 fn security_groups(pruning: &mut Pruning<'_, '_>, cluster: &str) {
-    if !pruning.writes(Kind::SecurityGroup) {
+    if !pruning.writes(SecurityGroup::KIND) {
         return;
     }
     let own = names::own_security_groups(cluster);
-    let rows = pruning.live().security_groups.rows();
+    let rows = pruning.live().seen.rows::<LiveSecurityGroup>();
     for group in rows.iter().filter(|group| own.contains(&group.name)) {
-        if pruning.is_found(Kind::SecurityGroup, &group.id)
-            || pruning.is_wanted(Kind::SecurityGroup, &group.name)
+        if pruning.is_found(SecurityGroup::KIND, &group.id)
+            || pruning.is_wanted(SecurityGroup::KIND, &group.name)
         {
             continue;
         }
-        let id = ResourceId::new(Kind::SecurityGroup, format!("{} ({})", group.name, group.id));
-        let whose = pruning.whose(Kind::SecurityGroup, &group.marks());
+        let id = ResourceId::new(SecurityGroup::KIND, format!("{} ({})", group.name, group.id));
+        let whose = pruning.whose(SecurityGroup::KIND, &group.marks());
         let names_it = |rule: &&LiveRule| rule.peer == Peer::Group(group.id.clone());
         let mut rules = group.rules.clone();
         let mut foreign = None;
         for other in rows.iter().filter(|other| other.id != group.id) {
             let naming: Vec<LiveRule> = other.rules.iter().filter(names_it).cloned().collect();
-            let is_ours = pruning.whose(Kind::SecurityGroup, &other.marks()).is_owned();
+            let is_ours = pruning.whose(SecurityGroup::KIND, &other.marks()).is_owned();
             if !naming.is_empty() && !is_ours {
                 foreign = Some(&other.id);
             }
@@ -152,10 +165,10 @@ fn security_groups(pruning: &mut Pruning<'_, '_>, cluster: &str) {
             needs: Vec::new(),
             // The IAM resources of its role are looked for as long as it is there.
             behind: &[
-                Kind::AutoscalingGroup,
-                Kind::LoadBalancer,
-                Kind::SecurityGroupRule,
-                Kind::IamRole,
+                AutoscalingGroup::KIND,
+                LoadBalancer::KIND,
+                SecurityGroupRule::KIND,
+                IamRole::KIND,
             ],
             deletion: Deletion::SecurityGroup { id: group.id.clone(), rules },
         };
@@ -167,23 +180,23 @@ fn security_groups(pruning: &mut Pruning<'_, '_>, cluster: &str) {
 fn kept_role(pruning: &Pruning<'_, '_>, cluster: &str, group: &str) -> Option<ResourceId> {
     let mut roles = Role::ALL.into_iter();
     let role = roles.find(|role| names::security_group(cluster, *role).name == group)?;
-    let id = ResourceId::new(Kind::IamRole, role.iam_name(cluster));
+    let id = ResourceId::new(IamRole::KIND, role.iam_name(cluster));
     pruning.planner.plan.kept.contains(&id).then_some(id)
 }
 
 /// What etcd has written is nowhere else: it goes by a word of its own, and never while it is
 /// mounted.
 fn volumes(pruning: &mut Pruning<'_, '_>) {
-    if !pruning.writes(Kind::EbsVolume) {
+    if !pruning.writes(EbsVolume::KIND) {
         return;
     }
-    for volume in pruning.live().volumes.rows() {
-        let whose = pruning.whose(Kind::EbsVolume, &volume.marks());
-        let is_wanted = pruning.is_found(Kind::EbsVolume, &volume.id);
+    for volume in pruning.live().seen.rows::<LiveVolume>() {
+        let whose = pruning.whose(EbsVolume::KIND, &volume.marks());
+        let is_wanted = pruning.is_found(EbsVolume::KIND, &volume.id);
         if is_wanted || !volume.is_of_etcd() || !whose.is_owned() {
             continue;
         }
-        let id = named(Kind::EbsVolume, &volume.id, volume.tags.get("Name"));
+        let id = named(EbsVolume::KIND, &volume.id, volume.tags.get("Name"));
         let command = pruning.command("--prune --prune-volumes");
         if !volume.attached_to.is_empty() {
             let ids = volume.attached_to.join(", ");
@@ -194,7 +207,7 @@ fn volumes(pruning: &mut Pruning<'_, '_>) {
                 reason: "with all that this member of etcd has written".to_owned(),
                 fields: Vec::new(),
                 needs: Vec::new(),
-                behind: &[Kind::AutoscalingGroup],
+                behind: &[AutoscalingGroup::KIND],
                 deletion: Deletion::Volume(volume.id.clone()),
             };
             pruning.remove_if(unwanted, &whose, None);
@@ -209,24 +222,24 @@ fn volumes(pruning: &mut Pruning<'_, '_>) {
 
 /// The ranges of the cluster's own VPC beside its first.
 fn ranges(pruning: &mut Pruning<'_, '_>) {
-    if !pruning.writes(Kind::VpcCidrBlock) {
+    if !pruning.writes(VpcCidrBlock::KIND) {
         return;
     }
-    for vpc in pruning.live().vpcs.rows() {
-        let is_ours = pruning.whose(Kind::Vpc, &vpc.marks()).is_owned();
-        if !is_ours || !pruning.is_found(Kind::Vpc, &vpc.id) {
+    for vpc in pruning.live().seen.rows::<LiveVpc>() {
+        let is_ours = pruning.whose(Vpc::KIND, &vpc.marks()).is_owned();
+        if !is_ours || !pruning.is_found(Vpc::KIND, &vpc.id) {
             continue;
         }
         for (cidr, association) in &vpc.more_cidrs {
-            if pruning.is_wanted(Kind::VpcCidrBlock, cidr) {
+            if pruning.is_wanted(VpcCidrBlock::KIND, cidr) {
                 continue;
             }
             let unwanted = Unwanted {
-                id: ResourceId::new(Kind::VpcCidrBlock, cidr),
+                id: ResourceId::new(VpcCidrBlock::KIND, cidr),
                 reason: NO_LONGER.to_owned(),
                 fields: Vec::new(),
                 needs: Vec::new(),
-                behind: &[Kind::Subnet],
+                behind: &[Subnet::KIND],
                 deletion: Deletion::CidrBlock(association.clone()),
             };
             pruning.remove_if(unwanted, &Whose::Owned, None);
@@ -238,13 +251,13 @@ fn ranges(pruning: &mut Pruning<'_, '_>) {
 fn attachments(pruning: &mut Pruning<'_, '_>) {
     let view = pruning.planner.view();
     let mut unwanted = Vec::new();
-    for found in pruning.live().attachments.rows() {
+    for found in pruning.live().seen.rows::<LiveAttachment>() {
         let is_target_group = found.to.starts_with("arn:");
         let kind = match is_target_group {
-            true => Kind::ExternalTargetGroupAttachment,
-            false => Kind::ExternalLoadBalancerAttachment,
+            true => ExternalTargetGroupAttachment::KIND,
+            false => ExternalLoadBalancerAttachment::KIND,
         };
-        let group = ResourceId::new(Kind::AutoscalingGroup, &found.group);
+        let group = ResourceId::new(AutoscalingGroup::KIND, &found.group);
         let is_meant = pruning.attachments.iter().any(|wanted| wanted.is(found, view));
         if is_meant || !pruning.wanted.contains(&group) || !pruning.writes(kind) {
             continue;

@@ -1,0 +1,153 @@
+//! `LoadBalancerAttachment`, `ExternalLoadBalancerAttachment` and
+//! `ExternalTargetGroupAttachment`: the instances of a group stand behind a load balancer.
+
+use crate::aws::AwsError;
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::seen::Looked;
+use crate::core::whose::Marks;
+use crate::core::work::Work;
+use crate::elb::load_balancer::ClassicName;
+use crate::elb::target_group::TargetGroupArn;
+
+/// The kind of attachments to classic load balancers that the spec names.
+#[derive(Debug)]
+pub(crate) struct ExternalLoadBalancerAttachment;
+
+/// The kind of attachments to target groups that the spec names.
+#[derive(Debug)]
+pub(crate) struct ExternalTargetGroupAttachment;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LoadBalancerAttachment {
+    pub(crate) name: String,
+    pub(crate) group: ResourceId,
+    pub(crate) to: Target,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Target {
+    Classic(ResourceId),
+    Network(ResourceId),
+    /// A classic load balancer of the user's own, by name.
+    ExternalClassic(String),
+    /// A target group of the user's own, by ARN.
+    ExternalTargetGroup(String),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveAttachment {
+    /// The name of the Auto Scaling group.
+    pub(crate) group: String,
+    /// A classic load balancer's name, or a target group's ARN.
+    pub(crate) to: String,
+}
+
+impl Target {
+    fn text(&self) -> &str {
+        match self {
+            Self::Classic(id) | Self::Network(id) => &id.name,
+            Self::ExternalClassic(name) => name,
+            Self::ExternalTargetGroup(arn) => arn,
+        }
+    }
+}
+
+impl Manage for LoadBalancerAttachment {
+    type Live = LiveAttachment;
+
+    fn id(&self) -> ResourceId {
+        let kind = match self.to {
+            Target::Classic(_) | Target::Network(_) => LoadBalancerAttachment::KIND,
+            Target::ExternalClassic(_) => ExternalLoadBalancerAttachment::KIND,
+            Target::ExternalTargetGroup(_) => ExternalTargetGroupAttachment::KIND,
+        };
+        ResourceId::new(kind, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        match &self.to {
+            Target::Classic(to) | Target::Network(to) => vec![self.group.clone(), to.clone()],
+            _ => vec![self.group.clone()],
+        }
+    }
+
+    fn is(&self, found: &LiveAttachment, view: View<'_>) -> bool {
+        let to = match &self.to {
+            Target::Classic(to) | Target::Network(to) => view.is(to, &found.to),
+            Target::ExternalClassic(to) | Target::ExternalTargetGroup(to) => *to == found.to,
+        };
+        found.group == self.group.name && to
+    }
+
+    /// What is part of something was found by that.
+    fn marks<'a>(&self, _: &'a Self::Live, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
+    }
+
+    fn aws_id(found: &LiveAttachment) -> String {
+        found.to.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        Fields::default().with("group", &self.group.name).with("to", self.to.text())
+    }
+
+    fn found(&self, _: &LiveAttachment, view: View<'_>) -> Fields {
+        // What an attachment is, is all that it has.
+        self.wanted(view)
+    }
+
+    fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
+        let classic = view.seen.of::<ClassicName>();
+        let groups = view.seen.of::<TargetGroupArn>();
+        let (is_there, what, name) = match (&self.to, classic, groups) {
+            (Target::ExternalClassic(name), Looked::Found(all), _) => {
+                (all.iter().any(|one| one.0 == *name), "load balancer", name)
+            }
+            (Target::ExternalTargetGroup(arn), _, Looked::Found(all)) => {
+                (all.iter().any(|one| one.0 == *arn), "target group", arn)
+            }
+            _ => return None,
+        };
+        (!is_there).then(|| {
+            (
+                format!("there is no {what} {name} in this account and region"),
+                "correct spec.externalLoadBalancers of the instance group".to_owned(),
+            )
+        })
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let group = &self.group.name;
+        match &self.to {
+            Target::Classic(_) | Target::ExternalClassic(_) => {
+                let name = match &self.to {
+                    Target::Classic(to) => work.id(to)?,
+                    other => other.text().to_owned(),
+                };
+                let call = work.aws.autoscaling.attach_load_balancers();
+                let call = call.auto_scaling_group_name(group).load_balancer_names(name);
+                call.send().await.map(|_| ()).map_err(|error| {
+                    AwsError::new("autoscaling:AttachLoadBalancers", &self.name, error)
+                })?;
+            }
+            Target::Network(_) | Target::ExternalTargetGroup(_) => {
+                let arn = match &self.to {
+                    Target::Network(to) => work.id(to)?,
+                    other => other.text().to_owned(),
+                };
+                let call = work.aws.autoscaling.attach_load_balancer_target_groups();
+                let call = call.auto_scaling_group_name(group).target_group_arns(arn);
+                call.send().await.map(|_| ()).map_err(|error| {
+                    AwsError::new("autoscaling:AttachLoadBalancerTargetGroups", &self.name, error)
+                })?;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn update(&self, _: &Work<'_>, _: &Update) -> Result<(), AwsError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+//! Groups of instances.
+
+pub(crate) mod autoscaling_group;
+pub(crate) mod fleet;
+pub(crate) mod instance_refresh;
+pub(crate) mod load_balancer_attachment;

@@ -1,0 +1,264 @@
+//! All kinds: the one table, and what it yields.
+
+use crate::autoscaling::autoscaling_group::AutoscalingGroup;
+use crate::autoscaling::load_balancer_attachment::{
+    ExternalLoadBalancerAttachment, ExternalTargetGroupAttachment, LoadBalancerAttachment,
+};
+use crate::aws::AwsError;
+use crate::core::kind::{Kind, Layer, ResourceId};
+use crate::core::manage::{self, Manage as _, Update, View};
+use crate::core::work::{Address, Work};
+use crate::ec2::instance::Instance;
+use crate::ec2::key_pair::SshKey;
+use crate::ec2::launch_template::LaunchTemplate;
+use crate::ec2::volume::EbsVolume;
+use crate::elb::load_balancer::LoadBalancer;
+use crate::elb::network_load_balancer::NetworkLoadBalancer;
+use crate::elb::target_group::TargetGroup;
+use crate::iam::instance_profile::{self, IamInstanceProfile};
+use crate::iam::instance_profile_role::{self, IamInstanceProfileRole};
+use crate::iam::role::{self, IamRole};
+use crate::iam::role_policy::{self, IamRolePolicy};
+use crate::route53::dns_name::DnsName;
+use crate::route53::dns_zone::DnsZone;
+use crate::vpc::cidr_block::VpcCidrBlock;
+use crate::vpc::dhcp_options::DhcpOptions;
+use crate::vpc::dhcp_options_association::VpcDhcpOptionsAssociation;
+use crate::vpc::elastic_ip::ElasticIp;
+use crate::vpc::internet_gateway::InternetGateway;
+use crate::vpc::nat_gateway::NatGateway;
+use crate::vpc::route::Route;
+use crate::vpc::route_table::RouteTable;
+use crate::vpc::route_table_association::RouteTableAssociation;
+use crate::vpc::security_group::SecurityGroup;
+use crate::vpc::security_group_rule::SecurityGroupRule;
+use crate::vpc::subnet::Subnet;
+use crate::vpc::vpc::Vpc;
+
+use super::deletion::Deletion;
+
+macro_rules! kinds {
+    ($($kind:ident = $name:literal in $layer:ident),* $(,)?) => {
+        /// The place of each kind in the table.
+        enum Rank {
+            $($kind,)*
+        }
+
+        $(impl $kind {
+            pub(crate) const KIND: Kind =
+                Kind::new(Rank::$kind as usize, $name, Layer::$layer);
+        })*
+
+        /// Every kind, each behind those that it depends on.
+        pub(crate) const ALL: &[Kind] = &[$($kind::KIND,)*];
+    };
+}
+
+kinds! {
+    Vpc = "VPC" in Network,
+    VpcCidrBlock = "VPCCIDRBlock" in Network,
+    DhcpOptions = "DHCPOptions" in Network,
+    VpcDhcpOptionsAssociation = "VPCDHCPOptionsAssociation" in Network,
+    Subnet = "Subnet" in Network,
+    InternetGateway = "InternetGateway" in Network,
+    ElasticIp = "ElasticIP" in Network,
+    NatGateway = "NatGateway" in Network,
+    RouteTable = "RouteTable" in Network,
+    Route = "Route" in Network,
+    RouteTableAssociation = "RouteTableAssociation" in Network,
+    IamRole = "IAMRole" in Security,
+    IamRolePolicy = "IAMRolePolicy" in Security,
+    IamInstanceProfile = "IAMInstanceProfile" in Security,
+    IamInstanceProfileRole = "IAMInstanceProfileRole" in Security,
+    SecurityGroup = "SecurityGroup" in Security,
+    SecurityGroupRule = "SecurityGroupRule" in Security,
+    SshKey = "SSHKey" in Security,
+    EbsVolume = "EBSVolume" in Cluster,
+    LoadBalancer = "LoadBalancer" in Cluster,
+    DnsZone = "DNSZone" in Cluster,
+    DnsName = "DNSName" in Cluster,
+    LaunchTemplate = "LaunchTemplate" in Cluster,
+    AutoscalingGroup = "AutoscalingGroup" in Cluster,
+    Instance = "Instance" in Cluster,
+    TargetGroup = "TargetGroup" in Cluster,
+    LoadBalancerAttachment = "LoadBalancerAttachment" in Cluster,
+    ExternalLoadBalancerAttachment = "ExternalLoadBalancerAttachment" in Cluster,
+    ExternalTargetGroupAttachment = "ExternalTargetGroupAttachment" in Cluster,
+}
+
+/// The kinds of IAM.
+pub(crate) const IAM: [Kind; 4] =
+    [IamRole::KIND, IamRolePolicy::KIND, IamInstanceProfile::KIND, IamInstanceProfileRole::KIND];
+
+macro_rules! managed {
+    ($($variant:ident),* $(,)?) => {
+        /// A resource that is compared field by field.
+        #[derive(Clone, Debug, PartialEq)]
+        #[expect(clippy::large_enum_variant, reason = "a cluster has some hundreds, once")]
+        pub(crate) enum Managed {
+            $($variant($variant),)*
+        }
+
+        $(impl From<$variant> for Resource {
+            fn from(resource: $variant) -> Self {
+                Self::Managed(Managed::$variant(resource))
+            }
+        })*
+
+        impl Managed {
+            pub(crate) fn id(&self) -> ResourceId {
+                match self {
+                    $(Self::$variant(resource) => resource.id(),)*
+                }
+            }
+
+            pub(crate) fn needs(&self) -> Vec<ResourceId> {
+                match self {
+                    $(Self::$variant(resource) => resource.needs(),)*
+                }
+            }
+
+            pub(crate) fn behind(&self) -> &'static [Kind] {
+                match self {
+                    $(Self::$variant(resource) => resource.behind(),)*
+                }
+            }
+
+            /// AWS' own id of the resource, if it was found, and its address, if it has one.
+            pub(crate) fn find(&self, view: View<'_>) -> Option<(String, Option<Address>)> {
+                match self {
+                    $(Self::$variant(resource) => manage::find(resource, view),)*
+                }
+            }
+
+            /// Why it could not be looked at.
+            pub(crate) fn denied(&self, view: View<'_>) -> Option<AwsError> {
+                match self {
+                    $(Self::$variant(resource) => manage::denied(resource, view),)*
+                }
+            }
+
+            pub(crate) fn state(&self, view: View<'_>) -> State {
+                match self {
+                    $(Self::$variant(resource) => {
+                        let whole = |one| Box::new(Self::$variant(one));
+                        let update = |one, update| Write::Update(whole(one), update);
+                        manage::state(resource, view, |one| Write::Create(whole(one)), update)
+                    })*
+                }
+            }
+
+            async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+                match self {
+                    $(Self::$variant(resource) => resource.create(work).await,)*
+                }
+            }
+
+            async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+                match self {
+                    $(Self::$variant(resource) => resource.update(work, update).await,)*
+                }
+            }
+        }
+    };
+}
+
+managed! {
+    Vpc, VpcCidrBlock, DhcpOptions, VpcDhcpOptionsAssociation, Subnet, InternetGateway, ElasticIp,
+    NatGateway, RouteTable, Route, RouteTableAssociation, SecurityGroup, SecurityGroupRule, SshKey,
+    EbsVolume, LoadBalancer, NetworkLoadBalancer, DnsZone, DnsName, LaunchTemplate,
+    AutoscalingGroup, LoadBalancerAttachment,
+}
+
+/// What a cluster needs of AWS: one resource. The IAM kinds compare documents by what they
+/// grant, and have ways of their own.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a cluster has some hundreds, once")]
+pub(crate) enum Resource {
+    Role(IamRole),
+    RolePolicy(IamRolePolicy),
+    InstanceProfile(IamInstanceProfile),
+    InstanceProfileRole(IamInstanceProfileRole),
+    Managed(Managed),
+}
+
+impl Resource {
+    pub(crate) fn id(&self) -> ResourceId {
+        match self {
+            Self::Role(role) => ResourceId::new(IamRole::KIND, &role.name),
+            Self::RolePolicy(policy) => ResourceId::new(IamRolePolicy::KIND, &policy.name),
+            Self::InstanceProfile(profile) => {
+                ResourceId::new(IamInstanceProfile::KIND, &profile.name)
+            }
+            Self::InstanceProfileRole(link) => {
+                ResourceId::new(IamInstanceProfileRole::KIND, &link.profile)
+            }
+            Self::Managed(resource) => resource.id(),
+        }
+    }
+
+    /// What must exist before this can.
+    pub(crate) fn needs(&self) -> Vec<ResourceId> {
+        match self {
+            Self::Role(_) | Self::InstanceProfile(_) => Vec::new(),
+            Self::RolePolicy(policy) => vec![ResourceId::new(IamRole::KIND, &policy.role)],
+            Self::InstanceProfileRole(link) => vec![
+                ResourceId::new(IamRole::KIND, &link.role),
+                ResourceId::new(IamInstanceProfile::KIND, &link.profile),
+            ],
+            Self::Managed(resource) => resource.needs(),
+        }
+    }
+
+    /// The kinds of which all must be done before this, though it does not name them.
+    pub(crate) fn behind(&self) -> &'static [Kind] {
+        match self {
+            Self::Managed(resource) => resource.behind(),
+            _ => &[],
+        }
+    }
+}
+
+/// How a resource stands to what is wanted.
+pub(crate) type State = manage::State<Write>;
+
+/// A decided write to one resource.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Write {
+    Role(role::Write),
+    RolePolicy(role_policy::Write),
+    InstanceProfile(instance_profile::Write),
+    InstanceProfileRole(instance_profile_role::Write),
+    Create(Box<Managed>),
+    Update(Box<Managed>, Update),
+    Delete(Deletion),
+}
+
+impl Write {
+    /// The security group that this deletes.
+    pub(crate) fn deleted_group(&self) -> Option<&str> {
+        match self {
+            Self::Delete(Deletion::SecurityGroup { id, .. }) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Carries the write of this resource out. What was created under an id of AWS' choosing is told to
+    /// `work`, for whatever comes later and refers to it.
+    pub(crate) async fn send(&self, work: &Work<'_>, id: &ResourceId) -> Result<(), AwsError> {
+        match self {
+            Self::Role(write) => write.send(work).await,
+            Self::RolePolicy(write) => write.send(work.aws).await,
+            Self::InstanceProfile(write) => write.send(work).await,
+            Self::InstanceProfileRole(write) => write.send(work.aws).await,
+            Self::Create(resource) => {
+                if let Some(id) = resource.create(work).await? {
+                    work.learn(resource.id(), id);
+                }
+                Ok(())
+            }
+            Self::Update(resource, update) => resource.update(work, update).await,
+            Self::Delete(deletion) => deletion.send(work, id).await,
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! AWS as it stands: everything that one plan needs, read at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::{self, try_join, try_join_all, try_join3, try_join4, try_join5};
+
+use crate::autoscaling::autoscaling_group::{self, AutoscalingGroup, LiveGroup};
+use crate::autoscaling::load_balancer_attachment::{
+    ExternalLoadBalancerAttachment, ExternalTargetGroupAttachment, LiveAttachment,
+};
+use crate::aws::{Aws, AwsError};
+use crate::core::kind::{Kind, ResourceId};
+use crate::core::seen::{Looked, Observed, Seen};
+use crate::core::whose::Owner;
+use crate::ec2::image::{self, Images};
+use crate::ec2::in_use::InUse;
+use crate::ec2::instance;
+use crate::ec2::instance_type::{self, LiveInstanceType};
+use crate::ec2::key_pair::{self, SshKey};
+use crate::ec2::launch_template::{self, LaunchTemplate, TemplateUser};
+use crate::ec2::volume::{self, EbsVolume};
+use crate::elb::load_balancer::{self, LiveLoadBalancer};
+use crate::elb::network_load_balancer;
+use crate::iam::instance_profile::{self, LiveInstanceProfile};
+use crate::iam::role::{self, LiveIamRole};
+use crate::iam::role_policy::{self, LivePolicies};
+use crate::route53::dns_name::{self, DnsName, LiveRecord};
+use crate::route53::dns_zone::{self, DnsZone};
+use crate::route53::hosted_zone::{self, HostedZone, LiveZone};
+use crate::vpc::cidr_block::LiveCidrBlock;
+use crate::vpc::dhcp_options::{self, DhcpOptions};
+use crate::vpc::elastic_ip::{self, ElasticIp};
+use crate::vpc::internet_gateway::{self, InternetGateway, LiveInternetGateway};
+use crate::vpc::nat_gateway::{self, NatGateway};
+use crate::vpc::route;
+use crate::vpc::route_table::{self, LiveRouteTable, RouteTable};
+use crate::vpc::security_group::{self, LiveSecurityGroup, SecurityGroup};
+use crate::vpc::subnet::{self, LiveSubnet, Subnet};
+use crate::vpc::vpc::{self, GATEWAYS, LiveVpc, SECURITY_GROUPS, SUBNETS, Vpc, VpcPart};
+
+/// What to read.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Reads {
+    pub(crate) cluster: String,
+    /// The kinds that are looked for at all, IAM apart.
+    pub(crate) kinds: BTreeSet<Kind>,
+    pub(crate) zones: bool,
+    pub(crate) zone: Option<HostedZone>,
+    pub(crate) roles: BTreeSet<String>,
+    /// The roles whose inline policies are read.
+    pub(crate) policies: BTreeSet<String>,
+    pub(crate) profiles: BTreeSet<String>,
+    /// The profiles whose role is not known before they are read, and whose inline policies
+    /// are wanted.
+    pub(crate) policies_through: BTreeSet<String>,
+    /// The VPC that the cluster shares.
+    pub(crate) vpc: Option<String>,
+    /// Whether subnets are to lie in zones of which no machine type tells whether they exist.
+    pub(crate) availability_zones: bool,
+    /// The ids of groups that the spec names, and the names of the cluster's own.
+    pub(crate) security_groups: Vec<String>,
+    pub(crate) security_group_names: Vec<String>,
+    pub(crate) ssh_keys: Vec<String>,
+    pub(crate) groups: Vec<String>,
+    /// AWS' names of the cluster's classic load balancers.
+    pub(crate) load_balancers: BTreeSet<String>,
+    /// AWS' names of the cluster's network load balancer and its target group.
+    pub(crate) network_load_balancer: Option<(String, String)>,
+    pub(crate) records: Vec<String>,
+    pub(crate) images: BTreeSet<String>,
+    pub(crate) instance_types: BTreeSet<String>,
+    /// The instances through which private subnets reach the internet.
+    pub(crate) instances: Vec<String>,
+    /// The roles that no group has, by the tag that a group of theirs would carry: their IAM
+    /// resources are read if such a group is found.
+    pub(crate) idle_roles: BTreeMap<String, String>,
+    /// The same roles, by the name of the security group that goes after their IAM resources.
+    pub(crate) idle_security_groups: BTreeMap<String, String>,
+}
+
+/// What was found. A name that was not asked for has no entry.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Live {
+    pub(crate) account: String,
+    pub(crate) seen: Seen,
+    pub(crate) roles: BTreeMap<String, Observed<LiveIamRole>>,
+    pub(crate) policies: BTreeMap<String, Observed<LivePolicies>>,
+    /// The ARNs of managed policies attached to roles that may have to go.
+    pub(crate) attached: BTreeMap<String, Observed<Vec<String>>>,
+    pub(crate) profiles: BTreeMap<String, Observed<LiveInstanceProfile>>,
+    /// The user data of launch configurations that groups still run on.
+    pub(crate) old_user_data: BTreeMap<String, Vec<u8>>,
+    /// All groups that run on such launch configurations, those of others too.
+    pub(crate) configuration_users: BTreeMap<String, BTreeSet<String>>,
+    /// `None` if images could not be looked at.
+    pub(crate) images: Option<Result<Images, AwsError>>,
+    pub(crate) instance_types: Option<Result<BTreeMap<String, LiveInstanceType>, AwsError>>,
+    /// Who uses what is to go, asked once it is known what that is.
+    pub(crate) in_use: InUse,
+}
+
+impl Live {
+    /// Whether a role exists, if anything that was read tells.
+    pub(crate) fn has_role(&self, name: &str) -> Option<bool> {
+        let exists = |missing: Option<bool>| missing.map(|missing| !missing);
+        let by_itself = self.roles.get(name).and_then(is_missing);
+        let by_policies = || self.policies.get(name).and_then(is_missing);
+        exists(by_itself.or_else(by_policies))
+    }
+
+    pub(crate) fn has_profile(&self, name: &str) -> Option<bool> {
+        self.profiles.get(name).and_then(is_missing).map(|missing| !missing)
+    }
+}
+
+fn is_missing<T>(observed: &Observed<T>) -> Option<bool> {
+    match observed {
+        Observed::Found(_) => Some(false),
+        Observed::Missing => Some(true),
+        Observed::Denied(_) => None,
+    }
+}
+
+/// Reads everything concurrently, in at most three rounds: what hangs on a VPC, a hosted
+/// zone or a load balancer waits for that.
+pub(crate) async fn observe(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> {
+    let (account, mut live, network, security, cluster) = try_join5(
+        aws.account(),
+        observe_iam(aws, reads),
+        observe_network(aws, reads),
+        observe_security(aws, reads),
+        observe_cluster(aws, reads),
+    )
+    .await?;
+    live.account = account;
+    network(&mut live);
+    security(&mut live);
+    let mut idle: BTreeSet<String> = cluster(&mut live).into_iter().collect();
+    let groups = live.seen.rows::<LiveSecurityGroup>().iter();
+    idle.extend(groups.filter_map(|group| reads.idle_security_groups.get(&group.name)).cloned());
+    // A group of a role that no spec has any more: its role may have to go with it.
+    let profiles = try_join_all(idle.iter().map(async |name| {
+        let (profile, role, policies, attached) = try_join4(
+            instance_profile::observe(aws, name),
+            role::observe(aws, name),
+            role_policy::observe(aws, name),
+            role::observe_attached(aws, name),
+        )
+        .await?;
+        Ok::<_, AwsError>((name.clone(), profile, role, policies, attached))
+    }))
+    .await?;
+    for (name, profile, role, policies, attached) in profiles {
+        live.profiles.insert(name.clone(), profile);
+        live.roles.insert(name.clone(), role);
+        live.attached.insert(name.clone(), attached);
+        live.policies.insert(name, policies);
+    }
+    if matches!(live.seen.of::<LiveLoadBalancer>(), Looked::Not)
+        && may_have_balancer(&live, &reads.cluster)
+    {
+        let classic = load_balancer::observe(aws, &reads.cluster, &reads.load_balancers).await?;
+        live.seen.put(classic.ours);
+    }
+    let is_idle = |found: &LiveLoadBalancer| !reads.load_balancers.contains(&found.name);
+    if live.seen.rows::<LiveLoadBalancer>().iter().any(is_idle)
+        && let Some(zone) = zone_of(reads, live.seen.rows())
+    {
+        let names =
+            ["api", "api.internal", "bastion"].map(|name| format!("{name}.{}", reads.cluster));
+        let idle: Vec<String> =
+            names.into_iter().filter(|name| !reads.records.contains(name)).collect();
+        let records = dns_name::observe_idle(aws, &zone.id, &idle).await?;
+        live.seen.put(records);
+    }
+    tell_parts(&mut live.seen);
+    Ok(live)
+}
+
+/// Tells what one look shows of several kinds as tables of their own.
+fn tell_parts(seen: &mut Seen) {
+    seen.put(seen.of::<LiveVpc>().flat_map(|vpc| {
+        let blocks = vpc.more_cidrs.iter();
+        blocks.map(|(cidr, _)| LiveCidrBlock { vpc: vpc.id.clone(), cidr: cidr.clone() }).collect()
+    }));
+    seen.put(seen.of::<LiveRouteTable>().flat_map(|table| table.routes.clone()));
+    seen.put(seen.of::<LiveRouteTable>().flat_map(|table| table.associations.clone()));
+    seen.put(seen.of::<LiveSecurityGroup>().flat_map(|group| group.rules.clone()));
+    let subnets = seen.rows::<LiveSubnet>().iter().map(|row| (&row.vpc, SUBNETS));
+    let groups = seen.rows::<LiveSecurityGroup>().iter().map(|row| (&row.vpc, SECURITY_GROUPS));
+    let gateways = seen.rows::<LiveInternetGateway>().iter();
+    let gateways = gateways.flat_map(|row| row.vpcs.iter().map(|vpc| (vpc, GATEWAYS)));
+    let parts = subnets.chain(groups).chain(gateways);
+    let parts = parts.map(|(vpc, what)| VpcPart { vpc: vpc.clone(), what });
+    seen.put(Looked::Found(parts.collect()));
+    seen.put(seen.of::<LiveGroup>().flat_map(|group| {
+        let user = |(template, _): &(String, _)| TemplateUser {
+            group: ResourceId::new(AutoscalingGroup::KIND, &group.name),
+            template: template.clone(),
+            tags: group.tags.clone(),
+        };
+        group.template.iter().map(user).collect()
+    }));
+    seen.put(seen.of::<LiveGroup>().flat_map(|group| {
+        let targets = group.load_balancers.iter().chain(&group.target_groups);
+        let attachment = |to: &String| LiveAttachment { group: group.name.clone(), to: to.clone() };
+        targets.map(attachment).collect()
+    }));
+}
+
+/// The cluster's zone, if it is known.
+fn zone_of<'a>(reads: &Reads, zones: &'a [LiveZone]) -> Option<&'a LiveZone> {
+    let found = reads.zone.as_ref().and_then(|zone| hosted_zone::find(zone, zones).ok()?)?;
+    zones.iter().find(|zone| zone.id == found)
+}
+
+/// Whether a classic load balancer may be left that no spec has any more: it has a security
+/// group of its own, and groups stand behind it.
+fn may_have_balancer(live: &Live, cluster: &str) -> bool {
+    let ends = format!("-elb.{cluster}");
+    let has_group =
+        live.seen.rows::<LiveSecurityGroup>().iter().any(|group| group.name.ends_with(&ends));
+    let own = |name: &String| name.starts_with("api-") || name.starts_with("bastion-");
+    has_group
+        || live.seen.rows::<LiveGroup>().iter().any(|group| group.load_balancers.iter().any(own))
+}
+
+/// Reads something, or leaves it.
+async fn when<T: Default>(
+    wanted: bool,
+    read: impl Future<Output = Result<T, AwsError>>,
+) -> Result<T, AwsError> {
+    if wanted { read.await } else { Ok(T::default()) }
+}
+
+/// A role's policies take two rounds, names first; those of a profile whose role is not
+/// known take three.
+async fn observe_iam(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> {
+    let roles = try_join_all(reads.roles.iter().map(async |name| {
+        let found = role::observe(aws, name).await?;
+        Ok::<_, AwsError>((name.clone(), found))
+    }));
+    let policies = try_join_all(reads.policies.iter().map(async |role| {
+        let found = role_policy::observe(aws, role).await?;
+        Ok::<_, AwsError>((role.clone(), found))
+    }));
+    let profiles = try_join_all(reads.profiles.iter().map(async |name| {
+        let found = instance_profile::observe(aws, name).await?;
+        let role = found.found().and_then(|profile| profile.role.as_ref()).map(|(role, _)| role);
+        let through = match role.filter(|_| reads.policies_through.contains(name)) {
+            Some(role) => Some((role.clone(), role_policy::observe(aws, role).await?)),
+            None => None,
+        };
+        Ok::<_, AwsError>((name.clone(), found, through))
+    }));
+    let zones = observe_zones(aws, reads);
+    let (zones, roles, policies, profiles) = try_join4(zones, roles, policies, profiles).await?;
+    let mut live = Live {
+        seen: zones,
+        roles: roles.into_iter().collect(),
+        policies: policies.into_iter().collect(),
+        ..Live::default()
+    };
+    for (name, profile, through) in profiles {
+        live.policies.extend(through);
+        live.profiles.insert(name, profile);
+    }
+    Ok(live)
+}
+
+/// Reads the account's zones, then the records of the cluster's.
+async fn observe_zones(aws: &Aws, reads: &Reads) -> Result<Seen, AwsError> {
+    let zones = when(reads.zones, hosted_zone::observe(aws)).await?;
+    let mut seen = Seen::default();
+    let Some(zone) = zone_of(reads, zones.rows()) else {
+        if reads.kinds.contains(&DnsName::KIND) {
+            seen.put(Looked::<LiveRecord>::Found(Vec::new()));
+        }
+        seen.put(zones);
+        return Ok(seen);
+    };
+    let vpcs =
+        when(zone.private && reads.kinds.contains(&DnsZone::KIND), dns_zone::vpcs(aws, &zone.id));
+    let records = async {
+        let wanted = reads.kinds.contains(&DnsName::KIND);
+        let found = when(wanted, dns_name::observe(aws, &zone.id, &reads.records)).await?;
+        let has_addresses = found.rows().iter().any(|record| record.has_addresses());
+        let owner = Owner::by_tags(&reads.cluster);
+        let addresses = when(has_addresses, instance::addresses(aws, &owner)).await?;
+        Ok((found, addresses))
+    };
+    let (vpcs, (records, addresses)) = try_join(vpcs, records).await?;
+    seen.put(Looked::Found(vpcs));
+    seen.put(zones);
+    seen.put(records);
+    seen.put(Looked::Found(addresses));
+    Ok(seen)
+}
+
+async fn observe_network(aws: &Aws, reads: &Reads) -> Result<impl FnOnce(&mut Live), AwsError> {
+    let wants = |kinds: &[Kind]| kinds.iter().any(|kind| reads.kinds.contains(kind));
+    let cluster = reads.cluster.as_str();
+    let of_vpc = async {
+        let vpcs =
+            when(wants(&[Vpc::KIND]), vpc::observe(aws, cluster, reads.vpc.as_deref())).await?;
+        let ids: Vec<String> = vpcs.rows().iter().map(|vpc| vpc.id.clone()).collect();
+        let subnets = when(wants(&[Subnet::KIND]), subnet::observe(aws, cluster, &ids));
+        let tables = when(wants(&[RouteTable::KIND]), route_table::observe(aws, &ids));
+        let gateways =
+            when(wants(&[NatGateway::KIND, ElasticIp::KIND]), nat_gateway::observe(aws, &ids));
+        let (subnets, tables, gateways) = try_join3(subnets, tables, gateways).await?;
+        Ok((vpcs, subnets, tables, gateways))
+    };
+    let others = try_join5(
+        when(wants(&[DhcpOptions::KIND]), dhcp_options::observe(aws, cluster)),
+        when(wants(&[InternetGateway::KIND]), internet_gateway::observe(aws)),
+        when(wants(&[ElasticIp::KIND]), elastic_ip::observe(aws)),
+        when(!reads.instances.is_empty(), route::observe_instances(aws, &reads.instances)),
+        when(reads.availability_zones, subnet::availability_zones(aws)),
+    );
+    let ((vpcs, subnets, tables, gateways), (options, internet, addresses, instances, zones)) =
+        try_join(of_vpc, others).await?;
+    Ok(move |live: &mut Live| {
+        live.seen.put(vpcs);
+        live.seen.put(tables);
+        live.seen.put(gateways);
+        live.seen.put(options);
+        live.seen.put(subnets);
+        live.seen.put(zones);
+        live.seen.put(internet);
+        live.seen.put(addresses);
+        live.seen.put(instances);
+    })
+}
+
+async fn observe_security(aws: &Aws, reads: &Reads) -> Result<impl FnOnce(&mut Live), AwsError> {
+    let groups = when(
+        reads.kinds.contains(&SecurityGroup::KIND),
+        security_group::observe(aws, &reads.security_group_names, &reads.security_groups),
+    );
+    let keys = when(reads.kinds.contains(&SshKey::KIND), key_pair::observe(aws, &reads.ssh_keys));
+    let (groups, keys) = try_join(groups, keys).await?;
+    Ok(move |live: &mut Live| {
+        live.seen.put(groups);
+        live.seen.put(keys);
+    })
+}
+
+/// Gives back the roles without a group whose IAM resources must still be read.
+async fn observe_cluster(
+    aws: &Aws,
+    reads: &Reads,
+) -> Result<impl FnOnce(&mut Live) -> Vec<String>, AwsError> {
+    let wants = |kind| reads.kinds.contains(&kind);
+    let cluster = reads.cluster.as_str();
+    let groups = async {
+        let wanted = wants(AutoscalingGroup::KIND) || wants(LaunchTemplate::KIND);
+        let groups = when(wanted, autoscaling_group::observe(aws, cluster, &reads.groups)).await?;
+        let names: Vec<String> =
+            groups.rows().iter().filter_map(|group| group.launch_configuration.clone()).collect();
+        let data = autoscaling_group::user_data_of_configurations(aws, &names);
+        let users = when(!names.is_empty(), autoscaling_group::users_of_configurations(aws));
+        let (data, users) = try_join(data, users).await?;
+        Ok((groups, data, users))
+    };
+    let suffix = format!(".{cluster}");
+    let templates = when(
+        wants(LaunchTemplate::KIND),
+        launch_template::observe(aws, cluster, |name| name.ends_with(&suffix)),
+    );
+    let classic = when(
+        !reads.load_balancers.is_empty(),
+        load_balancer::observe(aws, cluster, &reads.load_balancers),
+    );
+    let network = when(
+        reads.network_load_balancer.is_some() || wants(ExternalTargetGroupAttachment::KIND),
+        network_load_balancer::observe(aws, reads.network_load_balancer.as_ref()),
+    );
+    let classic_names = wants(ExternalLoadBalancerAttachment::KIND);
+    let classic = async {
+        match (classic_names, reads.load_balancers.is_empty()) {
+            (true, true) => load_balancer::observe(aws, cluster, &BTreeSet::new()).await,
+            _ => classic.await,
+        }
+    };
+    let instances = try_join(
+        async { Ok(attempted(!reads.images.is_empty(), image::observe(aws, &reads.images)).await) },
+        async {
+            let types = instance_type::observe(aws, &reads.instance_types);
+            Ok(attempted(!reads.instance_types.is_empty(), types).await)
+        },
+    );
+    let volumes = when(wants(EbsVolume::KIND), volume::observe(aws));
+    let ((groups, data, users), (templates, classic, network), (volumes, (images, types))) =
+        try_join3(
+            groups,
+            try_join3(templates, classic, network),
+            future::try_join(volumes, instances),
+        )
+        .await?;
+    let idle = reads
+        .idle_roles
+        .iter()
+        .filter(|(tag, _)| groups.rows().iter().any(|group| group.tags.contains_key(*tag)));
+    let idle: Vec<String> = idle.map(|(_, role)| role.clone()).collect();
+    Ok(move |live: &mut Live| {
+        live.seen.put(groups);
+        live.seen.put(templates);
+        live.seen.put(classic.ours);
+        live.seen.put(classic.names);
+        live.seen.put(network.ours);
+        live.seen.put(network.target_groups);
+        live.seen.put(volumes);
+        live.old_user_data = data.into_iter().collect();
+        live.configuration_users = users;
+        live.images = images;
+        live.instance_types = types;
+        idle
+    })
+}
+
+/// What may fail without failing the look as a whole; the plan says what it means.
+async fn attempted<T>(
+    wanted: bool,
+    read: impl Future<Output = Result<T, AwsError>>,
+) -> Option<Result<T, AwsError>> {
+    if wanted { Some(read.await) } else { None }
+}

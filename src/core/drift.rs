@@ -1,0 +1,42 @@
+//! How a live resource differs from the desired one, as reports tell it.
+
+use serde::Serialize;
+
+use crate::aws::tags::Tags;
+use crate::policy::difference::Difference;
+
+/// How a live resource differs from the desired one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Drift {
+    pub(crate) fields: Vec<FieldChange>,
+    pub(crate) permissions: Difference,
+    /// The whole documents, where the resource is one.
+    pub(crate) document: Option<DocumentChange>,
+}
+
+/// One field, before and after; absent on a side where it is not set.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub(crate) struct FieldChange {
+    pub(crate) field: String,
+    pub(crate) before: Option<String>,
+    pub(crate) after: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct DocumentChange {
+    pub(crate) before: Option<serde_json::Value>,
+    pub(crate) after: Option<serde_json::Value>,
+}
+
+/// The tags that are missing or have another value. Others are none of our business.
+pub(crate) fn tag_drift(desired: &Tags, live: &Tags) -> Vec<FieldChange> {
+    desired
+        .iter()
+        .filter(|(key, value)| live.get(*key) != Some(*value))
+        .map(|(key, value)| FieldChange {
+            field: format!("tags[{key:?}]"),
+            before: live.get(key).cloned(),
+            after: Some(value.clone()),
+        })
+        .collect()
+}

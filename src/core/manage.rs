@@ -1,0 +1,534 @@
+//! What all kinds share that are compared field by field.
+//!
+//! A kind tells its fields as texts, once as wanted and once as found; a difference is a
+//! field whose texts differ. References are told by the name of what they refer to, so that
+//! they compare, and read, before it exists.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use crate::aws::AwsError;
+use crate::aws::tags::Tags;
+use crate::core::drift::{Drift, FieldChange};
+use crate::core::kind::{Kind, ResourceId};
+use crate::core::seen::{Looked, Seen};
+use crate::core::whose::{Marks, Owner, Whose};
+use crate::core::work::{Address, Ids, Work};
+
+/// What was found, and under which ids.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) seen: &'a Seen,
+    pub(crate) ids: &'a Ids,
+    pub(crate) owner: &'a Owner,
+    /// The id of the cluster's hosted zone.
+    pub(crate) zone: Option<&'a str>,
+}
+
+impl<'a> View<'a> {
+    /// How a live id is told: by the name of what it belongs to, where that is known.
+    pub(crate) fn name(self, id: &'a str) -> &'a str {
+        self.ids.name(id)
+    }
+
+    pub(crate) fn is(self, resource: &ResourceId, id: &str) -> bool {
+        self.ids.get(resource) == Some(id)
+    }
+
+    pub(crate) fn owns(self, kind: Kind, marks: &Marks<'_>) -> bool {
+        self.owner.whose(kind, marks).is_owned()
+    }
+}
+
+/// Fields and what they hold, in the order in which they are told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fields(Vec<(Field, Option<String>)>);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Field {
+    Named(String),
+    /// A tag, by its key.
+    Tag(String),
+}
+
+impl Field {
+    fn told(&self) -> String {
+        match self {
+            Self::Named(name) => name.clone(),
+            Self::Tag(key) => format!("tags[{key:?}]"),
+        }
+    }
+}
+
+impl Fields {
+    pub(crate) fn with(mut self, field: &str, value: impl ToString) -> Self {
+        self.0.push((Field::Named(field.to_owned()), Some(value.to_string())));
+        self
+    }
+
+    /// A field that must be absent if there is no value.
+    pub(crate) fn maybe(mut self, field: &str, value: Option<impl ToString>) -> Self {
+        self.0.push((Field::Named(field.to_owned()), value.map(|value| value.to_string())));
+        self
+    }
+
+    /// A set, told as a list in order.
+    pub(crate) fn set<S: Into<String>>(
+        self,
+        field: &str,
+        values: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let mut values: Vec<String> = values.into_iter().map(Into::into).collect();
+        values.sort();
+        values.dedup();
+        self.maybe(field, (!values.is_empty()).then(|| values.join(", ")))
+    }
+
+    pub(crate) fn tags(mut self, tags: &Tags) -> Self {
+        let tag = |(key, value): (&String, &String)| (Field::Tag(key.clone()), Some(value.clone()));
+        self.0.extend(tags.iter().map(tag));
+        self
+    }
+
+    /// Tags that must be absent.
+    pub(crate) fn without_tags(mut self, keys: impl IntoIterator<Item = String>) -> Self {
+        self.0.extend(keys.into_iter().map(|key| (Field::Tag(key), None)));
+        self
+    }
+
+    /// These, and those that only `other` has as absent.
+    pub(crate) fn with_absent(mut self, other: &Self) -> Self {
+        for (field, _) in &other.0 {
+            if !self.0.iter().any(|(own, _)| own == field) {
+                self.0.push((field.clone(), None));
+            }
+        }
+        self
+    }
+
+    fn get(&self, field: &Field) -> Option<&String> {
+        self.0.iter().find(|(name, _)| name == field)?.1.as_ref()
+    }
+
+    fn differing<'a>(
+        &'a self,
+        found: &'a Self,
+    ) -> impl Iterator<Item = (&'a Field, Option<&'a String>)> {
+        let wanted = self.0.iter().map(|(field, wanted)| (field, wanted.as_ref()));
+        wanted.filter(|(field, wanted)| found.get(field) != *wanted)
+    }
+
+    /// The wanted fields that are otherwise in `found`.
+    pub(crate) fn differences(&self, found: &Self) -> Vec<FieldChange> {
+        self.differing(found)
+            .map(|(field, wanted)| FieldChange {
+                field: field.told(),
+                before: found.get(field).cloned(),
+                after: wanted.cloned(),
+            })
+            .collect()
+    }
+
+    /// The tags among them, and what they must be; those that must go without a value.
+    fn tag_differences(&self, found: &Self) -> BTreeMap<String, Option<String>> {
+        self.differing(found)
+            .filter_map(|(field, wanted)| match field {
+                Field::Tag(key) => Some((key.clone(), wanted.cloned())),
+                Field::Named(_) => None,
+            })
+            .collect()
+    }
+}
+
+/// How a resource stands to what is wanted.
+#[derive(Debug)]
+pub(crate) enum State<Write> {
+    Equal,
+    /// With what would mend it, if anything may.
+    Differs(Drift, Option<Write>),
+    /// With what mends the rest, if there is a rest.
+    Partly(Option<(Drift, Write)>, Vec<Stuck>),
+    Missing(Drift, Write),
+    Denied(AwsError),
+    /// What stands in the way: what is wrong, and what to do.
+    Impossible(Drift, String, String),
+    /// Neither wanted nor there, or not looked at.
+    NoMatter,
+}
+
+/// Fields that no write mends.
+#[derive(Debug)]
+pub(crate) struct Stuck {
+    pub(crate) drift: Drift,
+    pub(crate) why: String,
+    /// What mends them instead.
+    pub(crate) next: String,
+    /// Whether the cluster can do with them as they are.
+    pub(crate) is_borne: bool,
+}
+
+/// Whose a resource is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ownership {
+    Ours,
+    /// It exists before us and after us; only what its fields tell is changed.
+    Shared,
+}
+
+/// A decided change of a resource that exists.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Update {
+    /// AWS' id of it.
+    pub(crate) id: String,
+    pub(crate) fields: Vec<FieldChange>,
+    /// The tags among them; those that must go without a value.
+    pub(crate) tags: BTreeMap<String, Option<String>>,
+}
+
+impl Update {
+    pub(crate) fn touches(&self, field: &str) -> bool {
+        self.fields.iter().any(|change| change.field == field)
+    }
+
+    pub(crate) fn touches_tags(&self) -> bool {
+        !self.tags.is_empty()
+    }
+}
+
+/// One of several that stand where there should be one: what tells which is used.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Twin {
+    /// What uses it.
+    pub(crate) used_by: Option<String>,
+    /// What else is to be said of it.
+    pub(crate) about: Vec<String>,
+    /// Seconds since 1970.
+    pub(crate) made: Option<i64>,
+    pub(crate) tags: Tags,
+}
+
+/// A kind of resource that is compared field by field.
+pub(crate) trait Manage: Clone + Debug + PartialEq {
+    type Live: Debug + Send + Sync + 'static;
+
+    fn id(&self) -> ResourceId;
+
+    /// What must exist before this can.
+    fn needs(&self) -> Vec<ResourceId>;
+
+    /// The kinds of which all must be done before this, though it does not name them.
+    fn behind(&self) -> &'static [Kind] {
+        &[]
+    }
+
+    /// Whether what was found is this resource, or has its name or its place.
+    fn is(&self, found: &Self::Live, view: View<'_>) -> bool;
+
+    /// Whether something of the cluster's may be this resource by anything but its name, which
+    /// somebody may have changed. It is asked where nothing is.
+    fn may_be(&self, _: &Self::Live, _: View<'_>) -> bool {
+        false
+    }
+
+    /// By what it can be told whose it is: the marks of each thing of AWS' in it.
+    fn marks<'a>(&self, found: &'a Self::Live, view: View<'a>) -> Vec<Marks<'a>>;
+
+    /// How somebody else's thing that has the place of this one becomes the cluster's; `None`
+    /// where there is room for both.
+    fn adopt(&self, _: &Self::Live, _: &Owner) -> Option<String> {
+        None
+    }
+
+    /// AWS' id of what was found, or whatever a write addresses it by.
+    fn aws_id(found: &Self::Live) -> String;
+
+    /// Under which DNS name it is reached.
+    fn address(_: &Self::Live) -> Option<Address> {
+        None
+    }
+
+    fn wanted(&self, view: View<'_>) -> Fields;
+
+    /// What is wanted where this was found: what must go is a field too, wanted absent.
+    fn wanted_over(&self, _: &Self::Live, view: View<'_>) -> Fields {
+        self.wanted(view)
+    }
+
+    fn found(&self, found: &Self::Live, view: View<'_>) -> Fields;
+
+    fn ownership(&self) -> Ownership {
+        Ownership::Ours
+    }
+
+    /// The fields that AWS lets nobody change.
+    fn fixed(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What to do where such fields are otherwise.
+    fn instead(&self, _: &[FieldChange]) -> String {
+        match self.ownership() {
+            Ownership::Ours => format!("set the spec back, or delete the {} first", self.id().kind),
+            Ownership::Shared => "correct the spec after what AWS has".to_owned(),
+        }
+    }
+
+    /// What else an update changes, which alone is no reason for one.
+    fn besides(&self, _: &Self::Live, _: View<'_>) -> Vec<FieldChange> {
+        Vec::new()
+    }
+
+    /// Why a difference is told but left, though others are mended, and what mends it.
+    fn left_because(&self, _: &FieldChange, _: &Self::Live) -> Option<(String, String)> {
+        None
+    }
+
+    /// The same, with what an update needs to know of what it changes.
+    fn facing(&self, _: &Self::Live, _: View<'_>) -> Self {
+        self.clone()
+    }
+
+    /// Which of several is used, where that can be told.
+    fn twin(_: &Self::Live, _: View<'_>) -> Option<Twin> {
+        None
+    }
+
+    /// What else stands in the way, though nothing of the name was found.
+    fn obstacle(&self, _: View<'_>) -> Option<(String, String)> {
+        None
+    }
+
+    fn create(
+        &self,
+        work: &Work<'_>,
+    ) -> impl Future<Output = Result<Option<String>, AwsError>> + Send;
+
+    fn update(
+        &self,
+        work: &Work<'_>,
+        update: &Update,
+    ) -> impl Future<Output = Result<(), AwsError>> + Send;
+}
+
+/// What was found of a resource.
+#[derive(Debug)]
+enum Find<'a, T> {
+    /// More than one is too many.
+    These(Vec<&'a T>),
+    /// What has its place is not the cluster's.
+    Taken(&'a T, Whose),
+    Nothing,
+}
+
+fn look_for<'a, M: Manage>(resource: &M, view: View<'a>) -> Find<'a, M::Live> {
+    let rows = view.seen.of::<M::Live>().rows();
+    let matches = rows.iter().filter(|found| resource.is(found, view));
+    let judged = matches.map(|found| (found, whose(resource, found, view)));
+    let (ours, others): (Vec<_>, Vec<_>) =
+        judged.partition(|(found, whose)| may_use(resource, found, whose, view));
+    if !ours.is_empty() {
+        return Find::These(ours.into_iter().map(|(found, _)| found).collect());
+    }
+    let may_be: Vec<_> = rows
+        .iter()
+        .filter(|found| resource.may_be(found, view) && whose(resource, found, view).is_owned())
+        .collect();
+    if !may_be.is_empty() {
+        return Find::These(may_be);
+    }
+    let mut taken = others.into_iter();
+    match taken.find(|(found, _)| resource.adopt(found, view.owner).is_some()) {
+        Some((found, whose)) => Find::Taken(found, whose),
+        None => Find::Nothing,
+    }
+}
+
+/// Whose something is: not ours, if any thing in it is not.
+pub(crate) fn whose<M: Manage>(resource: &M, found: &M::Live, view: View<'_>) -> Whose {
+    let kind = resource.id().kind;
+    let marks = resource.marks(found, view);
+    let verdicts = marks.iter().map(|marks| view.owner.whose(kind, marks));
+    verdicts.reduce(|all, next| if all.is_owned() { next } else { all }).unwrap_or(Whose::Owned)
+}
+
+/// What the spec names is there to be used, whosever it is.
+fn may_use<M: Manage>(resource: &M, found: &M::Live, whose: &Whose, view: View<'_>) -> bool {
+    let kind = resource.id().kind;
+    let is_named = || resource.marks(found, view).iter().any(|one| view.owner.names(kind, one));
+    whose.is_owned() || resource.ownership() == Ownership::Shared || is_named()
+}
+
+pub(crate) fn find<M: Manage>(resource: &M, view: View<'_>) -> Option<(String, Option<Address>)> {
+    match look_for(resource, view) {
+        Find::These(found) => found.first().map(|found| (M::aws_id(found), M::address(found))),
+        Find::Taken(..) | Find::Nothing => None,
+    }
+}
+
+pub(crate) fn denied<M: Manage>(_: &M, view: View<'_>) -> Option<AwsError> {
+    match view.seen.of::<M::Live>() {
+        Looked::Denied(error) => Some(error.clone()),
+        Looked::Found(_) | Looked::Not => None,
+    }
+}
+
+pub(crate) fn state<M: Manage, Write>(
+    resource: &M,
+    view: View<'_>,
+    create: impl Fn(M) -> Write,
+    change: impl Fn(M, Update) -> Write,
+) -> State<Write> {
+    match view.seen.of::<M::Live>() {
+        Looked::Not => return State::NoMatter,
+        Looked::Denied(error) => return State::Denied(error.clone()),
+        Looked::Found(_) => {}
+    }
+    let creation = || {
+        let fields = resource.wanted(view).differences(&Fields::default());
+        Drift { fields, ..Drift::default() }
+    };
+    let matches = match look_for(resource, view) {
+        Find::These(matches) => matches,
+        Find::Nothing => Vec::new(),
+        Find::Taken(found, whose) => {
+            let why = whose.reason().unwrap_or_default();
+            let marks = resource.marks(found, view);
+            let ids: Vec<&str> = marks.iter().map(Marks::id).collect();
+            let message = format!("there is one already ({}), {why}", ids.join(", "));
+            let next = resource.adopt(found, view.owner).unwrap_or_default();
+            return State::Impossible(creation(), message, next);
+        }
+    };
+    match matches[..] {
+        [] => {
+            let drift = creation();
+            match (resource.obstacle(view), resource.ownership()) {
+                (Some((what, next)), _) => State::Impossible(drift, what, next),
+                (None, Ownership::Shared) => State::Impossible(
+                    drift,
+                    "does not exist in this account and region".to_owned(),
+                    "correct its id in the spec, or use the credentials of its account".to_owned(),
+                ),
+                (None, Ownership::Ours) => State::Missing(drift, create(resource.clone())),
+            }
+        }
+        [found] => {
+            let wanted = resource.wanted_over(found, view);
+            let told = resource.found(found, view);
+            let fields = wanted.differences(&told);
+            if fields.is_empty() {
+                return State::Equal;
+            }
+            let (fields, stuck) = part(resource, found, fields);
+            if fields.is_empty() {
+                return State::Partly(None, stuck);
+            }
+            let mut drift = Drift { fields: fields.clone(), ..Drift::default() };
+            drift.fields.extend(resource.besides(found, view));
+            let tags = wanted.tag_differences(&told);
+            let update = Update { id: M::aws_id(found), fields, tags };
+            let write = change(resource.facing(found, view), update);
+            match stuck.is_empty() {
+                true => State::Differs(drift, Some(write)),
+                false => State::Partly(Some((drift, write)), stuck),
+            }
+        }
+        ref several => {
+            let ids = several.iter().map(|found| M::aws_id(found));
+            let twins = several.iter().map(|found| M::twin(found, view));
+            let (message, next) = several_of(ids.zip(twins).collect());
+            State::Impossible(Drift::default(), message, next)
+        }
+    }
+}
+
+/// Parts what a write mends from what none does.
+fn part<M: Manage>(
+    resource: &M,
+    found: &M::Live,
+    fields: Vec<FieldChange>,
+) -> (Vec<FieldChange>, Vec<Stuck>) {
+    let (mut mended, mut fixed, mut stuck) = (Vec::new(), Vec::new(), Vec::new());
+    for change in fields {
+        if let Some((why, next)) = resource.left_because(&change, found) {
+            match stuck.iter_mut().find(|other: &&mut Stuck| other.why == why) {
+                Some(other) => other.drift.fields.push(change),
+                None => {
+                    let drift = Drift { fields: vec![change], ..Drift::default() };
+                    stuck.push(Stuck { drift, why, next, is_borne: true });
+                }
+            }
+        } else if resource.fixed().contains(&change.field.as_str()) {
+            fixed.push(change);
+        } else {
+            mended.push(change);
+        }
+    }
+    if !fixed.is_empty() {
+        let names: Vec<&str> = fixed.iter().map(|change| change.field.as_str()).collect();
+        let (names, id) = (names.join(" and "), M::aws_id(found));
+        let why = format!("{names} of {id} cannot be changed once it exists");
+        let next = resource.instead(&fixed);
+        let drift = Drift { fields: fixed, ..Drift::default() };
+        stuck.push(Stuck { drift, why, next, is_borne: false });
+    }
+    (mended, stuck)
+}
+
+/// What is said of several that stand where there should be one, and what to do.
+fn several_of(twins: Vec<(String, Option<Twin>)>) -> (String, String) {
+    let shared: Tags = match twins.first() {
+        Some((_, Some(first))) => {
+            let is_shared = |(key, value): &(&String, &String)| {
+                twins.iter().all(|(_, twin)| {
+                    twin.as_ref().is_some_and(|twin| twin.tags.get(*key) == Some(*value))
+                })
+            };
+            let tags = first.tags.iter().filter(is_shared);
+            tags.map(|(key, value)| (key.clone(), value.clone())).collect()
+        }
+        _ => Tags::new(),
+    };
+    let told = twins.iter().map(|(id, twin)| {
+        let Some(twin) = twin else { return id.clone() };
+        let used = match &twin.used_by {
+            Some(user) => format!("used by {user}"),
+            None => "not used".to_owned(),
+        };
+        let own = twin.tags.iter().filter(|(key, _)| !shared.contains_key(*key));
+        let tags = own.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
+        let tags = (!tags.is_empty()).then(|| format!("tagged {}", tags.join(" ")));
+        let parts: Vec<String> =
+            std::iter::once(used).chain(twin.about.iter().cloned()).chain(tags).collect();
+        format!("{id} ({})", parts.join(", "))
+    });
+    let told = told.collect::<Vec<_>>().join("; ");
+    (format!("there are {} of it: {told}", twins.len()), which_goes(&twins))
+}
+
+fn which_goes(twins: &[(String, Option<Twin>)]) -> String {
+    let known: Vec<(&String, &Twin)> =
+        twins.iter().filter_map(|(id, twin)| Some((id, twin.as_ref()?))).collect();
+    let others = |kept: &String| {
+        let others = known.iter().map(|(id, _)| id.as_str()).filter(|id| id != kept);
+        others.collect::<Vec<_>>().join(" and ")
+    };
+    let used: Vec<&String> =
+        known.iter().filter(|(_, twin)| twin.used_by.is_some()).map(|(id, _)| *id).collect();
+    match used[..] {
+        _ if known.len() < twins.len() => {
+            "delete all but one, or take the cluster's tags off them".to_owned()
+        }
+        [kept] => format!("keep {kept}, which is used, and delete {}", others(kept)),
+        [] => match known.iter().min_by_key(|(_, twin)| twin.made.unwrap_or(i64::MAX)) {
+            Some((kept, Twin { made: Some(_), .. })) => format!(
+                "look at what they hold: {kept} is the oldest, and most likely the one that was \
+                 in use; then delete {}",
+                others(kept)
+            ),
+            _ => "none is used: delete all but one".to_owned(),
+        },
+        _ => "more than one is used: take the cluster's tags off those that are not its own"
+            .to_owned(),
+    }
+}

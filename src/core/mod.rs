@@ -1,0 +1,12 @@
+//! What the kinds of AWS resources share, whichever there are: how one is called, found, told
+//! apart from others', compared, written and waited for. Nothing here knows a kind by name.
+
+pub(crate) mod creation;
+pub(crate) mod document;
+pub(crate) mod drift;
+pub(crate) mod kind;
+pub(crate) mod manage;
+pub(crate) mod seen;
+pub(crate) mod wait;
+pub(crate) mod whose;
+pub(crate) mod work;

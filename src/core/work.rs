@@ -1,0 +1,204 @@
+//! The ids that AWS gives to resources, and what a write needs to be sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use md5::{Digest as _, Md5};
+
+use crate::aws::{Aws, AwsError, Fault};
+use crate::core::kind::ResourceId;
+use crate::core::wait::Waits;
+
+/// AWS' ids of resources, both ways, and where load balancers are reached.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ids {
+    ids: BTreeMap<ResourceId, String>,
+    names: BTreeMap<String, String>,
+    addresses: BTreeMap<ResourceId, Address>,
+}
+
+/// The DNS name of a load balancer, and the hosted zone of AWS' own in which it lies.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Address {
+    pub(crate) dns_name: String,
+    pub(crate) zone: String,
+}
+
+impl Ids {
+    pub(crate) fn insert(&mut self, resource: ResourceId, id: String) {
+        // What has no id of its own goes by that of what it is part of, which came first.
+        self.names.entry(id.clone()).or_insert_with(|| resource.name.clone());
+        self.ids.insert(resource, id);
+    }
+
+    pub(crate) fn insert_address(&mut self, resource: ResourceId, address: Address) {
+        self.addresses.insert(resource, address);
+    }
+
+    pub(crate) fn get(&self, resource: &ResourceId) -> Option<&str> {
+        self.ids.get(resource).map(String::as_str)
+    }
+
+    /// The name under which a resource with this id is wanted, or the id itself.
+    pub(crate) fn name<'a>(&'a self, id: &'a str) -> &'a str {
+        self.names.get(id).map_or(id, String::as_str)
+    }
+}
+
+/// Where writes go, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) cluster: &'a str,
+}
+
+/// What a write needs beside its own content: the clients, and the ids known so far.
+#[derive(Debug)]
+pub(crate) struct Work<'a> {
+    pub(crate) aws: &'a Aws,
+    pub(crate) waits: Waits<'a>,
+    place: Place<'a>,
+    /// The security groups of the cluster's own, by id.
+    own_groups: BTreeSet<String>,
+    ids: Mutex<Ids>,
+    told: Mutex<Vec<Told>>,
+}
+
+impl Place<'_> {
+    /// The client token under which a resource is created: the same in every run that wants
+    /// the same thing, so that AWS makes one of it whoever asks. `within` is what it is part
+    /// of; `generation` counts those of the name that were deleted since.
+    fn token(&self, resource: &ResourceId, within: &str, generation: u32) -> String {
+        let Place { account, region, cluster } = *self;
+        let text = format!("{account}\0{region}\0{cluster}\0{resource}\0{within}\0{generation}");
+        let mut token = "kapstan-".to_owned();
+        for byte in Md5::digest(text) {
+            token.push_str(&format!("{byte:02x}"));
+        }
+        token
+    }
+}
+
+/// What a write left undone, though that fails nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) object: String,
+    pub(crate) message: String,
+    pub(crate) next: String,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(
+        aws: &'a Aws,
+        place: Place<'a>,
+        ids: Ids,
+        waits: Waits<'a>,
+        own_groups: BTreeSet<String>,
+    ) -> Self {
+        Self { aws, waits, place, own_groups, ids: Mutex::new(ids), told: Mutex::default() }
+    }
+
+    /// Whether a security group is the cluster's own, and wanted no more.
+    pub(crate) fn has_own_group(&self, id: &str) -> bool {
+        self.own_groups.contains(id)
+    }
+
+    /// Passes over a call that tags and that the region lacks; it is told at the end.
+    pub(crate) fn unless_lacking(&self, answer: Result<(), AwsError>) -> Result<(), AwsError> {
+        match answer {
+            Err(error) if error.fault == Fault::Lacking => {
+                self.tell(Told {
+                    object: error.object.clone(),
+                    message: format!("is left untagged, since this region lacks that: {error}"),
+                    next: "nothing need be done; each update tries it again".to_owned(),
+                });
+                Ok(())
+            }
+            answer => answer,
+        }
+    }
+
+    pub(crate) fn tell(&self, told: Told) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+    }
+
+    /// What was left undone so far.
+    pub(crate) fn told(&self) -> Vec<Told> {
+        std::mem::take(&mut self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn token(&self, resource: &ResourceId, within: &str, generation: u32) -> String {
+        self.place.token(resource, within, generation)
+    }
+
+    pub(crate) fn learn(&self, resource: ResourceId, id: String) {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(resource, id);
+    }
+
+    pub(crate) fn learn_address(&self, resource: ResourceId, address: Address) {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.insert_address(resource, address);
+    }
+
+    /// Where a load balancer is reached that existed before or was created by now.
+    ///
+    /// # Errors
+    /// None of that name was found or created.
+    pub(crate) fn address(&self, resource: &ResourceId) -> Result<Address, AwsError> {
+        let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.addresses.get(resource).cloned().ok_or_else(|| unknown(resource))
+    }
+
+    /// AWS' id of a resource that existed before or was created by now.
+    ///
+    /// # Errors
+    /// Nothing of that name was found or created.
+    pub(crate) fn id(&self, resource: &ResourceId) -> Result<String, AwsError> {
+        let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.get(resource).map(str::to_owned).ok_or_else(|| unknown(resource))
+    }
+
+    pub(crate) fn ids<'b>(
+        &self,
+        resources: impl IntoIterator<Item = &'b ResourceId>,
+    ) -> Result<Vec<String>, AwsError> {
+        resources.into_iter().map(|resource| self.id(resource)).collect()
+    }
+}
+
+fn unknown(resource: &ResourceId) -> AwsError {
+    AwsError {
+        operation: "kapstan",
+        object: resource.to_string(),
+        fault: Fault::Other,
+        message: "it was neither found nor created, so nothing can refer to it".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ec2::volume::EbsVolume;
+    use crate::vpc::route_table::RouteTable;
+
+    #[test]
+    fn a_token_tells_one_thing_from_another_and_fits() {
+        let place =
+            |cluster: &'static str| Place { account: "123456789012", region: "us-west-2", cluster };
+        let volume = ResourceId::new(EbsVolume::KIND, "a.etcd-main.dev.example.com");
+        let table = ResourceId::new(RouteTable::KIND, "a.etcd-main.dev.example.com");
+        let token = place("dev.example.com").token(&volume, "us-west-2a", 0);
+        assert_eq!(token, place("dev.example.com").token(&volume, "us-west-2a", 0));
+        // EC2 takes 64 ASCII characters.
+        assert!(token.len() <= 64 && token.is_ascii(), "{token}");
+        for other in [
+            place("dev.example.com").token(&volume, "us-west-2a", 1),
+            place("dev.example.com").token(&volume, "us-west-2b", 0),
+            place("dev.example.com").token(&table, "us-west-2a", 0),
+            place("prod.example.com").token(&volume, "us-west-2a", 0),
+        ] {
+            assert_ne!(token, other);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `SSHKey`: the key pair with which people log in to instances.
+
+use aws_sdk_ec2::primitives::Blob;
+use aws_sdk_ec2::types::{Filter, ResourceType};
+
+use crate::aws::tags::Tags;
+use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Ownership, Update, View};
+use crate::core::seen::Looked;
+use crate::core::whose::{Marks, Owner, Taggable};
+use crate::core::work::Work;
+
+const DESCRIBE: &str = "ec2:DescribeKeyPairs";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SshKey {
+    pub(crate) name: String,
+    /// The key in OpenSSH's form; `None` for a key pair of the user's own.
+    pub(crate) public_key: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+/// A key pair that was found. Its name carries the key's fingerprint, so that no more need be
+/// compared.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveKeyPair {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) tags: Tags,
+}
+
+impl LiveKeyPair {
+    /// kops does not tag key pairs, but a name of its form is no one else's: the cluster's, and
+    /// the sixteen bytes of the key's fingerprint.
+    pub(crate) fn marks(&self, cluster: &str) -> Marks<'_> {
+        let own = self.name.strip_prefix("kubernetes.").and_then(|own| own.strip_prefix(cluster));
+        let fits = own.and_then(|own| own.strip_prefix('-')).is_some_and(is_fingerprint);
+        Marks::of(&self.name).or_id(&self.id).tags(&self.tags).fits(fits)
+    }
+}
+
+/// Whether a text is sixteen bytes in hexadecimal digits, with colons between them.
+fn is_fingerprint(text: &str) -> bool {
+    let bytes: Vec<&str> = text.split(':').collect();
+    let is_byte = |byte: &&str| byte.len() == 2 && byte.bytes().all(|b| b.is_ascii_hexdigit());
+    bytes.len() == 16 && bytes.iter().all(is_byte)
+}
+
+pub(crate) async fn observe(aws: &Aws, names: &[String]) -> Result<Looked<LiveKeyPair>, AwsError> {
+    let named = |names: &[String]| read(aws, ec2::filter("key-name", names));
+    Looked::sort(batch::read(names, batch::FILTER_VALUES, named).await)
+}
+
+pub(crate) async fn read(aws: &Aws, chosen: Filter) -> Result<Vec<LiveKeyPair>, AwsError> {
+    let answer = aws.ec2.describe_key_pairs().filters(chosen).send().await;
+    let answer = answer.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    let live = answer.key_pairs().iter().map(|key| {
+        let name = Answer::of(DESCRIBE, "").id("keyName", key.key_name())?;
+        Ok(LiveKeyPair {
+            id: Answer::of(DESCRIBE, &name).id("keyPairId", key.key_pair_id())?,
+            tags: ec2::tags_from_sdk(key.tags()),
+            name,
+        })
+    });
+    live.collect()
+}
+
+impl Manage for SshKey {
+    type Live = LiveKeyPair;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(SshKey::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        Vec::new()
+    }
+
+    fn is(&self, found: &LiveKeyPair, _: View<'_>) -> bool {
+        found.name == self.name
+    }
+
+    fn marks<'a>(&self, found: &'a LiveKeyPair, view: View<'a>) -> Vec<Marks<'a>> {
+        vec![found.marks(view.owner.cluster())]
+    }
+
+    fn adopt(&self, found: &LiveKeyPair, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::Ec2(&found.id)))
+    }
+
+    fn aws_id(found: &LiveKeyPair) -> String {
+        found.name.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        Fields::default()
+    }
+
+    fn found(&self, _: &LiveKeyPair, _: View<'_>) -> Fields {
+        Fields::default()
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.public_key.is_none() { Ownership::Shared } else { Ownership::Ours }
+    }
+
+    fn obstacle(&self, _: View<'_>) -> Option<(String, String)> {
+        self.public_key.is_none().then(|| {
+            (
+                "spec.sshKeyName names a key pair that does not exist in EC2".to_owned(),
+                "correct the name, or keep a public key: kapstan create secret sshpublickey"
+                    .to_owned(),
+            )
+        })
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let Some(key) = &self.public_key else { return Ok(None) };
+        let call = work.aws.ec2.import_key_pair().key_name(&self.name);
+        let answer = call
+            .public_key_material(Blob::new(key.trim()))
+            .tag_specifications(ec2::specification(ResourceType::KeyPair, &self.tags))
+            .send()
+            .await;
+        match answer.map_err(|error| AwsError::new("ec2:ImportKeyPair", &self.name, error)) {
+            // The name carries the key's fingerprint: what has it is the same key.
+            Err(error) if error.fault == Fault::Conflict => Ok(None),
+            answer => answer.map(|_| None),
+        }
+    }
+
+    async fn update(&self, _: &Work<'_>, _: &Update) -> Result<(), AwsError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::whose::Owner;
+
+    #[test]
+    fn a_key_pair_is_the_cluster_s_by_the_whole_form_of_its_name() {
+        const BYTES: &str = "aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99";
+        let owner = Owner::with_spec("a.com");
+        for (name, expected) in [
+            (format!("kubernetes.a.com-{BYTES}"), true),
+            (format!("kubernetes.a.com-b-{BYTES}"), false),
+            (format!("kubernetes.b.a.com-{BYTES}"), false),
+            (format!("kubernetes.a.com-{BYTES}:00"), false),
+            ("kubernetes.a.com-aa:bb".to_owned(), false),
+            ("kubernetes.a.com-mine".to_owned(), false),
+        ] {
+            let key = LiveKeyPair { id: "key-1".to_owned(), name, tags: Tags::new() };
+            let whose = owner.whose(SshKey::KIND, &key.marks("a.com"));
+            assert_eq!(whose.is_owned(), expected, "{}", key.name);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! `EBSVolume`: the disk of an etcd member, which outlives the instance that mounts it.
+
+use aws_sdk_ec2::primitives::DateTime;
+use aws_sdk_ec2::types::{Filter, ResourceType, Volume, VolumeState, VolumeType};
+
+use crate::aws::tags::Tags;
+use crate::aws::{Answer, Aws, AwsError, ec2};
+use crate::core::creation::{Creation, Standing};
+use crate::core::drift::FieldChange;
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Twin, Update, View};
+use crate::core::seen::Looked;
+use crate::core::whose::{Marks, Owner, Taggable};
+use crate::core::work::Work;
+
+const DESCRIBE: &str = "ec2:DescribeVolumes";
+const CREATE: &str = "ec2:CreateVolume";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EbsVolume {
+    pub(crate) name: String,
+    pub(crate) zone: String,
+    /// In GiB.
+    pub(crate) size: i32,
+    pub(crate) volume_type: String,
+    pub(crate) iops: Option<i32>,
+    /// In MiB a second.
+    pub(crate) throughput: Option<i32>,
+    pub(crate) encrypted: bool,
+    pub(crate) kms_key: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveVolume {
+    pub(crate) id: String,
+    pub(crate) zone: String,
+    pub(crate) size: i32,
+    pub(crate) volume_type: String,
+    pub(crate) iops: Option<i32>,
+    pub(crate) throughput: Option<i32>,
+    pub(crate) encrypted: bool,
+    pub(crate) kms_key: Option<String>,
+    /// The instances that mount it.
+    pub(crate) attached_to: Vec<String>,
+    pub(crate) made: Option<DateTime>,
+    pub(crate) tags: Tags,
+}
+
+impl LiveVolume {
+    pub(crate) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).tags(&self.tags)
+    }
+
+    pub(crate) fn is_of_etcd(&self) -> bool {
+        self.tags.keys().any(|key| key.starts_with(ETCD_TAG))
+    }
+}
+
+/// What the keys of tags begin with that tell of what in etcd's clusters a volume is.
+const ETCD_TAG: &str = "k8s.io/etcd/";
+
+/// Reads the volumes of masters by any tag that tells of them; those that Kubernetes makes for
+/// pods carry the cluster's tags too, but none of these.
+pub(crate) async fn observe(aws: &Aws) -> Result<Looked<LiveVolume>, AwsError> {
+    let keys = ["k8s.io/role/master".to_owned(), format!("{ETCD_TAG}*")];
+    let rows = describe(aws, vec![ec2::filter("tag-key", keys)]).await;
+    Looked::sort(
+        rows.and_then(|rows| rows.iter().filter(|volume| !is_gone(volume)).map(from_sdk).collect()),
+    )
+}
+
+async fn describe(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<Volume>, AwsError> {
+    let call = aws.ec2.describe_volumes().set_filters(Some(chosen));
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    rows.map_err(|error| AwsError::new(DESCRIBE, "", error))
+}
+
+fn is_gone(volume: &Volume) -> bool {
+    matches!(volume.state(), Some(VolumeState::Deleted | VolumeState::Deleting))
+}
+
+fn from_sdk(volume: &Volume) -> Result<LiveVolume, AwsError> {
+    let id = Answer::of(DESCRIBE, "").id("volumeId", volume.volume_id())?;
+    let answer = Answer::of(DESCRIBE, &id);
+    let attached = volume.attachments().iter();
+    Ok(LiveVolume {
+        zone: answer.id("availabilityZone", volume.availability_zone())?,
+        size: answer.part("size", volume.size())?,
+        volume_type: answer.id("volumeType", volume.volume_type().map(VolumeType::as_str))?,
+        iops: volume.iops(),
+        throughput: volume.throughput(),
+        encrypted: volume.encrypted().unwrap_or(false),
+        kms_key: volume.kms_key_id().map(str::to_owned),
+        attached_to: attached.filter_map(|one| one.instance_id().map(str::to_owned)).collect(),
+        made: volume.create_time().copied(),
+        tags: ec2::tags_from_sdk(volume.tags()),
+        id: id.clone(),
+    })
+}
+
+impl Manage for EbsVolume {
+    type Live = LiveVolume;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(EbsVolume::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        Vec::new()
+    }
+
+    /// Masters find their volume by its tag of etcd, whatever its name, so that there must
+    /// be one only.
+    fn is(&self, found: &LiveVolume, view: View<'_>) -> bool {
+        ec2::is_named(&found.tags, &self.name)
+            || view.owner.is_marked(&found.tags)
+                && found.zone == self.zone
+                && self.is_member_of(&found.tags)
+    }
+
+    fn marks<'a>(&self, found: &'a LiveVolume, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![Marks::of(&found.id).tags(&found.tags)]
+    }
+
+    fn adopt(&self, found: &LiveVolume, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::Ec2(&found.id)))
+    }
+
+    fn aws_id(found: &LiveVolume) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        let mut fields = Fields::default()
+            .with("zone", &self.zone)
+            .with("size", self.size)
+            .with("type", &self.volume_type);
+        if let Some(iops) = self.iops {
+            fields = fields.with("iops", iops);
+        }
+        if let Some(throughput) = self.throughput {
+            fields = fields.with("throughput", throughput);
+        }
+        fields = fields.with("encrypted", self.encrypted);
+        if let Some(key) = &self.kms_key {
+            fields = fields.with("kmsKey", key);
+        }
+        fields.tags(&self.tags)
+    }
+
+    fn found(&self, found: &LiveVolume, _: View<'_>) -> Fields {
+        // AWS tells the key by its ARN, however it was given.
+        let is_same =
+            |live: &String| self.kms_key.as_ref().is_some_and(|key| live.ends_with(key.as_str()));
+        let key = match &found.kms_key {
+            Some(live) if is_same(live) => self.kms_key.clone(),
+            other => other.clone(),
+        };
+        Fields::default()
+            .with("zone", &found.zone)
+            .with("size", found.size)
+            .with("type", &found.volume_type)
+            .maybe("iops", found.iops)
+            .maybe("throughput", found.throughput)
+            .with("encrypted", found.encrypted)
+            .maybe("kmsKey", key)
+            .tags(&found.tags)
+    }
+
+    fn fixed(&self) -> &'static [&'static str] {
+        &["zone", "encrypted", "kmsKey"]
+    }
+
+    fn left_because(&self, change: &FieldChange, found: &LiveVolume) -> Option<(String, String)> {
+        (change.field == "size" && found.size > self.size).then(|| {
+            let next = format!("set volumeSize of the etcd member to {}", found.size);
+            ("EBS cannot shrink a volume".to_owned(), next)
+        })
+    }
+
+    fn twin(found: &LiveVolume, _: View<'_>) -> Option<Twin> {
+        let made = found.made.as_ref().map(|at| format!("made {}", ec2::time_text(at)));
+        let size = format!("{} GiB {}", found.size, found.volume_type);
+        Some(Twin {
+            used_by: (!found.attached_to.is_empty()).then(|| found.attached_to.join(" and ")),
+            about: std::iter::once(size).chain(made).collect(),
+            made: found.made.as_ref().map(DateTime::secs),
+            tags: found.tags.clone(),
+        })
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let create = |token| self.create_one(work.aws, token);
+        creation.with_token(&self.zone, create, || self.standing(work.aws)).await.map(Some)
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        if update.touches_tags() {
+            ec2::tag(work.aws, &update.id, &self.tags).await?;
+        }
+        if ["size", "type", "iops", "throughput"].iter().any(|field| update.touches(field)) {
+            let size = update.touches("size").then_some(self.size);
+            let call = work.aws.ec2.modify_volume().volume_id(&update.id).set_size(size);
+            call.volume_type(VolumeType::from(self.volume_type.as_str()))
+                .set_iops(self.iops)
+                .set_throughput(self.throughput)
+                .send()
+                .await
+                .map_err(|error| AwsError::new("ec2:ModifyVolume", &self.name, error))?;
+        }
+        Ok(())
+    }
+}
+
+impl EbsVolume {
+    async fn create_one(&self, aws: &Aws, token: String) -> Result<String, AwsError> {
+        let answer = aws
+            .ec2
+            .create_volume()
+            .client_token(token)
+            .availability_zone(&self.zone)
+            .size(self.size)
+            .volume_type(VolumeType::from(self.volume_type.as_str()))
+            .set_iops(self.iops)
+            .set_throughput(self.throughput)
+            .encrypted(self.encrypted)
+            .set_kms_key_id(self.kms_key.clone())
+            .tag_specifications(ec2::specification(ResourceType::Volume, &self.tags))
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        Answer::of(CREATE, &self.name).id("volumeId", answer.volume_id())
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = describe(aws, ec2::identity(&self.tags)).await?;
+        let standing = ec2::ours(&rows, |row| row.tags(), &self.tags).map(|volume| {
+            let id = Answer::of(DESCRIBE, &self.name).id("volumeId", volume.volume_id())?;
+            Ok(Standing { id, is_gone: is_gone(volume) })
+        });
+        standing.collect()
+    }
+
+    /// Whether tags tell of the same member of etcd (`MEMBER/ALL,MEMBERS`), or of one that the
+    /// cluster does not know.
+    fn is_member_of(&self, tags: &Tags) -> bool {
+        let mut own = self.tags.iter().filter(|(key, _)| key.starts_with(ETCD_TAG));
+        own.any(|(key, own)| {
+            let Some(other) = tags.get(key) else { return false };
+            let member = |value: &str| value.split('/').next().unwrap_or_default().to_owned();
+            let all = own.split_once('/').map(|(_, all)| all).unwrap_or_default();
+            let is_another = all.split(',').any(|one| one == member(other));
+            member(other) == member(own) || !is_another
+        })
+    }
+}

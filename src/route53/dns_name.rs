@@ -1,0 +1,321 @@
+//! `DNSName`: a name that leads to a load balancer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_route53::types::{
+    AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType,
+};
+use futures::future::try_join_all;
+
+use crate::aws::{Aws, AwsError, of_record_change};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::seen::Looked;
+use crate::core::whose::{Marks, Owner, Whose};
+use crate::core::work::{Address, Work};
+use crate::ec2::instance::InstanceAddress;
+use crate::elb::load_balancer::{LiveLoadBalancer, LoadBalancer};
+use crate::elb::network_load_balancer::LiveNetworkLoadBalancer;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DnsName {
+    pub(crate) name: String,
+    pub(crate) zone: ResourceId,
+    pub(crate) balancer: ResourceId,
+    /// AWS' name of the load balancer.
+    pub(crate) balancer_name: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveRecord {
+    pub(crate) name: String,
+    pub(crate) zone: String,
+    /// What an alias leads to; other records have addresses.
+    pub(crate) alias: Option<String>,
+    pub(crate) addresses: Vec<String>,
+}
+
+/// What kops writes before masters tell their addresses
+/// (`upup/pkg/fi/cloudup/dns.go`, `PlaceholderIP`).
+const PLACEHOLDER: &str = "203.0.113.123";
+
+/// What a cluster's records may lead to.
+#[derive(Debug, Default)]
+pub(crate) struct Targets {
+    /// AWS' names of the cluster's load balancers.
+    pub(crate) names: Vec<String>,
+    /// Whose the load balancers are that there are, by their DNS names.
+    pub(crate) balancers: BTreeMap<String, Whose>,
+    /// The addresses of the cluster's instances.
+    pub(crate) addresses: BTreeSet<String>,
+}
+
+impl Targets {
+    pub(crate) fn add_balancer(&mut self, name: &str, whose: Whose) {
+        self.balancers.insert(dns_name(name), whose);
+    }
+
+    fn whose(&self, record: &LiveRecord) -> Whose {
+        let foreign = || Whose::Foreign("not the cluster's".to_owned());
+        let Some(alias) = &record.alias else {
+            let all = &record.addresses;
+            let is_own = |one: &String| *one == PLACEHOLDER || self.addresses.contains(one);
+            return if !all.is_empty() && all.iter().all(is_own) {
+                Whose::Owned
+            } else {
+                foreign()
+            };
+        };
+        // The name of one that is gone tells whose it was.
+        let was_ours = || self.names.iter().any(|name| is_of_balancer(alias, name));
+        let known = self.balancers.get(alias).cloned();
+        known.unwrap_or_else(|| if was_ours() { Whose::Owned } else { foreign() })
+    }
+}
+
+/// Whether a DNS name is one that AWS gives to a load balancer of a name, with or without what
+/// tells it from others: `NAME-DIGITS.REGION.elb.amazonaws.com`, `internal-NAME-…`,
+/// `NAME-HEX.elb.REGION.…`.
+fn is_of_balancer(alias: &str, name: &str) -> bool {
+    let Some((label, rest)) = alias.split_once('.') else { return false };
+    let is_aws = rest.starts_with("elb.") || rest.contains(".elb.");
+    let label = label.strip_prefix("internal-").unwrap_or(label);
+    match label.strip_prefix(name) {
+        Some("") => is_aws,
+        Some(end) => {
+            let number = end.strip_prefix('-').unwrap_or_default();
+            is_aws && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_hexdigit())
+        }
+        None => false,
+    }
+}
+
+impl LiveRecord {
+    pub(crate) fn from_sdk(zone: &str, set: &ResourceRecordSet) -> Self {
+        Self {
+            name: unescaped(set.name()),
+            zone: zone.to_owned(),
+            alias: set.alias_target().map(|target| dns_name(target.dns_name())),
+            addresses: set.resource_records().iter().map(|one| one.value().to_owned()).collect(),
+        }
+    }
+
+    /// Whether it leads to what has this DNS name.
+    pub(crate) fn leads_to(&self, name: &str) -> bool {
+        self.alias.as_deref() == Some(&dns_name(name))
+    }
+
+    /// Whether only the addresses of instances can tell whose it is.
+    pub(crate) fn has_addresses(&self) -> bool {
+        self.addresses.iter().any(|address| address != PLACEHOLDER)
+    }
+
+    /// A record is the cluster's where it leads to what is the cluster's.
+    pub(crate) fn marks(&self, targets: &Targets) -> Marks<'_> {
+        let addresses = || self.addresses.join(", ");
+        let to = self.alias.clone().unwrap_or_else(addresses);
+        Marks::of(&self.name).hangs_on(format!("leading to {to}"), targets.whose(self))
+    }
+}
+
+/// Reads the A records of names.
+pub(crate) async fn observe(
+    aws: &Aws,
+    zone: &str,
+    names: &[String],
+) -> Result<Looked<LiveRecord>, AwsError> {
+    let sets = read(aws, zone, names).await;
+    Looked::sort(sets.map(|sets| sets.iter().map(|set| LiveRecord::from_sdk(zone, set)).collect()))
+}
+
+/// A record of a name of the cluster's that the spec does not want, whole, so that it can be
+/// deleted.
+#[derive(Clone, Debug)]
+pub(crate) struct IdleRecord {
+    pub(crate) record: LiveRecord,
+    pub(crate) set: ResourceRecordSet,
+}
+
+pub(crate) async fn observe_idle(
+    aws: &Aws,
+    zone: &str,
+    names: &[String],
+) -> Result<Looked<IdleRecord>, AwsError> {
+    let sets = read(aws, zone, names).await;
+    let idle = |set| IdleRecord { record: LiveRecord::from_sdk(zone, &set), set };
+    Looked::sort(sets.map(|sets| sets.into_iter().map(idle).collect()))
+}
+
+async fn read(aws: &Aws, zone: &str, names: &[String]) -> Result<Vec<ResourceRecordSet>, AwsError> {
+    let reads = names.iter().map(async |name| {
+        let call = aws.route53.list_resource_record_sets().hosted_zone_id(zone);
+        let call = call.start_record_name(name).start_record_type(RrType::A).max_items(1);
+        let answer = call.send().await;
+        answer.map_err(|error| AwsError::new("route53:ListResourceRecordSets", name, error))
+    });
+    let answers = try_join_all(reads).await?;
+    let sets = answers.into_iter().flat_map(|answer| answer.resource_record_sets);
+    let is_asked =
+        |set: &ResourceRecordSet| set.r#type == RrType::A && names.contains(&unescaped(set.name()));
+    Ok(sets.filter(is_asked).collect())
+}
+
+/// A name without its dot at the end; Route 53 writes an asterisk as `\052`.
+pub(crate) fn unescaped(name: &str) -> String {
+    name.trim_end_matches('.').replace("\\052", "*")
+}
+
+/// The name of a load balancer, however a record spells it.
+fn dns_name(name: &str) -> String {
+    let name = name.trim_end_matches('.').to_lowercase();
+    name.strip_prefix("dualstack.").unwrap_or(&name).to_owned()
+}
+
+impl Manage for DnsName {
+    type Live = LiveRecord;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(DnsName::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![self.zone.clone(), self.balancer.clone()]
+    }
+
+    fn is(&self, found: &LiveRecord, _: View<'_>) -> bool {
+        found.name == self.name
+    }
+
+    fn marks<'a>(&self, found: &'a LiveRecord, view: View<'a>) -> Vec<Marks<'a>> {
+        let mut targets = Targets {
+            names: vec![self.balancer_name.clone()],
+            addresses: view
+                .seen
+                .rows::<InstanceAddress>()
+                .iter()
+                .map(|row| row.0.clone())
+                .collect(),
+            ..Targets::default()
+        };
+        for found in view.seen.rows::<LiveLoadBalancer>() {
+            let whose = view.owner.whose(LoadBalancer::KIND, &found.marks());
+            if let Some(address) = &found.address {
+                targets.add_balancer(&address.dns_name, whose);
+            }
+        }
+        for found in view.seen.rows::<LiveNetworkLoadBalancer>() {
+            let whose = view.owner.whose(LoadBalancer::KIND, &found.marks());
+            if let Some(address) = &found.address {
+                targets.add_balancer(&address.dns_name, whose);
+            }
+        }
+        vec![found.marks(&targets)]
+    }
+
+    fn adopt(&self, _: &LiveRecord, _: &Owner) -> Option<String> {
+        Some("delete the record, or let it lead to the cluster's load balancer".to_owned())
+    }
+
+    fn aws_id(found: &LiveRecord) -> String {
+        found.zone.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        Fields::default().with("alias", &self.balancer_name)
+    }
+
+    fn found(&self, found: &LiveRecord, view: View<'_>) -> Fields {
+        let Some(alias) = &found.alias else {
+            return Fields::default().with("alias", "no alias but addresses");
+        };
+        let classic = view.seen.rows::<LiveLoadBalancer>().iter().map(|lb| (&lb.name, &lb.address));
+        let network =
+            view.seen.rows::<LiveNetworkLoadBalancer>().iter().map(|lb| (&lb.name, &lb.address));
+        let leads_to = |address: &Option<Address>| {
+            address.as_ref().is_some_and(|address| dns_name(&address.dns_name) == *alias)
+        };
+        let known = classic.chain(network).find(|(_, address)| leads_to(address));
+        Fields::default().with("alias", known.map_or(alias, |(name, _)| name))
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let zone = work.id(&self.zone)?;
+        self.upsert(work, &zone).await.map(|()| None)
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        self.upsert(work, &update.id).await
+    }
+}
+
+impl DnsName {
+    async fn upsert(&self, work: &Work<'_>, zone: &str) -> Result<(), AwsError> {
+        const OPERATION: &str = "route53:ChangeResourceRecordSets";
+        let unbuilt = |error| AwsError::unbuilt(OPERATION, &self.name, error);
+        let address = work.address(&self.balancer)?;
+        let target = AliasTarget::builder()
+            .dns_name(address.dns_name)
+            .hosted_zone_id(address.zone)
+            .evaluate_target_health(false)
+            .build()
+            .map_err(unbuilt)?;
+        let set = ResourceRecordSet::builder()
+            .name(&self.name)
+            .r#type(RrType::A)
+            .alias_target(target)
+            .build()
+            .map_err(unbuilt)?;
+        let change = Change::builder().action(ChangeAction::Upsert).resource_record_set(set);
+        let change = change.build().map_err(unbuilt)?;
+        let batch = ChangeBatch::builder().changes(change).build().map_err(unbuilt)?;
+        let call = work.aws.route53.change_resource_record_sets().hosted_zone_id(zone);
+        let answer = call.change_batch(batch).send().await;
+        answer.map(drop).map_err(|error| of_record_change(&self.name, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_the_cluster_s_by_what_it_leads_to() {
+        let mut targets = Targets {
+            names: vec!["api-a-com-vd3t5n".to_owned()],
+            addresses: BTreeSet::from(["10.0.0.1".to_owned(), "198.51.100.1".to_owned()]),
+            ..Targets::default()
+        };
+        targets.add_balancer("old-1.us-west-2.elb.amazonaws.com", Whose::Owned);
+        let foreign = Whose::Foreign("tagged team=web".to_owned());
+        targets.add_balancer("dualstack.web-1.us-west-2.elb.amazonaws.com.", foreign);
+        let owner = Owner::by_tags("a.com");
+        for (to, expected) in [
+            ("old-1.us-west-2.elb.amazonaws.com", true),
+            ("web-1.us-west-2.elb.amazonaws.com", false),
+            ("api-a-com-vd3t5n-123456.us-west-2.elb.amazonaws.com", true),
+            ("internal-api-a-com-vd3t5n-123456.us-west-2.elb.amazonaws.com", true),
+            ("api-a-com-vd3t5n-0a1b2c3d.elb.us-west-2.amazonaws.com", true),
+            ("api-a-com-vd3t5n.us-west-2.elb.amazonaws.com", true),
+            ("api-a-com-vd3t5n-mine-12.us-west-2.elb.amazonaws.com", false),
+            ("api-a-com-vd3t5n-12.example.com", false),
+            ("203.0.113.123", true),
+            ("10.0.0.1 198.51.100.1", true),
+            ("10.0.0.1 198.51.100.7", false),
+            ("198.51.100.7", false),
+            ("", false),
+        ] {
+            let is_alias = to.ends_with(".com");
+            let record = LiveRecord {
+                name: "api.a.com".to_owned(),
+                zone: "Z1".to_owned(),
+                alias: is_alias.then(|| to.to_owned()),
+                addresses: match is_alias {
+                    true => Vec::new(),
+                    false => to.split_whitespace().map(str::to_owned).collect(),
+                },
+            };
+            let whose = owner.whose(DnsName::KIND, &record.marks(&targets));
+            assert_eq!(whose.is_owned(), expected, "{to}: {whose:?}");
+        }
+    }
+}

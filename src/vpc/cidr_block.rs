@@ -1,0 +1,86 @@
+//! `VPCCIDRBlock`: a range of addresses of a VPC beside its first.
+
+use aws_sdk_ec2::operation::associate_vpc_cidr_block::AssociateVpcCidrBlockError;
+
+use crate::aws::{Aws, AwsError, sent_once};
+use crate::core::creation::{Creation, Standing};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::whose::Marks;
+use crate::core::work::Work;
+use crate::vpc::vpc;
+
+const CREATE: &str = "ec2:AssociateVpcCidrBlock";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct VpcCidrBlock {
+    pub(crate) cidr: String,
+    pub(crate) vpc: ResourceId,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveCidrBlock {
+    pub(crate) vpc: String,
+    pub(crate) cidr: String,
+}
+
+impl Manage for VpcCidrBlock {
+    type Live = LiveCidrBlock;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(VpcCidrBlock::KIND, &self.cidr)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![self.vpc.clone()]
+    }
+
+    fn is(&self, found: &LiveCidrBlock, view: View<'_>) -> bool {
+        found.cidr == self.cidr && view.is(&self.vpc, &found.vpc)
+    }
+
+    /// What is part of something was found by that.
+    fn marks<'a>(&self, _: &'a Self::Live, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
+    }
+
+    fn aws_id(found: &LiveCidrBlock) -> String {
+        found.cidr.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        Fields::default().with("vpc", &self.vpc.name)
+    }
+
+    fn found(&self, found: &LiveCidrBlock, view: View<'_>) -> Fields {
+        Fields::default().with("vpc", view.name(&found.vpc))
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let vpc = work.id(&self.vpc)?;
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let create = || self.create_one(work.aws, &vpc);
+        creation.without_token(create, || self.standing(work.aws, &vpc)).await.map(|_| None)
+    }
+
+    async fn update(&self, _: &Work<'_>, _: &Update) -> Result<(), AwsError> {
+        Ok(())
+    }
+}
+
+impl VpcCidrBlock {
+    async fn create_one(&self, aws: &Aws, vpc: &str) -> Result<String, AwsError> {
+        let call = aws.ec2.associate_vpc_cidr_block().vpc_id(vpc).cidr_block(&self.cidr);
+        let call = call.customize().config_override(sent_once::<AssociateVpcCidrBlockError>());
+        let answer = call.send().await;
+        answer.map_err(|error| AwsError::new(CREATE, &self.cidr, error))?;
+        Ok(self.cidr.clone())
+    }
+
+    /// The range itself, if the VPC has it.
+    async fn standing(&self, aws: &Aws, vpc: &str) -> Result<Vec<Standing>, AwsError> {
+        let has_it = vpc::has_range(aws, vpc, &self.cidr).await?;
+        let standing = has_it.then(|| Standing { id: self.cidr.clone(), is_gone: false });
+        Ok(standing.into_iter().collect())
+    }
+}

@@ -1,0 +1,141 @@
+//! `DHCPOptions`: the domain and name servers that instances learn.
+
+use aws_sdk_ec2::operation::create_dhcp_options::CreateDhcpOptionsError;
+use aws_sdk_ec2::types::{Filter, NewDhcpConfiguration, ResourceType};
+
+use crate::aws::tags::Tags;
+use crate::aws::{Answer, Aws, AwsError, ec2, sent_once};
+use crate::core::creation::{Creation, Standing};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::seen::Looked;
+use crate::core::whose::Marks;
+use crate::core::work::Work;
+
+const DESCRIBE: &str = "ec2:DescribeDhcpOptions";
+const CREATE: &str = "ec2:CreateDhcpOptions";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DhcpOptions {
+    pub(crate) name: String,
+    pub(crate) domain_name: String,
+    pub(crate) domain_name_servers: String,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveDhcpOptions {
+    pub(crate) id: String,
+    pub(crate) domain_name: String,
+    pub(crate) domain_name_servers: String,
+    pub(crate) tags: Tags,
+}
+
+pub(crate) async fn observe(aws: &Aws, cluster: &str) -> Result<Looked<LiveDhcpOptions>, AwsError> {
+    Looked::sort(read(aws, vec![ec2::marked(cluster)]).await)
+}
+
+async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveDhcpOptions>, AwsError> {
+    let call = aws.ec2.describe_dhcp_options().set_filters(Some(chosen));
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    let live = rows.iter().map(|options| {
+        let values = |key: &str| {
+            let mut all = options.dhcp_configurations().iter();
+            let one = all.find(|configuration| configuration.key() == Some(key));
+            let values = one.map(|one| one.values()).unwrap_or_default();
+            let values: Vec<&str> = values.iter().filter_map(|value| value.value()).collect();
+            values.join(",")
+        };
+        Ok(LiveDhcpOptions {
+            id: Answer::of(DESCRIBE, "").id("dhcpOptionsId", options.dhcp_options_id())?,
+            domain_name: values("domain-name"),
+            domain_name_servers: values("domain-name-servers"),
+            tags: ec2::tags_from_sdk(options.tags()),
+        })
+    });
+    live.collect()
+}
+
+impl Manage for DhcpOptions {
+    type Live = LiveDhcpOptions;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(DhcpOptions::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        Vec::new()
+    }
+
+    fn is(&self, found: &LiveDhcpOptions, _: View<'_>) -> bool {
+        ec2::is_named(&found.tags, &self.name)
+    }
+
+    /// A cluster has one set.
+    fn may_be(&self, _: &LiveDhcpOptions, _: View<'_>) -> bool {
+        true
+    }
+
+    fn marks<'a>(&self, found: &'a LiveDhcpOptions, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![Marks::of(&found.id).tags(&found.tags)]
+    }
+
+    fn aws_id(found: &LiveDhcpOptions) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        Fields::default()
+            .with("domainName", &self.domain_name)
+            .with("domainNameServers", &self.domain_name_servers)
+            .tags(&self.tags)
+    }
+
+    fn found(&self, found: &LiveDhcpOptions, _: View<'_>) -> Fields {
+        Fields::default()
+            .with("domainName", &found.domain_name)
+            .with("domainNameServers", &found.domain_name_servers)
+            .tags(&found.tags)
+    }
+
+    fn fixed(&self) -> &'static [&'static str] {
+        &["domainName", "domainNameServers"]
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let create = || self.create_one(work.aws);
+        creation.without_token(create, || self.standing(work.aws)).await.map(Some)
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        ec2::tag(work.aws, &update.id, &self.tags).await
+    }
+}
+
+impl DhcpOptions {
+    async fn create_one(&self, aws: &Aws) -> Result<String, AwsError> {
+        let configuration =
+            |key: &str, value: &str| NewDhcpConfiguration::builder().key(key).values(value).build();
+        let answer = aws
+            .ec2
+            .create_dhcp_options()
+            .dhcp_configurations(configuration("domain-name", &self.domain_name))
+            .dhcp_configurations(configuration("domain-name-servers", &self.domain_name_servers))
+            .tag_specifications(ec2::specification(ResourceType::DhcpOptions, &self.tags))
+            .customize()
+            .config_override(sent_once::<CreateDhcpOptionsError>())
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        let id = answer.dhcp_options().and_then(|options| options.dhcp_options_id());
+        Answer::of(CREATE, &self.name).id("dhcpOptionsId", id)
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = read(aws, ec2::identity(&self.tags)).await?;
+        let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
+        Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
+    }
+}

@@ -1,0 +1,67 @@
+//! `VPCDHCPOptionsAssociation`: which DHCP options a VPC uses.
+
+use crate::aws::AwsError;
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::whose::Marks;
+use crate::core::work::Work;
+use crate::vpc::vpc::LiveVpc;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct VpcDhcpOptionsAssociation {
+    pub(crate) name: String,
+    pub(crate) vpc: ResourceId,
+    pub(crate) options: ResourceId,
+}
+
+impl Manage for VpcDhcpOptionsAssociation {
+    type Live = LiveVpc;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(VpcDhcpOptionsAssociation::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![self.vpc.clone(), self.options.clone()]
+    }
+
+    fn is(&self, found: &LiveVpc, view: View<'_>) -> bool {
+        view.is(&self.vpc, &found.id)
+    }
+
+    /// What is part of something was found by that.
+    fn marks<'a>(&self, _: &'a Self::Live, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
+    }
+
+    fn aws_id(found: &LiveVpc) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        Fields::default().with("dhcpOptions", &self.options.name)
+    }
+
+    fn found(&self, found: &LiveVpc, view: View<'_>) -> Fields {
+        Fields::default().with("dhcpOptions", view.name(&found.dhcp_options))
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let vpc = work.id(&self.vpc)?;
+        self.associate(work, &vpc).await?;
+        Ok(None)
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        self.associate(work, &update.id).await
+    }
+}
+
+impl VpcDhcpOptionsAssociation {
+    async fn associate(&self, work: &Work<'_>, vpc: &str) -> Result<(), AwsError> {
+        let options = work.id(&self.options)?;
+        let call = work.aws.ec2.associate_dhcp_options().vpc_id(vpc).dhcp_options_id(options);
+        call.send().await.map_err(|error| AwsError::new("ec2:AssociateDhcpOptions", vpc, error))?;
+        Ok(())
+    }
+}

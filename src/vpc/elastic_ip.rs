@@ -1,0 +1,156 @@
+//! `ElasticIP`: the public address of a NAT gateway.
+
+use aws_sdk_ec2::operation::allocate_address::AllocateAddressError;
+use aws_sdk_ec2::types::{DomainType, Filter, ResourceType};
+
+use crate::aws::tags::Tags;
+use crate::aws::{Answer, Aws, AwsError, ec2, sent_once};
+use crate::core::creation::{Creation, Standing};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Ownership, Twin, Update, View};
+use crate::core::seen::Looked;
+use crate::core::whose::Marks;
+use crate::core::work::Work;
+use crate::vpc::nat_gateway::{LiveNatGateway, NatGateway};
+
+const DESCRIBE: &str = "ec2:DescribeAddresses";
+const CREATE: &str = "ec2:AllocateAddress";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ElasticIp {
+    pub(crate) name: String,
+    /// An address of the user's own.
+    pub(crate) existing: Option<String>,
+    /// The utility subnet in which the NAT gateway stands that uses it.
+    pub(crate) subnet: ResourceId,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveElasticIp {
+    /// The id of its allocation.
+    pub(crate) id: String,
+    pub(crate) address: String,
+    /// The instance or network interface that has it.
+    pub(crate) used_by: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+/// Reads the account's addresses of the region; there are few.
+pub(crate) async fn observe(aws: &Aws) -> Result<Looked<LiveElasticIp>, AwsError> {
+    Looked::sort(read(aws, Vec::new()).await)
+}
+
+async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveElasticIp>, AwsError> {
+    let chosen = (!chosen.is_empty()).then_some(chosen);
+    let answer = aws.ec2.describe_addresses().set_filters(chosen).send().await;
+    let answer = answer.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    // Those of the time before VPCs have no allocation, and serve no gateway.
+    let rows = answer.addresses().iter();
+    let rows = rows.filter(|address| address.domain() != Some(&DomainType::Standard));
+    let live = rows.map(|address| {
+        let public = Answer::of(DESCRIBE, "").id("publicIp", address.public_ip())?;
+        let user = address.instance_id().filter(|id| !id.is_empty());
+        let interface = address.network_interface_id().filter(|id| !id.is_empty());
+        Ok(LiveElasticIp {
+            id: Answer::of(DESCRIBE, &public).id("allocationId", address.allocation_id())?,
+            address: public,
+            used_by: user.or(interface).map(str::to_owned),
+            tags: ec2::tags_from_sdk(address.tags()),
+        })
+    });
+    live.collect()
+}
+
+impl Manage for ElasticIp {
+    type Live = LiveElasticIp;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(ElasticIp::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        Vec::new()
+    }
+
+    fn is(&self, found: &LiveElasticIp, view: View<'_>) -> bool {
+        if let Some(address) = &self.existing {
+            return found.address == *address;
+        }
+        // Old versions of kops left the address without tags; it is told by its gateway.
+        let mut gateways = view.seen.rows::<LiveNatGateway>().iter();
+        let used = gateways.find_map(|gateway| {
+            let ours = view.is(&self.subnet, &gateway.subnet)
+                && view.owns(NatGateway::KIND, &gateway.marks(view));
+            ours.then_some(gateway.elastic_ip.as_deref())?
+        });
+        used == Some(&found.id) || ec2::is_identified(&found.tags, &self.tags)
+    }
+
+    fn marks<'a>(&self, found: &'a LiveElasticIp, view: View<'a>) -> Vec<Marks<'a>> {
+        let marks = Marks::of(&found.id).or_id(&found.address).tags(&found.tags);
+        let mut gateways = view.seen.rows::<LiveNatGateway>().iter();
+        let user = gateways.find(|gateway| gateway.elastic_ip.as_ref() == Some(&found.id));
+        vec![match user {
+            Some(gateway) => {
+                let whose = view.owner.whose(NatGateway::KIND, &gateway.marks(view));
+                marks.hangs_on(format!("the address of {}", gateway.id), whose)
+            }
+            None => marks,
+        }]
+    }
+
+    fn aws_id(found: &LiveElasticIp) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        Fields::default().tags(&self.tags)
+    }
+
+    fn found(&self, found: &LiveElasticIp, _: View<'_>) -> Fields {
+        Fields::default().tags(&found.tags)
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.existing.is_some() { Ownership::Shared } else { Ownership::Ours }
+    }
+
+    fn twin(found: &LiveElasticIp, view: View<'_>) -> Option<Twin> {
+        let mut gateways = view.seen.rows::<LiveNatGateway>().iter();
+        let gateway = gateways.find(|row| row.elastic_ip.as_ref() == Some(&found.id));
+        Some(Twin {
+            used_by: gateway.map(|row| row.id.clone()).or_else(|| found.used_by.clone()),
+            about: vec![found.address.clone()],
+            made: None,
+            tags: found.tags.clone(),
+        })
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let create = || self.create_one(work.aws);
+        creation.without_token(create, || self.standing(work.aws)).await.map(Some)
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        ec2::tag(work.aws, &update.id, &self.tags).await
+    }
+}
+
+impl ElasticIp {
+    async fn create_one(&self, aws: &Aws) -> Result<String, AwsError> {
+        let tags = ec2::specification(ResourceType::ElasticIp, &self.tags);
+        let call = aws.ec2.allocate_address().domain(DomainType::Vpc).tag_specifications(tags);
+        let call = call.customize().config_override(sent_once::<AllocateAddressError>());
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        Answer::of(CREATE, &self.name).id("allocationId", answer.allocation_id())
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = read(aws, ec2::identity(&self.tags)).await?;
+        let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
+        Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
+    }
+}

@@ -1,0 +1,177 @@
+//! `InternetGateway`: the VPC's way to the internet.
+
+use aws_sdk_ec2::operation::create_internet_gateway::CreateInternetGatewayError;
+use aws_sdk_ec2::types::{Filter, ResourceType};
+
+use crate::aws::tags::Tags;
+use crate::aws::{Answer, Aws, AwsError, Fault, ec2, sent_once};
+use crate::core::creation::{Creation, Standing};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Ownership, Update, View};
+use crate::core::seen::Looked;
+use crate::core::whose::{Marks, Owner, Taggable};
+use crate::core::work::Work;
+use crate::vpc::vpc::{LiveVpc, Vpc};
+
+const DESCRIBE: &str = "ec2:DescribeInternetGateways";
+const CREATE: &str = "ec2:CreateInternetGateway";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InternetGateway {
+    pub(crate) name: String,
+    /// Whether it came with a VPC that the cluster shares.
+    pub(crate) shared: bool,
+    pub(crate) vpc: ResourceId,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveInternetGateway {
+    pub(crate) id: String,
+    pub(crate) vpcs: Vec<String>,
+    pub(crate) tags: Tags,
+}
+
+impl LiveInternetGateway {
+    pub(crate) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).tags(&self.tags)
+    }
+}
+
+/// Reads the account's gateways of the region; a VPC has one at most.
+pub(crate) async fn observe(aws: &Aws) -> Result<Looked<LiveInternetGateway>, AwsError> {
+    Looked::sort(read(aws, Vec::new()).await)
+}
+
+async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveInternetGateway>, AwsError> {
+    let call = aws.ec2.describe_internet_gateways().set_filters(Some(chosen));
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    let live = rows.iter().map(|gateway| {
+        let id = Answer::of(DESCRIBE, "").id("internetGatewayId", gateway.internet_gateway_id())?;
+        let answer = Answer::of(DESCRIBE, &id);
+        let vpcs = gateway.attachments().iter().map(|one| answer.id("vpcId", one.vpc_id()));
+        Ok(LiveInternetGateway {
+            vpcs: vpcs.collect::<Result<_, _>>()?,
+            tags: ec2::tags_from_sdk(gateway.tags()),
+            id: id.clone(),
+        })
+    });
+    live.collect()
+}
+
+impl Manage for InternetGateway {
+    type Live = LiveInternetGateway;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(InternetGateway::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![self.vpc.clone()]
+    }
+
+    fn is(&self, found: &LiveInternetGateway, view: View<'_>) -> bool {
+        let is_attached = found.vpcs.iter().any(|vpc| view.is(&self.vpc, vpc));
+        let has_name = ec2::is_named(&found.tags, &self.name);
+        is_attached || !self.shared && has_name && view.owns(InternetGateway::KIND, &found.marks())
+    }
+
+    /// A cluster has one gateway.
+    fn may_be(&self, _: &LiveInternetGateway, _: View<'_>) -> bool {
+        !self.shared
+    }
+
+    fn marks<'a>(&self, found: &'a LiveInternetGateway, view: View<'a>) -> Vec<Marks<'a>> {
+        let vpcs = view.seen.rows::<LiveVpc>().iter().filter(|vpc| found.vpcs.contains(&vpc.id));
+        let mut vpcs = vpcs.map(|vpc| (&vpc.id, view.owner.whose(Vpc::KIND, &vpc.marks())));
+        // Whoever has a VPC, has its way out.
+        let marks = found.marks();
+        vec![match vpcs.find(|(_, whose)| !whose.is_owned()) {
+            Some((vpc, whose)) => marks.hangs_on(format!("part of {vpc}"), whose),
+            None => marks,
+        }]
+    }
+
+    fn adopt(&self, found: &LiveInternetGateway, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::Ec2(&found.id)))
+    }
+
+    fn aws_id(found: &LiveInternetGateway) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        let fields = Fields::default().set("vpc", [&self.vpc.name]);
+        if self.shared { fields } else { fields.tags(&self.tags) }
+    }
+
+    fn found(&self, found: &LiveInternetGateway, view: View<'_>) -> Fields {
+        Fields::default().set("vpc", found.vpcs.iter().map(|vpc| view.name(vpc))).tags(&found.tags)
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.shared { Ownership::Shared } else { Ownership::Ours }
+    }
+
+    fn obstacle(&self, _: View<'_>) -> Option<(String, String)> {
+        self.shared.then(|| {
+            (
+                "the shared VPC has no internet gateway".to_owned(),
+                "attach one to it; its owner must do that".to_owned(),
+            )
+        })
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let id = creation
+            .without_token(|| self.create_one(work.aws), || self.standing(work.aws))
+            .await?;
+        self.attach(work, &id).await?;
+        Ok(Some(id))
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        if update.touches("vpc") {
+            self.attach(work, &update.id).await?;
+        }
+        if update.touches_tags() {
+            ec2::tag(work.aws, &update.id, &self.tags).await?;
+        }
+        Ok(())
+    }
+}
+
+impl InternetGateway {
+    async fn create_one(&self, aws: &Aws) -> Result<String, AwsError> {
+        let tags = ec2::specification(ResourceType::InternetGateway, &self.tags);
+        let call = aws.ec2.create_internet_gateway().tag_specifications(tags).customize();
+        let call = call.config_override(sent_once::<CreateInternetGatewayError>());
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        let id = answer.internet_gateway().and_then(|gateway| gateway.internet_gateway_id());
+        Answer::of(CREATE, &self.name).id("internetGatewayId", id)
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = read(aws, ec2::identity(&self.tags)).await?;
+        let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
+        Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
+    }
+
+    async fn attach(&self, work: &Work<'_>, id: &str) -> Result<(), AwsError> {
+        let vpc = work.id(&self.vpc)?;
+        let call = work.aws.ec2.attach_internet_gateway().internet_gateway_id(id).vpc_id(&vpc);
+        let answer = call.send().await;
+        match answer.map_err(|e| AwsError::new("ec2:AttachInternetGateway", &self.name, e)) {
+            // Something is attached, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                let found = read(work.aws, vec![ec2::filter("internet-gateway-id", [id])]).await?;
+                let is_attached = found.iter().any(|row| row.vpcs.contains(&vpc));
+                if is_attached { Ok(()) } else { Err(error) }
+            }
+            answer => answer.map(|_| ()),
+        }
+    }
+}

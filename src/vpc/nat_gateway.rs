@@ -1,0 +1,223 @@
+//! `NatGateway`: the way of a zone's private subnets to the internet.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::types::{Filter, NatGatewayState, ResourceType};
+
+use crate::aws::tags::Tags;
+use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::core::creation::{Creation, Standing};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Ownership, Update, View};
+use crate::core::seen::Looked;
+use crate::core::wait::{Attempt, Budget, Held};
+use crate::core::whose::{Marks, Whose};
+use crate::core::work::Work;
+use crate::vpc::route_table::{LiveRouteTable, RouteTable};
+
+const DESCRIBE: &str = "ec2:DescribeNatGateways";
+const CREATE: &str = "ec2:CreateNatGateway";
+
+/// How long a new gateway may take; AWS speaks of minutes.
+const READY: Budget = Budget {
+    within: Duration::from_secs(600),
+    pause: Duration::from_secs(1),
+    longest_pause: Duration::from_secs(10),
+    looks: 1,
+};
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NatGateway {
+    pub(crate) name: String,
+    /// The id of a gateway that the cluster shares.
+    pub(crate) existing: Option<String>,
+    /// The utility subnet in which it stands.
+    pub(crate) subnet: ResourceId,
+    /// Its address; `None` for a shared gateway.
+    pub(crate) elastic_ip: Option<ResourceId>,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveNatGateway {
+    pub(crate) id: String,
+    pub(crate) subnet: String,
+    pub(crate) elastic_ip: Option<String>,
+    pub(crate) tags: Tags,
+}
+
+impl LiveNatGateway {
+    /// Old versions of kops set no tags, and know a gateway by the route that leads to it
+    /// (`upup/pkg/fi/cloudup/awstasks/natgateway.go`).
+    pub(crate) fn marks<'a>(&'a self, view: View<'a>) -> Marks<'a> {
+        let marks = Marks::of(&self.id).tags(&self.tags);
+        let leads_here = |table: &&LiveRouteTable| {
+            table.routes.iter().any(|route| route.via == self.id)
+                && view.owns(RouteTable::KIND, &table.marks())
+        };
+        match view.seen.rows::<LiveRouteTable>().iter().find(leads_here) {
+            Some(table) => marks.hangs_on(format!("the way out of {}", table.id), Whose::Owned),
+            None => marks,
+        }
+    }
+}
+
+/// Reads the gateways of a VPC that are not on their way out.
+pub(crate) async fn observe(
+    aws: &Aws,
+    vpcs: &[String],
+) -> Result<Looked<LiveNatGateway>, AwsError> {
+    let read = batch::read(vpcs, batch::FILTER_VALUES, async |vpcs: &[String]| {
+        let rows = describe(aws, vec![ec2::filter("vpc-id", vpcs)]).await?;
+        rows.iter().filter(|gateway| !is_gone(gateway)).map(from_sdk).collect()
+    });
+    Looked::sort(read.await)
+}
+
+async fn describe(
+    aws: &Aws,
+    chosen: Vec<Filter>,
+) -> Result<Vec<aws_sdk_ec2::types::NatGateway>, AwsError> {
+    let call = aws.ec2.describe_nat_gateways().set_filter(Some(chosen));
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    rows.map_err(|error| AwsError::new(DESCRIBE, "", error))
+}
+
+fn is_gone(gateway: &aws_sdk_ec2::types::NatGateway) -> bool {
+    use NatGatewayState::{Deleted, Deleting, Failed};
+    matches!(gateway.state(), Some(Deleted | Deleting | Failed))
+}
+
+fn from_sdk(gateway: &aws_sdk_ec2::types::NatGateway) -> Result<LiveNatGateway, AwsError> {
+    let id = Answer::of(DESCRIBE, "").id("natGatewayId", gateway.nat_gateway_id())?;
+    Ok(LiveNatGateway {
+        subnet: Answer::of(DESCRIBE, &id).id("subnetId", gateway.subnet_id())?,
+        elastic_ip: gateway
+            .nat_gateway_addresses()
+            .iter()
+            .find_map(|address| address.allocation_id().map(str::to_owned)),
+        tags: ec2::tags_from_sdk(gateway.tags()),
+        id,
+    })
+}
+
+impl Manage for NatGateway {
+    type Live = LiveNatGateway;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(NatGateway::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        match &self.existing {
+            Some(_) => Vec::new(),
+            None => std::iter::once(&self.subnet).chain(&self.elastic_ip).cloned().collect(),
+        }
+    }
+
+    fn is(&self, found: &LiveNatGateway, view: View<'_>) -> bool {
+        match &self.existing {
+            Some(id) => found.id == *id,
+            None if found.tags.contains_key("Name") => ec2::is_named(&found.tags, &self.name),
+            None => view.is(&self.subnet, &found.subnet),
+        }
+    }
+
+    fn may_be(&self, found: &LiveNatGateway, view: View<'_>) -> bool {
+        self.existing.is_none() && view.is(&self.subnet, &found.subnet)
+    }
+
+    fn marks<'a>(&self, found: &'a LiveNatGateway, view: View<'a>) -> Vec<Marks<'a>> {
+        vec![found.marks(view)]
+    }
+
+    fn aws_id(found: &LiveNatGateway) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        if self.existing.is_some() {
+            return Fields::default().tags(&self.tags);
+        }
+        Fields::default()
+            .with("subnet", &self.subnet.name)
+            .maybe("elasticIp", self.elastic_ip.as_ref().map(|ip| &ip.name))
+            .tags(&self.tags)
+    }
+
+    fn found(&self, found: &LiveNatGateway, view: View<'_>) -> Fields {
+        Fields::default()
+            .with("subnet", view.name(&found.subnet))
+            .maybe("elasticIp", found.elastic_ip.as_ref().map(|id| view.name(id)))
+            .tags(&found.tags)
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.existing.is_some() { Ownership::Shared } else { Ownership::Ours }
+    }
+
+    fn fixed(&self) -> &'static [&'static str] {
+        &["subnet", "elasticIp"]
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let Some(elastic_ip) = &self.elastic_ip else { return Ok(None) };
+        let (subnet, address) = (work.id(&self.subnet)?, work.id(elastic_ip)?);
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let within = format!("{subnet} {address}");
+        let create = |token| self.create_one(work.aws, token, &subnet, &address);
+        let id = creation.with_token(&within, create, || self.standing(work.aws)).await?;
+        work.waits.until(&self.id(), READY, || ready(work.aws, &id)).await?;
+        Ok(Some(id))
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        ec2::tag(work.aws, &update.id, &self.tags).await
+    }
+}
+
+impl NatGateway {
+    async fn create_one(
+        &self,
+        aws: &Aws,
+        token: String,
+        subnet: &str,
+        address: &str,
+    ) -> Result<String, AwsError> {
+        let call = aws.ec2.create_nat_gateway().client_token(token).subnet_id(subnet);
+        let answer = call
+            .allocation_id(address)
+            .tag_specifications(ec2::specification(ResourceType::Natgateway, &self.tags))
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        let id = answer.nat_gateway().and_then(|gateway| gateway.nat_gateway_id());
+        Answer::of(CREATE, &self.name).id("natGatewayId", id)
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = describe(aws, ec2::identity(&self.tags)).await?;
+        let ours = ec2::ours(&rows, |row| row.tags(), &self.tags);
+        ours.map(|row| Ok(Standing { id: from_sdk(row)?.id, is_gone: is_gone(row) })).collect()
+    }
+}
+
+/// Whether a new gateway takes routes.
+async fn ready(aws: &Aws, id: &str) -> Result<Attempt<()>, AwsError> {
+    let rows = describe(aws, vec![ec2::filter("nat-gateway-id", [id])]).await?;
+    let row = rows.first();
+    let state = row.and_then(|row| row.state());
+    let held = |message: &str| {
+        let (object, message) = (id.to_owned(), message.to_owned());
+        let holder = format!("{id} ({})", state.map_or("not shown yet", |state| state.as_str()));
+        Held { holder, error: AwsError { operation: CREATE, object, fault: Fault::Other, message } }
+    };
+    Ok(match state {
+        Some(NatGatewayState::Available) => Attempt::Done(()),
+        Some(NatGatewayState::Failed | NatGatewayState::Deleting | NatGatewayState::Deleted) => {
+            let message = row.and_then(|row| row.failure_message());
+            Attempt::Never(held(message.unwrap_or("it did not become available")))
+        }
+        _ => Attempt::NotYet(held("a new gateway takes AWS some minutes")),
+    })
+}

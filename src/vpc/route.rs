@@ -1,0 +1,179 @@
+//! `Route`: one way out of a route table.
+
+use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::seen::Looked;
+use crate::core::whose::Marks;
+use crate::core::work::Work;
+use crate::vpc::nat_gateway::NatGateway;
+use crate::vpc::route_table::{self, LiveRoute};
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Route {
+    pub(crate) name: String,
+    pub(crate) table: ResourceId,
+    pub(crate) cidr: String,
+    pub(crate) via: Via,
+}
+
+/// Where a route leads.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Via {
+    Resource(ResourceId),
+    /// An instance of the user's own that does network address translation.
+    Instance(String),
+}
+
+impl Via {
+    fn name(&self) -> &str {
+        match self {
+            Self::Resource(id) => &id.name,
+            Self::Instance(id) => id,
+        }
+    }
+}
+
+impl Manage for Route {
+    type Live = LiveRoute;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(Route::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        match &self.via {
+            Via::Resource(via) => vec![self.table.clone(), via.clone()],
+            Via::Instance(_) => vec![self.table.clone()],
+        }
+    }
+
+    fn is(&self, found: &LiveRoute, view: View<'_>) -> bool {
+        view.is(&self.table, &found.table) && found.cidr == self.cidr
+    }
+
+    /// What is part of something was found by that.
+    fn marks<'a>(&self, _: &'a Self::Live, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
+    }
+
+    fn aws_id(found: &LiveRoute) -> String {
+        found.table.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        Fields::default().with("via", self.via.name())
+    }
+
+    fn found(&self, found: &LiveRoute, view: View<'_>) -> Fields {
+        let via = view.name(&found.via);
+        Fields::default().with(
+            "via",
+            match found.blackhole {
+                true => format!("{via}, which is gone"),
+                false => via.to_owned(),
+            },
+        )
+    }
+
+    fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
+        missing_instance(&self.via, view)
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let (table, target) = (work.id(&self.table)?, self.target(work)?);
+        let via = target.id().map(str::to_owned);
+        let call = work.aws.ec2.create_route().route_table_id(&table);
+        let call = call.destination_cidr_block(&self.cidr);
+        let call = call
+            .set_instance_id(target.instance)
+            .set_nat_gateway_id(target.nat_gateway)
+            .set_gateway_id(target.gateway);
+        let answer = call.send().await;
+        match answer.map_err(|error| AwsError::new("ec2:CreateRoute", &self.name, error)) {
+            // There is one, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                let chosen = vec![ec2::filter("route-table-id", [table])];
+                let tables = route_table::read(work.aws, chosen).await?;
+                let is_as_wanted = tables.iter().flat_map(|table| &table.routes).any(|route| {
+                    route.cidr == self.cidr && Some(&route.via) == via.as_ref() && !route.blackhole
+                });
+                if is_as_wanted { Ok(None) } else { Err(error) }
+            }
+            answer => answer.map(|_| None),
+        }
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        let target = self.target(work)?;
+        let call = work.aws.ec2.replace_route().route_table_id(&update.id);
+        let call = call.destination_cidr_block(&self.cidr);
+        let call = call
+            .set_instance_id(target.instance)
+            .set_nat_gateway_id(target.nat_gateway)
+            .set_gateway_id(target.gateway);
+        call.send().await.map_err(|error| AwsError::new("ec2:ReplaceRoute", &self.name, error))?;
+        Ok(())
+    }
+}
+
+/// Where a route leads; one of them is set.
+#[derive(Default)]
+struct Target {
+    instance: Option<String>,
+    nat_gateway: Option<String>,
+    gateway: Option<String>,
+}
+
+impl Target {
+    fn id(&self) -> Option<&str> {
+        self.instance.as_deref().or(self.nat_gateway.as_deref()).or(self.gateway.as_deref())
+    }
+}
+
+impl Route {
+    fn target(&self, work: &Work<'_>) -> Result<Target, AwsError> {
+        let mut target = Target::default();
+        match &self.via {
+            Via::Instance(id) => target.instance = Some(id.clone()),
+            Via::Resource(via) if via.kind == NatGateway::KIND => {
+                target.nat_gateway = Some(work.id(via)?);
+            }
+            Via::Resource(via) => target.gateway = Some(work.id(via)?),
+        }
+        Ok(target)
+    }
+}
+
+fn missing_instance(via: &Via, view: View<'_>) -> Option<(String, String)> {
+    let Via::Instance(id) = via else { return None };
+    let Looked::Found(instances) = view.seen.of::<RouteInstance>() else { return None };
+    let is_there = instances.iter().any(|instance| instance.0 == *id);
+    (!is_there).then(|| {
+        (
+            format!("leads through the instance {id}, which does not exist"),
+            "correct egress of the zone's private subnets".to_owned(),
+        )
+    })
+}
+
+/// An instance through which subnets reach the internet, by its id.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct RouteInstance(pub(crate) String);
+
+/// The instances of these ids that exist.
+pub(crate) async fn observe_instances(
+    aws: &Aws,
+    ids: &[String],
+) -> Result<Looked<RouteInstance>, AwsError> {
+    const OPERATION: &str = "ec2:DescribeInstances";
+    let read = batch::read(ids, batch::FILTER_VALUES, async |ids: &[String]| {
+        let call = aws.ec2.describe_instances().filters(ec2::filter("instance-id", ids));
+        let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let rows = rows.map_err(|error| AwsError::new(OPERATION, "", error))?;
+        let all = rows.iter().flat_map(|reservation| reservation.instances());
+        let ids = all.map(|row| Answer::of(OPERATION, "").id("instanceId", row.instance_id()));
+        ids.map(|id| Ok(RouteInstance(id?))).collect()
+    });
+    Looked::sort(read.await)
+}

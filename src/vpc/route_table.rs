@@ -1,0 +1,176 @@
+//! `RouteTable`: where the traffic of subnets goes.
+
+use aws_sdk_ec2::types::{Filter, ResourceType, RouteState};
+
+use crate::aws::tags::Tags;
+use crate::aws::{Answer, Aws, AwsError, batch, ec2};
+use crate::core::creation::{Creation, Standing};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::seen::Looked;
+use crate::core::whose::Marks;
+use crate::core::work::Work;
+
+/// kops' tag of what a table is for; it finds the table when its name was changed.
+pub(crate) const ROLE_TAG: &str = "kubernetes.io/kops/role";
+
+const DESCRIBE: &str = "ec2:DescribeRouteTables";
+const CREATE: &str = "ec2:CreateRouteTable";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RouteTable {
+    pub(crate) name: String,
+    pub(crate) vpc: ResourceId,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveRouteTable {
+    pub(crate) id: String,
+    pub(crate) vpc: String,
+    pub(crate) routes: Vec<LiveRoute>,
+    pub(crate) associations: Vec<LiveAssociation>,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveRoute {
+    pub(crate) table: String,
+    pub(crate) cidr: String,
+    pub(crate) via: String,
+    /// Whether what it leads to is gone.
+    pub(crate) blackhole: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveAssociation {
+    pub(crate) id: String,
+    pub(crate) table: String,
+    pub(crate) subnet: String,
+}
+
+impl LiveRouteTable {
+    pub(crate) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).tags(&self.tags)
+    }
+}
+
+/// Reads the tables of VPCs, with their routes and associations: those of others too, since
+/// a subnet may be associated with one.
+pub(crate) async fn observe(
+    aws: &Aws,
+    vpcs: &[String],
+) -> Result<Looked<LiveRouteTable>, AwsError> {
+    let of_vpcs = |vpcs: &[String]| read(aws, vec![ec2::filter("vpc-id", vpcs)]);
+    Looked::sort(batch::read(vpcs, batch::FILTER_VALUES, of_vpcs).await)
+}
+
+pub(crate) async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveRouteTable>, AwsError> {
+    let call = aws.ec2.describe_route_tables().set_filters(Some(chosen));
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    rows.iter().map(from_sdk).collect()
+}
+
+fn from_sdk(table: &aws_sdk_ec2::types::RouteTable) -> Result<LiveRouteTable, AwsError> {
+    let id = Answer::of(DESCRIBE, "").id("routeTableId", table.route_table_id())?;
+    let answer = Answer::of(DESCRIBE, &id);
+    let is_of_ipv4 = |route: &&aws_sdk_ec2::types::Route| {
+        let other = route.destination_ipv6_cidr_block().or(route.destination_prefix_list_id());
+        route.destination_cidr_block().is_some() || other.is_none()
+    };
+    let routes = table.routes().iter().filter(is_of_ipv4).map(|route| {
+        let via = route.gateway_id().or(route.nat_gateway_id()).or(route.instance_id());
+        let via = via.or(route.transit_gateway_id()).or(route.network_interface_id());
+        let via = via.or(route.vpc_peering_connection_id()).unwrap_or("something else");
+        Ok(LiveRoute {
+            table: id.clone(),
+            cidr: answer.id("destinationCidrBlock", route.destination_cidr_block())?,
+            via: via.to_owned(),
+            blackhole: route.state() == Some(&RouteState::Blackhole),
+        })
+    });
+    // The main table, and a gateway's, are associated without a subnet.
+    let of_subnets = table.associations().iter().filter_map(|one| Some((one, one.subnet_id()?)));
+    let associations = of_subnets.map(|(association, subnet)| {
+        let id_of = association.route_table_association_id();
+        Ok(LiveAssociation {
+            id: answer.id("routeTableAssociationId", id_of)?,
+            table: id.clone(),
+            subnet: subnet.to_owned(),
+        })
+    });
+    Ok(LiveRouteTable {
+        vpc: answer.id("vpcId", table.vpc_id())?,
+        routes: routes.collect::<Result<_, AwsError>>()?,
+        associations: associations.collect::<Result<_, AwsError>>()?,
+        tags: ec2::tags_from_sdk(table.tags()),
+        id: id.clone(),
+    })
+}
+
+impl Manage for RouteTable {
+    type Live = LiveRouteTable;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(RouteTable::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![self.vpc.clone()]
+    }
+
+    fn is(&self, found: &LiveRouteTable, _: View<'_>) -> bool {
+        let same =
+            |tag: &str| found.tags.contains_key(tag) && found.tags.get(tag) == self.tags.get(tag);
+        same("Name") || same(ROLE_TAG)
+    }
+
+    fn marks<'a>(&self, found: &'a LiveRouteTable, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![found.marks()]
+    }
+
+    fn aws_id(found: &LiveRouteTable) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        Fields::default().with("vpc", &self.vpc.name).tags(&self.tags)
+    }
+
+    fn found(&self, found: &LiveRouteTable, view: View<'_>) -> Fields {
+        Fields::default().with("vpc", view.name(&found.vpc)).tags(&found.tags)
+    }
+
+    fn fixed(&self) -> &'static [&'static str] {
+        &["vpc"]
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let vpc = work.id(&self.vpc)?;
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let create = |token| self.create_one(work.aws, token, &vpc);
+        creation.with_token(&vpc, create, || self.standing(work.aws)).await.map(Some)
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        ec2::tag(work.aws, &update.id, &self.tags).await
+    }
+}
+
+impl RouteTable {
+    async fn create_one(&self, aws: &Aws, token: String, vpc: &str) -> Result<String, AwsError> {
+        let tags = ec2::specification(ResourceType::RouteTable, &self.tags);
+        let call = aws.ec2.create_route_table().client_token(token).vpc_id(vpc);
+        let answer = call.tag_specifications(tags).send().await;
+        let answer = answer.map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        let id = answer.route_table().and_then(|table| table.route_table_id());
+        Answer::of(CREATE, &self.name).id("routeTableId", id)
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = read(aws, ec2::identity(&self.tags)).await?;
+        let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
+        Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
+    }
+}

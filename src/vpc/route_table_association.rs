@@ -1,0 +1,72 @@
+//! `RouteTableAssociation`: which route table a subnet uses.
+
+use crate::aws::{AwsError, Fault, ec2};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::whose::Marks;
+use crate::core::work::Work;
+use crate::vpc::route_table::{self, LiveAssociation};
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RouteTableAssociation {
+    pub(crate) name: String,
+    pub(crate) subnet: ResourceId,
+    pub(crate) table: ResourceId,
+}
+
+impl Manage for RouteTableAssociation {
+    type Live = LiveAssociation;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(RouteTableAssociation::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![self.subnet.clone(), self.table.clone()]
+    }
+
+    fn is(&self, found: &LiveAssociation, view: View<'_>) -> bool {
+        view.is(&self.subnet, &found.subnet)
+    }
+
+    /// What is part of something was found by that.
+    fn marks<'a>(&self, _: &'a Self::Live, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
+    }
+
+    fn aws_id(found: &LiveAssociation) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        Fields::default().with("routeTable", &self.table.name)
+    }
+
+    fn found(&self, found: &LiveAssociation, view: View<'_>) -> Fields {
+        Fields::default().with("routeTable", view.name(&found.table))
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let (subnet, table) = (work.id(&self.subnet)?, work.id(&self.table)?);
+        let call = work.aws.ec2.associate_route_table().subnet_id(&subnet).route_table_id(&table);
+        let answer = call.send().await;
+        match answer.map_err(|e| AwsError::new("ec2:AssociateRouteTable", &self.name, e)) {
+            // The subnet has a table, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                let chosen = vec![ec2::filter("route-table-id", [table])];
+                let tables = route_table::read(work.aws, chosen).await?;
+                let mut all = tables.iter().flat_map(|table| &table.associations);
+                if all.any(|one| one.subnet == subnet) { Ok(None) } else { Err(error) }
+            }
+            answer => answer.map(|_| None),
+        }
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        let call = work.aws.ec2.replace_route_table_association().association_id(&update.id);
+        call.route_table_id(work.id(&self.table)?).send().await.map_err(|error| {
+            AwsError::new("ec2:ReplaceRouteTableAssociation", &self.name, error)
+        })?;
+        Ok(())
+    }
+}

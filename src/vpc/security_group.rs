@@ -1,0 +1,201 @@
+//! `SecurityGroup`: what may reach a role's instances or a load balancer.
+
+use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType};
+use futures::future::try_join;
+
+use crate::aws::tags::Tags;
+use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Ownership, Update, View};
+use crate::core::seen::Looked;
+use crate::core::whose::{Marks, Owner, Taggable};
+use crate::core::work::Work;
+use crate::vpc::security_group_rule::{LiveRule, Peer};
+
+const DESCRIBE: &str = "ec2:DescribeSecurityGroups";
+const CREATE: &str = "ec2:CreateSecurityGroup";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SecurityGroup {
+    pub(crate) name: String,
+    /// The id of a group of the user's own.
+    pub(crate) existing: Option<String>,
+    pub(crate) description: String,
+    pub(crate) vpc: ResourceId,
+    /// The ports of which rules are removed that are not wanted; of others they stay, since
+    /// Kubernetes and people add them.
+    pub(crate) own_ports: &'static [i32],
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveSecurityGroup {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) vpc: String,
+    pub(crate) rules: Vec<LiveRule>,
+    pub(crate) tags: Tags,
+}
+
+impl LiveSecurityGroup {
+    pub(crate) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).tags(&self.tags)
+    }
+}
+
+/// Reads the groups of these names, which nobody can change, and those that a spec names by id.
+pub(crate) async fn observe(
+    aws: &Aws,
+    names: &[String],
+    existing: &[String],
+) -> Result<Looked<LiveSecurityGroup>, AwsError> {
+    let named = |ids: &[String]| read(aws, vec![ec2::filter("group-id", ids)]);
+    let named = batch::read(existing, batch::FILTER_VALUES, named);
+    let own = |names: &[String]| read(aws, vec![ec2::filter("group-name", names)]);
+    let own = batch::read(names, batch::FILTER_VALUES, own);
+    let rows = try_join(own, named).await;
+    Looked::sort(rows.map(|(mut rows, named)| {
+        let known: Vec<String> = rows.iter().map(|group| group.id.clone()).collect();
+        rows.extend(named.into_iter().filter(|group| !known.contains(&group.id)));
+        rows
+    }))
+}
+
+pub(crate) async fn read(
+    aws: &Aws,
+    chosen: Vec<Filter>,
+) -> Result<Vec<LiveSecurityGroup>, AwsError> {
+    let pages = aws.ec2.describe_security_groups().set_filters(Some(chosen));
+    let rows = pages.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    rows.iter().map(from_sdk).collect()
+}
+
+fn from_sdk(group: &aws_sdk_ec2::types::SecurityGroup) -> Result<LiveSecurityGroup, AwsError> {
+    let id = Answer::of(DESCRIBE, "").id("groupId", group.group_id())?;
+    let answer = Answer::of(DESCRIBE, &id);
+    let mut rules = Vec::new();
+    for permission in group.ip_permissions() {
+        rules.extend(expand(&id, permission, false)?);
+    }
+    for permission in group.ip_permissions_egress() {
+        rules.extend(expand(&id, permission, true)?);
+    }
+    Ok(LiveSecurityGroup {
+        name: answer.id("groupName", group.group_name())?,
+        vpc: answer.id("vpcId", group.vpc_id())?,
+        rules,
+        tags: ec2::tags_from_sdk(group.tags()),
+        id: id.clone(),
+    })
+}
+
+/// One rule for each peer that a permission names.
+fn expand(group: &str, permission: &IpPermission, egress: bool) -> Result<Vec<LiveRule>, AwsError> {
+    let answer = Answer::of(DESCRIBE, group);
+    let mut peers = Vec::new();
+    for pair in permission.user_id_group_pairs() {
+        peers.push(Peer::Group(answer.id("groupId of a rule", pair.group_id())?));
+    }
+    for range in permission.ip_ranges() {
+        peers.push(Peer::Cidr(answer.id("cidrIp of a rule", range.cidr_ip())?));
+    }
+    for range in permission.ipv6_ranges() {
+        peers.push(Peer::Cidr(answer.id("cidrIpv6 of a rule", range.cidr_ipv6())?));
+    }
+    for list in permission.prefix_list_ids() {
+        peers.push(Peer::PrefixList(answer.id("prefixListId of a rule", list.prefix_list_id())?));
+    }
+    let protocol = answer.id("ipProtocol of a rule", permission.ip_protocol())?;
+    let rules = peers.into_iter().map(|peer| LiveRule {
+        group: group.to_owned(),
+        egress,
+        protocol: protocol.clone(),
+        from: permission.from_port(),
+        to: permission.to_port(),
+        peer,
+    });
+    Ok(rules.collect())
+}
+
+impl Manage for SecurityGroup {
+    type Live = LiveSecurityGroup;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(SecurityGroup::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        match &self.existing {
+            Some(_) => Vec::new(),
+            None => vec![self.vpc.clone()],
+        }
+    }
+
+    /// In a VPC, names of groups are unique.
+    fn is(&self, found: &LiveSecurityGroup, view: View<'_>) -> bool {
+        if let Some(id) = &self.existing {
+            return found.id == *id;
+        }
+        let has_place = view.is(&self.vpc, &found.vpc);
+        found.name == self.name && (has_place || view.owns(SecurityGroup::KIND, &found.marks()))
+    }
+
+    fn marks<'a>(&self, found: &'a LiveSecurityGroup, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![found.marks()]
+    }
+
+    fn adopt(&self, found: &LiveSecurityGroup, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::Ec2(&found.id)))
+    }
+
+    fn aws_id(found: &LiveSecurityGroup) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        match &self.existing {
+            Some(_) => Fields::default(),
+            None => Fields::default().with("vpc", &self.vpc.name).tags(&self.tags),
+        }
+    }
+
+    fn found(&self, found: &LiveSecurityGroup, view: View<'_>) -> Fields {
+        Fields::default().with("vpc", view.name(&found.vpc)).tags(&found.tags)
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.existing.is_some() { Ownership::Shared } else { Ownership::Ours }
+    }
+
+    fn fixed(&self) -> &'static [&'static str] {
+        &["vpc"]
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let vpc = work.id(&self.vpc)?;
+        let call = work.aws.ec2.create_security_group().vpc_id(&vpc);
+        let answer = call
+            .group_name(&self.name)
+            .description(&self.description)
+            .tag_specifications(ec2::specification(ResourceType::SecurityGroup, &self.tags))
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CREATE, &self.name, error));
+        match answer {
+            Ok(answer) => Answer::of(CREATE, &self.name).id("groupId", answer.group_id()).map(Some),
+            // The name is taken, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                let name = ec2::filter("group-name", [&self.name]);
+                let found = read(work.aws, vec![name, ec2::filter("vpc-id", [vpc])]).await?;
+                let ours = found.iter().find(|found| ec2::is_identified(&found.tags, &self.tags));
+                ours.map(|found| Some(found.id.clone())).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        ec2::tag(work.aws, &update.id, &self.tags).await
+    }
+}

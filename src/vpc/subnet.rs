@@ -1,0 +1,192 @@
+//! `Subnet`: the part of the network that lies in one zone, our own or shared.
+
+use aws_sdk_ec2::types::{Filter, ResourceType};
+
+use crate::aws::tags::Tags;
+use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Ownership, Update, View};
+use crate::core::seen::Looked;
+use crate::core::whose::{Marks, Owner, Taggable};
+use crate::core::work::Work;
+
+const DESCRIBE: &str = "ec2:DescribeSubnets";
+const CREATE: &str = "ec2:CreateSubnet";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Subnet {
+    pub(crate) name: String,
+    /// The id of a subnet that the cluster shares.
+    pub(crate) existing: Option<String>,
+    pub(crate) vpc: ResourceId,
+    pub(crate) zone: String,
+    /// `None` for a shared subnet whose range the spec does not tell.
+    pub(crate) cidr: Option<String>,
+    /// The range of the VPC beside its first in which the subnet lies, if it does.
+    pub(crate) range: Option<ResourceId>,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveSubnet {
+    pub(crate) id: String,
+    pub(crate) vpc: String,
+    pub(crate) zone: String,
+    pub(crate) cidr: String,
+    pub(crate) tags: Tags,
+}
+
+impl LiveSubnet {
+    pub(crate) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).tags(&self.tags)
+    }
+}
+
+/// Reads the subnets of VPCs, those of others too, since they have ranges; or, where there is
+/// no VPC, what a cluster has anywhere.
+pub(crate) async fn observe(
+    aws: &Aws,
+    cluster: &str,
+    vpcs: &[String],
+) -> Result<Looked<LiveSubnet>, AwsError> {
+    Looked::sort(match vpcs {
+        [] => read(aws, vec![ec2::marked(cluster)]).await,
+        ids => {
+            let lying_in = |ids: &[String]| read(aws, vec![ec2::filter("vpc-id", ids)]);
+            batch::read(ids, batch::FILTER_VALUES, lying_in).await
+        }
+    })
+}
+
+async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveSubnet>, AwsError> {
+    let call = aws.ec2.describe_subnets().set_filters(Some(chosen));
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    let live = rows.iter().map(|subnet| {
+        let id = Answer::of(DESCRIBE, "").id("subnetId", subnet.subnet_id())?;
+        let answer = Answer::of(DESCRIBE, &id);
+        Ok(LiveSubnet {
+            vpc: answer.id("vpcId", subnet.vpc_id())?,
+            zone: answer.id("availabilityZone", subnet.availability_zone())?,
+            // One of IPv6 alone has none.
+            cidr: subnet.cidr_block().unwrap_or_default().to_owned(),
+            tags: ec2::tags_from_sdk(subnet.tags()),
+            id: id.clone(),
+        })
+    });
+    live.collect()
+}
+
+impl Manage for Subnet {
+    type Live = LiveSubnet;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(Subnet::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        std::iter::once(&self.vpc).chain(&self.range).cloned().collect()
+    }
+
+    fn is(&self, found: &LiveSubnet, view: View<'_>) -> bool {
+        if let Some(id) = &self.existing {
+            return found.id == *id;
+        }
+        let has_name = ec2::is_named(&found.tags, &self.name);
+        let has_range = view.is(&self.vpc, &found.vpc) && Some(&found.cidr) == self.cidr.as_ref();
+        has_range || has_name && view.owns(Subnet::KIND, &found.marks())
+    }
+
+    fn marks<'a>(&self, found: &'a LiveSubnet, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![found.marks()]
+    }
+
+    fn adopt(&self, found: &LiveSubnet, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::Ec2(&found.id)))
+    }
+
+    fn aws_id(found: &LiveSubnet) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        let fields = Fields::default().with("vpc", &self.vpc.name).with("zone", &self.zone);
+        match &self.cidr {
+            Some(cidr) => fields.with("cidr", cidr),
+            None => fields,
+        }
+        .tags(&self.tags)
+    }
+
+    fn found(&self, found: &LiveSubnet, view: View<'_>) -> Fields {
+        Fields::default()
+            .with("vpc", view.name(&found.vpc))
+            .with("zone", &found.zone)
+            .with("cidr", &found.cidr)
+            .tags(&found.tags)
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.existing.is_some() { Ownership::Shared } else { Ownership::Ours }
+    }
+
+    fn fixed(&self) -> &'static [&'static str] {
+        &["vpc", "zone", "cidr"]
+    }
+
+    fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
+        let id = self.existing.as_ref()?;
+        let vpc = view.ids.get(&self.vpc).unwrap_or(&self.vpc.name);
+        let what = format!("there is no subnet {id} in {vpc}, in this account and region");
+        let next = "correct its id in the spec, or use the credentials of its account";
+        Some((what, next.to_owned()))
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let vpc = work.id(&self.vpc)?;
+        let call = work.aws.ec2.create_subnet().vpc_id(&vpc).set_cidr_block(self.cidr.clone());
+        let answer = call
+            .availability_zone(&self.zone)
+            .tag_specifications(ec2::specification(ResourceType::Subnet, &self.tags))
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CREATE, &self.name, error));
+        match answer {
+            Ok(answer) => {
+                let id = answer.subnet().and_then(|subnet| subnet.subnet_id());
+                Answer::of(CREATE, &self.name).id("subnetId", id).map(Some)
+            }
+            // Its range is taken, perhaps by itself.
+            Err(error) if error.fault == Fault::Conflict => {
+                let found = read(work.aws, ec2::identity(&self.tags)).await?;
+                let is_as_wanted = |found: &&LiveSubnet| {
+                    found.vpc == vpc
+                        && found.zone == self.zone
+                        && self.cidr.as_ref() == Some(&found.cidr)
+                };
+                found.iter().find(is_as_wanted).map(|found| Some(found.id.clone())).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        ec2::tag(work.aws, &update.id, &self.tags).await
+    }
+}
+
+/// A zone of the region, by its name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct AvailabilityZone(pub(crate) String);
+
+/// The availability zones of the region in which the account may create anything.
+pub(crate) async fn availability_zones(aws: &Aws) -> Result<Looked<AvailabilityZone>, AwsError> {
+    let answer = aws.ec2.describe_availability_zones().send().await;
+    let answer = answer.map_err(|error| AwsError::new("ec2:DescribeAvailabilityZones", "", error));
+    Looked::sort(answer.map(|answer| {
+        let zones = answer.availability_zones().iter();
+        zones
+            .filter_map(|zone| zone.zone_name().map(|name| AvailabilityZone(name.to_owned())))
+            .collect()
+    }))
+}

@@ -1,0 +1,318 @@
+//! `VPC`: the cluster's network, its own or one that it shares.
+
+use aws_sdk_ec2::operation::create_vpc::CreateVpcError;
+use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, VpcAttributeName};
+use futures::future::{try_join, try_join_all};
+
+use crate::aws::tags::Tags;
+use crate::aws::{Answer, Aws, AwsError, ec2, sent_once};
+use crate::core::creation::{Creation, Standing};
+use crate::core::drift::FieldChange;
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Fields, Manage, Ownership, Twin, Update, View};
+use crate::core::seen::Looked;
+use crate::core::whose::{Marks, Taggable, speak_of};
+use crate::core::work::Work;
+use crate::vpc::subnet::{LiveSubnet, Subnet};
+
+const DESCRIBE: &str = "ec2:DescribeVpcs";
+const CREATE: &str = "ec2:CreateVpc";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Vpc {
+    pub(crate) name: String,
+    /// The id of a VPC that the cluster shares.
+    pub(crate) existing: Option<String>,
+    /// `None` for a shared VPC whose range the spec does not tell.
+    pub(crate) cidr: Option<String>,
+    /// Whether instances must get DNS names; `None` leaves it as it is.
+    pub(crate) dns_hostnames: Option<bool>,
+    pub(crate) tags: Tags,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveVpc {
+    pub(crate) id: String,
+    pub(crate) cidr: String,
+    /// The ranges beside the first, with the ids of their associations.
+    pub(crate) more_cidrs: Vec<(String, String)>,
+    pub(crate) dhcp_options: String,
+    pub(crate) dns_support: bool,
+    pub(crate) dns_hostnames: bool,
+    pub(crate) tags: Tags,
+}
+
+impl LiveVpc {
+    pub(crate) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).tags(&self.tags)
+    }
+}
+
+pub(crate) const SUBNETS: &str = "subnets";
+pub(crate) const SECURITY_GROUPS: &str = "security groups";
+pub(crate) const GATEWAYS: &str = "internet gateways";
+
+/// One of the things that lie in a VPC.
+#[derive(Clone, Debug)]
+pub(crate) struct VpcPart {
+    pub(crate) vpc: String,
+    pub(crate) what: &'static str,
+}
+
+/// Reads the VPCs of a cluster, or the one that it shares.
+pub(crate) async fn observe(
+    aws: &Aws,
+    cluster: &str,
+    existing: Option<&str>,
+) -> Result<Looked<LiveVpc>, AwsError> {
+    let chosen = match existing {
+        Some(id) => ec2::filter("vpc-id", [id]),
+        None => ec2::marked(cluster),
+    };
+    let is_asked = |tags: &Tags| existing.is_some() || speak_of(tags, cluster);
+    Looked::sort(read(aws, vec![chosen], is_asked).await)
+}
+
+async fn describe(
+    aws: &Aws,
+    chosen: Vec<Filter>,
+) -> Result<Vec<aws_sdk_ec2::types::Vpc>, AwsError> {
+    let call = aws.ec2.describe_vpcs().set_filters(Some(chosen));
+    let rows = call.into_paginator().items().send().collect::<Result<_, _>>().await;
+    rows.map_err(|error| AwsError::new(DESCRIBE, "", error))
+}
+
+async fn read(
+    aws: &Aws,
+    chosen: Vec<Filter>,
+    is_asked: impl Fn(&Tags) -> bool,
+) -> Result<Vec<LiveVpc>, AwsError> {
+    let vpcs = describe(aws, chosen).await?;
+    let asked = vpcs.iter().filter(|vpc| is_asked(&ec2::tags_from_sdk(vpc.tags())));
+    try_join_all(asked.map(async |vpc| {
+        let id = Answer::of(DESCRIBE, "").id("vpcId", vpc.vpc_id())?;
+        let answer = Answer::of(DESCRIBE, &id);
+        let (dns_support, dns_hostnames) = try_join(
+            attribute(aws, &id, VpcAttributeName::EnableDnsSupport),
+            attribute(aws, &id, VpcAttributeName::EnableDnsHostnames),
+        )
+        .await?;
+        let cidr = answer.id("cidrBlock", vpc.cidr_block())?;
+        let more_cidrs =
+            ranges(vpc).filter(|(more, _)| *more != cidr).map(|(more, association)| {
+                let association = answer.id("associationId", association)?;
+                Ok((more.to_owned(), association))
+            });
+        Ok(LiveVpc {
+            more_cidrs: more_cidrs.collect::<Result<_, AwsError>>()?,
+            dhcp_options: answer.id("dhcpOptionsId", vpc.dhcp_options_id())?,
+            tags: ec2::tags_from_sdk(vpc.tags()),
+            id: id.clone(),
+            cidr,
+            dns_support,
+            dns_hostnames,
+        })
+    }))
+    .await
+}
+
+/// The ranges of a VPC, its first among them, with the ids of their associations.
+fn ranges(vpc: &aws_sdk_ec2::types::Vpc) -> impl Iterator<Item = (&str, Option<&str>)> {
+    vpc.cidr_block_association_set().iter().filter_map(|association| {
+        use aws_sdk_ec2::types::VpcCidrBlockStateCode::{Associated, Associating};
+        let state = association.cidr_block_state()?.state()?;
+        let cidr =
+            association.cidr_block().filter(|_| matches!(state, Associated | Associating))?;
+        Some((cidr, association.association_id()))
+    })
+}
+
+pub(crate) async fn has_range(aws: &Aws, id: &str, cidr: &str) -> Result<bool, AwsError> {
+    let rows = describe(aws, vec![ec2::filter("vpc-id", [id])]).await?;
+    Ok(rows.iter().flat_map(ranges).any(|(range, _)| range == cidr))
+}
+
+async fn attribute(aws: &Aws, id: &str, name: VpcAttributeName) -> Result<bool, AwsError> {
+    let call = aws.ec2.describe_vpc_attribute().vpc_id(id).attribute(name);
+    let answer = call.send().await;
+    let answer = answer.map_err(|error| AwsError::new("ec2:DescribeVpcAttribute", id, error))?;
+    let value = answer.enable_dns_support().or(answer.enable_dns_hostnames());
+    Ok(value.and_then(AttributeBooleanValue::value).unwrap_or(false))
+}
+
+impl Manage for Vpc {
+    type Live = LiveVpc;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(Vpc::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        Vec::new()
+    }
+
+    fn is(&self, found: &LiveVpc, _: View<'_>) -> bool {
+        match &self.existing {
+            Some(id) => found.id == *id,
+            None => ec2::is_named(&found.tags, &self.name),
+        }
+    }
+
+    /// A cluster has one VPC.
+    fn may_be(&self, _: &LiveVpc, _: View<'_>) -> bool {
+        self.existing.is_none()
+    }
+
+    fn marks<'a>(&self, found: &'a LiveVpc, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![found.marks()]
+    }
+
+    fn aws_id(found: &LiveVpc) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> Fields {
+        let mut fields = Fields::default();
+        if let Some(cidr) = &self.cidr {
+            fields = fields.with("cidr", cidr);
+        }
+        fields = fields.with("dnsSupport", true);
+        if let Some(hostnames) = self.dns_hostnames {
+            fields = fields.with("dnsHostnames", hostnames);
+        }
+        fields.tags(&self.tags)
+    }
+
+    fn found(&self, found: &LiveVpc, _: View<'_>) -> Fields {
+        Fields::default()
+            .with("cidr", &found.cidr)
+            .with("dnsSupport", found.dns_support)
+            .with("dnsHostnames", found.dns_hostnames)
+            .tags(&found.tags)
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.existing.is_some() { Ownership::Shared } else { Ownership::Ours }
+    }
+
+    fn fixed(&self) -> &'static [&'static str] {
+        match self.ownership() {
+            Ownership::Ours => &["cidr"],
+            // What is shared is not ours to switch on.
+            Ownership::Shared => &["cidr", "dnsSupport", "dnsHostnames"],
+        }
+    }
+
+    fn instead(&self, fixed: &[FieldChange]) -> String {
+        let (ranges, switches): (Vec<_>, Vec<_>) =
+            fixed.iter().partition(|change| change.field == "cidr");
+        let range = ranges.first().and_then(|change| change.before.as_ref());
+        let range = range.map(|cidr| match self.ownership() {
+            Ownership::Ours => {
+                format!("set spec.networkCIDR back to {cidr}, or delete the cluster first")
+            }
+            Ownership::Shared => format!("set spec.networkCIDR to {cidr}"),
+        });
+        let names: Vec<&str> = switches.iter().map(|change| change.field.as_str()).collect();
+        let switches = (!names.is_empty())
+            .then(|| format!("have the owner of the VPC switch on {} of it", names.join(" and ")));
+        let all: Vec<String> = range.into_iter().chain(switches).collect();
+        all.join(", and ")
+    }
+
+    fn twin(found: &LiveVpc, view: View<'_>) -> Option<Twin> {
+        let id = found.id.as_str();
+        let count = |what| {
+            let parts = view.seen.rows::<VpcPart>().iter();
+            parts.filter(|part| part.vpc == id && part.what == what).count()
+        };
+        let counts = [SUBNETS, SECURITY_GROUPS, GATEWAYS].map(|what| (count(what), what));
+        let holds: Vec<String> = counts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        let is_used = counts.iter().any(|(count, _)| *count > 0);
+        let holds = if holds.is_empty() { "nothing".to_owned() } else { holds.join(", ") };
+        Some(Twin {
+            used_by: is_used.then(|| "what is in it".to_owned()),
+            about: vec![format!("holds {holds} of the cluster"), found.cidr.clone()],
+            made: None,
+            tags: found.tags.clone(),
+        })
+    }
+
+    /// The VPC in which the cluster's subnets lie, if that has lost its tags.
+    fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
+        if self.existing.is_some() {
+            return None;
+        }
+        let mut subnets = view.seen.rows::<LiveSubnet>().iter();
+        let subnet = subnets.find(|subnet| view.owns(Subnet::KIND, &subnet.marks()))?;
+        let what = format!(
+            "the cluster's subnet {} lies in {}, which does not carry the cluster's tags",
+            subnet.id, subnet.vpc
+        );
+        Some((what, view.owner.adopt(&Taggable::Ec2(&subnet.vpc))))
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let id = creation
+            .without_token(|| self.create_one(work.aws), || self.standing(work.aws))
+            .await?;
+        // Told at once: what fails from here on is mended by the next run.
+        work.learn(self.id(), id.clone());
+        if self.dns_hostnames == Some(true) {
+            self.set_hostnames(work, &id).await?;
+        }
+        Ok(Some(id))
+    }
+
+    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        if update.touches("dnsSupport") {
+            let value = AttributeBooleanValue::builder().value(true).build();
+            let call = work.aws.ec2.modify_vpc_attribute().vpc_id(&update.id);
+            call.enable_dns_support(value)
+                .send()
+                .await
+                .map_err(|error| AwsError::new("ec2:ModifyVpcAttribute", &update.id, error))?;
+        }
+        if update.touches("dnsHostnames") {
+            self.set_hostnames(work, &update.id).await?;
+        }
+        if update.touches_tags() {
+            ec2::tag(work.aws, &update.id, &self.tags).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Vpc {
+    async fn create_one(&self, aws: &Aws) -> Result<String, AwsError> {
+        let call = aws.ec2.create_vpc().set_cidr_block(self.cidr.clone());
+        let call = call.tag_specifications(ec2::specification(ResourceType::Vpc, &self.tags));
+        let call = call.customize().config_override(sent_once::<CreateVpcError>());
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        let id = answer.vpc().and_then(|vpc| vpc.vpc_id());
+        Answer::of(CREATE, &self.name).id("vpcId", id)
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+        let rows = describe(aws, ec2::identity(&self.tags)).await?;
+        let ours = ec2::ours(&rows, |vpc| vpc.tags(), &self.tags);
+        let standing = ours.map(|vpc| {
+            let id = Answer::of(DESCRIBE, &self.name).id("vpcId", vpc.vpc_id())?;
+            Ok(Standing { id, is_gone: false })
+        });
+        standing.collect()
+    }
+
+    async fn set_hostnames(&self, work: &Work<'_>, id: &str) -> Result<(), AwsError> {
+        let value = AttributeBooleanValue::builder().set_value(self.dns_hostnames).build();
+        let call = work.aws.ec2.modify_vpc_attribute().vpc_id(id).enable_dns_hostnames(value);
+        call.send().await.map_err(|error| AwsError::new("ec2:ModifyVpcAttribute", id, error))?;
+        Ok(())
+    }
+}
