@@ -16,7 +16,6 @@ use crate::catalogue::deletion::Deletion;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::seen::Observed;
 use crate::core::whose::{self, Marks, Owner, Whose};
-use crate::desired::names;
 use crate::ec2::in_use::{self, Hold, Thing, User};
 use crate::ec2::key_pair::{self, SshKey};
 use crate::ec2::volume::EbsVolume;
@@ -29,7 +28,7 @@ use crate::iam::role::{self, IamRole};
 use crate::iam::role_policy;
 use crate::policy::document::Document;
 use crate::route53::hosted_zone::HostedZone;
-use crate::spec::instance_group::Role;
+use crate::spec::role::Role;
 use crate::vpc::dhcp_options::DhcpOptions;
 use crate::vpc::internet_gateway::InternetGateway;
 use crate::vpc::route_table::RouteTable;
@@ -56,6 +55,8 @@ pub(crate) struct Look {
     pub(crate) zone: HostedZone,
     /// AWS' names of the cluster's load balancers and target groups.
     pub(crate) balancers: Vec<String>,
+    /// The names of the cluster's security groups.
+    pub(crate) security_groups: Vec<String>,
     /// The trust policy of the cluster's roles.
     pub(crate) trust: Document,
 }
@@ -317,7 +318,7 @@ async fn keys(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
 
 async fn groups(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
     let cluster = look.owner.cluster();
-    let named = ec2::filter("group-name", names::own_security_groups(cluster));
+    let named = ec2::filter("group-name", look.security_groups.clone());
     let (mut groups, named) = try_join(
         security_group::read(aws, vec![ec2::marked(cluster)]),
         security_group::read(aws, vec![named]),
@@ -399,7 +400,13 @@ mod tests {
         let set = [("kubernetes.io/cluster/example.com", "shared"), ("SubnetType", "Public")];
         owner.name(Subnet::KIND, "subnet-1", "spec.subnets[0].id", tags(&set));
         let trust = trust::document(Partition::of_region("us-west-2"));
-        Look { owner, zone: HostedZone::None, balancers: vec!["api-a".to_owned()], trust }
+        Look {
+            owner,
+            zone: HostedZone::None,
+            balancers: vec!["api-a".to_owned()],
+            security_groups: Vec::new(),
+            trust,
+        }
     }
 
     fn tags(pairs: &[(&str, &str)]) -> Tags {

@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use super::Done;
+use super::done::Done;
 use super::locked::Held;
 use super::ui::Ui;
 use crate::apply::{self, OnFailure, Outcome};

@@ -7,11 +7,11 @@ use anyhow::{Context as _, bail};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 
-use super::Done;
-use super::create;
+use super::done::Done;
 use super::input;
 use super::locked::{Held, locked};
 use super::output::ReportFormat;
+use super::placed::{check_alone, keep, place_all};
 use super::settings::Global;
 use super::ui::Ui;
 use super::update_cluster;
@@ -202,9 +202,9 @@ pub(super) async fn run(
         _ => yaml_text(&values)?,
     };
     let documents = document::read_all(&yaml_text(&values)?, "create cluster")?;
-    let placed = create::place_all(global, &documents)?;
+    let placed = place_all(global, &documents)?;
     if args.dry_run {
-        create::check_alone(ui, global, &placed)?;
+        check_alone(ui, global, &placed)?;
         ui.out(&text)?;
         return Ok(Done::Yes);
     }
@@ -224,7 +224,7 @@ async fn build(
     held: &Held,
 ) -> anyhow::Result<Done> {
     let (store, _) = global.store(ui).await?;
-    create::keep(ui, global, &store, placed, held).await?;
+    keep(ui, global, &store, placed, held).await?;
     match key {
         Some((place, key)) => store.keep_ssh_key(&place, &key).await?,
         None => ui.status(&format!(

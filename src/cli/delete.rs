@@ -3,12 +3,12 @@
 use anyhow::ensure;
 use clap::{Args, Subcommand};
 
-use super::Done;
-use super::create::{clusters, place_all};
 use super::delete_cluster::{self, DeleteClusterArgs};
 use super::delete_instance::{self, DeleteInstanceArgs};
+use super::done::Done;
 use super::input::Files;
 use super::locked::{Held, locked, locked_if};
+use super::placed::{clusters, place_all};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::document::Document;

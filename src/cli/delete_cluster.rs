@@ -3,7 +3,7 @@
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::Done;
+use super::done::Done;
 use super::locked::{Held, locked_if};
 use super::output::{self, ReportFormat};
 use super::settings::Global;
@@ -236,7 +236,8 @@ fn look(name: &ClusterName, region: &str, kept: &Specs) -> Look {
     let trust = trust::document(Partition::of_region(region));
     let balancers = ["api", "bastion", "tcp"];
     let balancers = balancers.map(|prefix| names::balancer_name(prefix, name.as_str())).to_vec();
-    Look { owner, zone, balancers, trust }
+    let security_groups = names::own_security_groups(name.as_str());
+    Look { owner, zone, balancers, security_groups, trust }
 }
 
 async fn unregister(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use clap::Args;
 
-use super::Done;
+use super::done::Done;
 use super::kubernetes::{self, KubernetesArgs};
 use super::locked::{Held, locked_if};
 use super::replacing::{self, Intervals, ReplacingArgs};

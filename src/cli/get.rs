@@ -7,9 +7,9 @@ use super::output::{self, ReadFormat};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::report::text;
-use crate::spec::cluster::filled;
 use crate::spec::document::{Document, Spec};
 use crate::spec::name::ClusterName;
+use crate::spec::object::filled;
 use crate::store::Store;
 
 /// Show what the state store has

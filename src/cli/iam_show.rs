@@ -15,8 +15,9 @@ use crate::policy::role_policy::UNKNOWN_ZONE;
 use crate::policy::trust;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
-use crate::spec::instance_group::{InstanceGroup, Role};
+use crate::spec::instance_group::InstanceGroup;
 use crate::spec::name::ClusterName;
+use crate::spec::role::Role;
 
 /// Show the policy documents as they would be, without a look at AWS
 ///

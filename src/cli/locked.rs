@@ -18,7 +18,9 @@ use super::ui::Ui;
 use crate::aws::{Aws, AwsError, Fault};
 use crate::spec::name::ClusterName;
 use crate::store::Store;
-use crate::store::lock::{self, Claim, Fence, Lock, NotTaken, Notice, Patience};
+use crate::store::lock::acquire::{Claim, NotTaken, Notice, Patience, acquire};
+use crate::store::lock::held::{Fence, Lock};
+use crate::store::lock::holder::expiry;
 use crate::store::url::StoreUrl;
 
 /// What a command has in hand that may write.
@@ -146,7 +148,7 @@ impl Locks {
         clusters: impl IntoIterator<Item = ClusterName>,
     ) -> anyhow::Result<()> {
         let (store, url) = global.store(&self.ui).await?;
-        let span = lock::expiry()?;
+        let span = expiry()?;
         let patience = global.lock_timeout.map_or(Patience::UntilKnown, Patience::For);
         let clusters: BTreeSet<ClusterName> = clusters.into_iter().collect();
         for cluster in clusters {
@@ -161,7 +163,7 @@ impl Locks {
     async fn take_one(&self, store: &Store, url: &StoreUrl, claim: &Claim) -> anyhow::Result<Lock> {
         let cluster = &claim.cluster;
         let tell = |notice: Notice<'_>| self.ui.status(&told(&notice, claim));
-        let error = match lock::acquire(store, claim, self.stop.subscribe(), tell).await {
+        let error = match acquire(store, claim, self.stop.subscribe(), tell).await {
             Ok(lease) => {
                 let (ui, stop) = (self.ui, self.stop.clone());
                 return Ok(lease.keep(move |reason| {

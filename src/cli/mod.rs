@@ -9,6 +9,8 @@ mod create_cluster;
 mod delete;
 mod delete_cluster;
 mod delete_instance;
+mod done;
+mod duration;
 mod edit;
 mod get;
 mod iam_diff;
@@ -18,6 +20,7 @@ mod kubernetes;
 mod locked;
 mod observe;
 mod output;
+mod placed;
 mod refresh;
 mod replace;
 mod replacing;
@@ -36,18 +39,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use done::Done;
 use settings::Global;
 use ui::Ui;
-
-/// What a command came to, other than an error.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Done {
-    Yes,
-    /// A dry run found changes, and the caller wants to know (`--detailed-exitcode`).
-    ChangesFound,
-    /// The cluster is not valid.
-    Invalid,
-}
 
 /// A cluster provisioner that reads kops' specs, shows how AWS differs, and applies it.
 ///

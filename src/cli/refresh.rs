@@ -6,16 +6,16 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 
-use super::Done;
+use super::done::Done;
+use super::duration::duration;
 use super::locked::Held;
-use super::replacing::duration;
 use super::ui::Ui;
 use crate::autoscaling::instance_refresh::{self, Wish};
 use crate::rolling::clock::of_day;
 use crate::rolling::observer::Observer;
 use crate::rolling::refresh::{End, refresh};
 use crate::rolling::world::{Group, World};
-use crate::spec::instance_group::Role;
+use crate::spec::role::Role;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(super) enum Engine {

@@ -4,9 +4,9 @@ use anyhow::bail;
 use clap::Args;
 
 use super::checks;
-use super::create::{check_all, clusters, place_all};
 use super::input::Files;
 use super::locked::{Held, locked};
+use super::placed::{check_all, clusters, place_all};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::document::{Document, Spec};

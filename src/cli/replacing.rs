@@ -9,7 +9,8 @@ use anyhow::bail;
 use clap::{ArgAction, Args};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::Done;
+use super::done::Done;
+use super::duration::duration;
 use super::locked::Held;
 use super::ui::Ui;
 use crate::autoscaling::fleet::Time;
@@ -57,15 +58,6 @@ pub(super) struct ReplacingArgs {
     /// How often in a row the cluster must be valid before the next instance
     #[arg(long, default_value_t = 2, value_name = "COUNT")]
     validate_count: u32,
-}
-
-/// `90s`, `15m`, `1h30m`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = |_| "a time such as 90s, 15m or 1h30m".to_owned();
-    match text {
-        "0" => Ok(Duration::ZERO),
-        text => humantime::parse_duration(text).map_err(wrong),
-    }
 }
 
 fn seconds(duration: Duration) -> i64 {

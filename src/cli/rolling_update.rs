@@ -7,19 +7,20 @@ use std::time::Duration;
 use anyhow::{bail, ensure};
 use clap::{ArgAction, Args};
 
-use super::Done;
+use super::done::Done;
+use super::duration::duration;
 use super::kubernetes::{self, KubernetesArgs};
 use super::locked::{Held, locked_if};
 use super::output::{self, ReportFormat};
 use super::refresh::{self, Engine, RefreshArgs};
-use super::replacing::{self, Intervals, ReplacingArgs, duration};
+use super::replacing::{self, Intervals, ReplacingArgs};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::report::rolling;
 use crate::rolling::observer::Observer;
 use crate::rolling::world::{Life, Member, World};
 use crate::rolling::{Choice, marks};
-use crate::spec::instance_group::Role;
+use crate::spec::role::Role;
 use crate::spec::spelling::nearest;
 
 /// Replace the instances that do not run what the cluster now says

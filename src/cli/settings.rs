@@ -7,7 +7,7 @@ use clap::{ArgAction, Args};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use super::replacing::duration;
+use super::duration::duration;
 use super::ui::{ColorChoice, Ui};
 use crate::spec::name::ClusterName;
 use crate::store::Store;

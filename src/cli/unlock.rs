@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::locked::time;
 use super::settings::Global;
 use super::ui::Ui;
-use crate::store::lock::Watched;
+use crate::store::lock::seen::Watched;
 
 /// Between two looks at the lock.
 const EVERY: Duration = Duration::from_secs(1);

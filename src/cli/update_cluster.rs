@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::Done;
 use super::carry_out;
+use super::done::Done;
 use super::locked::{Held, locked_if};
 use super::observe;
 use super::output::{self, ReportFormat};

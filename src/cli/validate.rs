@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::Args;
 
-use super::Done;
+use super::done::Done;
+use super::duration::duration;
 use super::kubernetes::{self, KubernetesArgs};
 use super::output::{self, ReportFormat};
-use super::replacing::{self, duration};
+use super::replacing;
 use super::settings::Global;
 use super::ui::Ui;
 use crate::report::validation;

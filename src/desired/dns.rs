@@ -4,8 +4,8 @@ use super::{DesiredCluster, Input, names};
 use crate::core::kind::ResourceId;
 use crate::route53::dns_name::DnsName;
 use crate::route53::dns_zone::DnsZone;
-use crate::spec::cluster::filled;
-use crate::spec::instance_group::Role;
+use crate::spec::object::filled;
+use crate::spec::role::Role;
 
 pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
     let cluster = input.cluster;

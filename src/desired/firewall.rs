@@ -4,8 +4,9 @@
 use super::{DesiredCluster, Input, names};
 use crate::catalogue::kinds::Resource;
 use crate::core::kind::ResourceId;
-use crate::spec::cluster::{Cluster, filled};
-use crate::spec::instance_group::Role;
+use crate::spec::cluster::Cluster;
+use crate::spec::object::filled;
+use crate::spec::role::Role;
 use crate::vpc::security_group::SecurityGroup;
 use crate::vpc::security_group_rule::{SecurityGroupRule, WantedPeer};
 

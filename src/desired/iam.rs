@@ -15,10 +15,11 @@ use crate::limits::partition::Partition;
 use crate::policy::document::Document;
 use crate::policy::role_policy::RolePolicy;
 use crate::policy::{additional, trust};
-use crate::spec::instance_group::{InstanceGroup, Role};
+use crate::spec::instance_group::InstanceGroup;
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
 use crate::spec::profile_arn::ProfileArn;
+use crate::spec::role::Role;
 
 pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Vec<Problem>> {
     let partition = Partition::of_region(&desired.region);

@@ -13,10 +13,12 @@ use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::limits::volume::{Asked, has_iops};
 use crate::spec::arn::name_of;
-use crate::spec::cluster::{Cluster, Subnet, filled};
-use crate::spec::instance_group::{InstanceGroup, Role};
+use crate::spec::cluster::{Cluster, Subnet};
+use crate::spec::instance_group::InstanceGroup;
+use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
+use crate::spec::role::Role;
 use crate::vpc::security_group::SecurityGroup;
 
 pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Vec<Problem>> {

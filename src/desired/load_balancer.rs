@@ -10,10 +10,12 @@ use crate::autoscaling::load_balancer_attachment::{LoadBalancerAttachment, Targe
 use crate::core::kind::ResourceId;
 use crate::elb::load_balancer::LoadBalancer;
 use crate::elb::network_load_balancer::NetworkLoadBalancer;
-use crate::spec::cluster::{Cluster, LoadBalancerAccess, Subnet, filled};
-use crate::spec::instance_group::{InstanceGroup, Role};
+use crate::spec::cluster::{Cluster, LoadBalancerAccess, Subnet};
+use crate::spec::instance_group::InstanceGroup;
+use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
+use crate::spec::role::Role;
 use crate::spec::subnets::SubnetKind;
 use crate::vpc::security_group::SecurityGroup;
 

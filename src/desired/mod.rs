@@ -26,10 +26,12 @@ use crate::policy::additional;
 use crate::policy::document::Document;
 use crate::policy::role_policy::RolePolicy;
 use crate::route53::hosted_zone::HostedZone;
-use crate::spec::cluster::{Cluster, filled};
-use crate::spec::instance_group::{InstanceGroup, Role};
+use crate::spec::cluster::Cluster;
+use crate::spec::instance_group::InstanceGroup;
+use crate::spec::object::filled;
 use crate::spec::problem::Problem;
 use crate::spec::profile_arn::ProfileArn;
+use crate::spec::role::Role;
 
 pub(crate) use named::owner;
 use user_data::Bootstrap;

@@ -4,8 +4,9 @@
 //! gives parts to put before those of the instance group.
 
 use crate::limits::USER_DATA;
-use crate::spec::cluster::{Cluster, filled};
+use crate::spec::cluster::Cluster;
 use crate::spec::instance_group::{self, InstanceGroup};
+use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
 

@@ -3,7 +3,8 @@
 use super::{DesiredCluster, Input, Notice, names};
 use crate::ec2::volume::EbsVolume;
 use crate::limits::volume::has_iops;
-use crate::spec::cluster::{Cluster, EtcdCluster, EtcdMember, filled};
+use crate::spec::cluster::{Cluster, EtcdCluster, EtcdMember};
+use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
 

@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lifecycle::{Lifecycle, Lifecycles, Origin};
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
-use crate::catalogue::kinds::IAM;
-use crate::catalogue::kinds::{Managed, Resource};
+use crate::catalogue::kinds::{IAM, Managed, Resource};
 use crate::catalogue::live::Reads;
 use crate::core::kind::{Kind, ResourceId};
 use crate::desired::{DesiredCluster, names};
 use crate::iam::role::IamRole;
 use crate::iam::role_policy::{Content, IamRolePolicy};
 use crate::route53::dns_zone::DnsZone;
-use crate::spec::instance_group::Role;
+use crate::spec::role::Role;
 use crate::vpc::elastic_ip::ElasticIp;
 use crate::vpc::nat_gateway::NatGateway;
 use crate::vpc::route::Via;

@@ -6,9 +6,9 @@ use crate::limits::{policy, shorten};
 use crate::policy::document::{Document, Statement};
 use crate::policy::parse;
 use crate::spec::cluster::Cluster;
-use crate::spec::instance_group::Role;
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
+use crate::spec::role::Role;
 use crate::spec::spelling::nearest;
 
 /// The additional document of a role, if the spec has one.

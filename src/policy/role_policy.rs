@@ -9,8 +9,9 @@ use crate::limits::partition::Partition;
 use crate::policy::document::{Document, Statement, Values, many};
 use crate::policy::permissions as may;
 use crate::policy::stores::{self, Location};
-use crate::spec::cluster::{Cluster, filled};
-use crate::spec::instance_group::Role;
+use crate::spec::cluster::Cluster;
+use crate::spec::object::filled;
+use crate::spec::role::Role;
 
 /// Stands for the id of a hosted zone that only AWS knows.
 pub(crate) const UNKNOWN_ZONE: &str = "HOSTED_ZONE_ID";

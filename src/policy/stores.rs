@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::spec::cluster::{Cluster, filled};
+use crate::spec::cluster::Cluster;
+use crate::spec::object::filled;
 
 /// A place in a store.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -8,7 +8,7 @@ use super::run::{LaneState, Run};
 use super::turn::Turn;
 use super::world::{Member, Place, Sight, World};
 use crate::kubernetes::error::{Fault, KubernetesError};
-use crate::spec::instance_group::Role;
+use crate::spec::role::Role;
 
 /// Decides what to do after a look, and remembers it.
 pub(super) fn decide(run: &mut Run, world: &World) -> Decision {

@@ -9,7 +9,7 @@ use super::turn::Turn;
 use super::world::{Group, Life, Member, World};
 use crate::autoscaling::fleet::Time;
 use crate::kubernetes::pod::Pod;
-use crate::spec::instance_group::Role;
+use crate::spec::role::Role;
 
 /// How long an instance that was told to terminate may go on before it is told again.
 const TELL_AGAIN: i64 = 30;

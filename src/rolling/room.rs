@@ -9,7 +9,7 @@ use super::strategy::Strategy;
 use super::turn::Turn;
 use super::world::{Group, Member, Place, World};
 use crate::kubernetes::validation::Failure;
-use crate::spec::instance_group::Role;
+use crate::spec::role::Role;
 
 /// What a group can spare at this look.
 struct Room {

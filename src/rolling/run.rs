@@ -13,7 +13,7 @@ use crate::autoscaling::fleet::Time;
 use crate::kubernetes::marks::Marks;
 use crate::kubernetes::node::NodeRef;
 use crate::kubernetes::validation::{Failure, FailureKind};
-use crate::spec::instance_group::Role;
+use crate::spec::role::Role;
 
 #[derive(Debug)]
 pub(crate) struct Run {

@@ -1,7 +1,8 @@
 //! How many instances of a group are replaced at once.
 
 use crate::spec::cluster::Cluster;
-use crate::spec::instance_group::{InstanceGroup, Role};
+use crate::spec::instance_group::InstanceGroup;
+use crate::spec::role::Role;
 use crate::spec::rolling_update::{Amount, RollingUpdate};
 
 /// A group's `rollingUpdate` with every default filled in, in instances.

@@ -19,7 +19,7 @@ use crate::kubernetes::error::{Fault, KubernetesError};
 use crate::kubernetes::node::{Node, Taint};
 use crate::kubernetes::pod::{Phase, Pod, Toleration};
 use crate::kubernetes::validation::{Failure, FailureKind};
-use crate::spec::instance_group::Role;
+use crate::spec::role::Role;
 
 const DAY: i64 = 86_400;
 

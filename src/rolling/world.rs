@@ -13,7 +13,8 @@ use crate::kubernetes::error::KubernetesError;
 use crate::kubernetes::node::Node;
 use crate::kubernetes::validation::{self, Expected, Failure, Joins};
 use crate::spec::cluster::Cluster;
-use crate::spec::instance_group::{InstanceGroup, Role};
+use crate::spec::instance_group::InstanceGroup;
+use crate::spec::role::Role;
 
 #[derive(Clone, Debug)]
 pub(crate) struct World {

@@ -6,17 +6,10 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::instance_group::Role;
+use super::object::{Metadata, filled};
+use super::role::Role;
 use super::rolling_update::RollingUpdate;
 use super::zone::region_of_zone;
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct Metadata {
-    pub(crate) name: Option<String>,
-    pub(crate) labels: Option<BTreeMap<String, Option<String>>>,
-    pub(crate) annotations: Option<BTreeMap<String, Option<String>>>,
-}
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -441,11 +434,6 @@ impl EtcdCluster {
     pub(crate) fn members(&self) -> &[EtcdMember] {
         self.etcd_members.as_deref().unwrap_or_default()
     }
-}
-
-/// A text field that says something: kops takes an empty text for an absent one.
-pub(crate) fn filled(field: &Option<String>) -> Option<&str> {
-    field.as_deref().filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]

@@ -8,10 +8,12 @@ use std::fmt;
 use anyhow::bail;
 
 use super::cluster::Cluster;
-use super::instance_group::{InstanceGroup, cluster_label};
+use super::instance_group::InstanceGroup;
+use super::kind::Object;
+use super::object::cluster_label;
 use super::path::FieldPath;
 use super::problem::{Problem, Problems};
-use super::schema::{self, Findings, Object};
+use super::schema::{self, Findings};
 use super::spelling::nearest;
 use super::ssh_credential::SshCredential;
 use super::yaml::{self, Node, YamlError};

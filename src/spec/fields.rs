@@ -4,9 +4,9 @@
 //! Data only: [`super::schema`] reads it to tell a misspelt field from a known one and a
 //! number from a text.
 
-use super::schema::{Kind::*, Object};
+use super::kind::{Kind::*, Object};
 
-const ROLE: super::schema::Kind = OneOf(&["Master", "Node", "Bastion"]);
+const ROLE: super::kind::Kind = OneOf(&["Master", "Node", "Bastion"]);
 
 pub(super) static METADATA: Object = Object {
     text: &[

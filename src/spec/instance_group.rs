@@ -1,65 +1,14 @@
 //! A kops `InstanceGroup`, as far as kapstan acts on it.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::cluster::{FileAsset, Hook, Metadata, filled};
+use super::cluster::{FileAsset, Hook};
+use super::object::{Metadata, cluster_label, filled};
 use super::path::FieldPath;
+use super::role::Role;
 use super::rolling_update::RollingUpdate;
-use super::spelling::nearest;
-
-/// The label by which an object names its cluster.
-pub(crate) const CLUSTER_LABEL: &str = "kops.k8s.io/cluster";
-
-/// What the instances of a group are for.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
-pub(crate) enum Role {
-    Master,
-    Node,
-    Bastion,
-}
-
-impl Role {
-    pub(crate) const ALL: [Self; 3] = [Self::Master, Self::Node, Self::Bastion];
-
-    /// The role as `additionalPolicies` and `--role` name it.
-    pub(crate) fn key(self) -> &'static str {
-        match self {
-            Self::Master => "master",
-            Self::Node => "node",
-            Self::Bastion => "bastion",
-        }
-    }
-
-    /// The name of the role's IAM role, profile and policy (kops `pkg/model/names.go`).
-    pub(crate) fn iam_name(self, cluster: &str) -> String {
-        format!("{}s.{cluster}", self.key())
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
-
-impl FromStr for Role {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        let lower = word.to_lowercase();
-        let found = Self::ALL.into_iter().find(|role| role.key() == lower.trim_end_matches('s'));
-        found.ok_or_else(|| {
-            let hint = nearest(word, Self::ALL.map(Self::key))
-                .map(|name| format!("; did you mean {name}?"))
-                .unwrap_or_default();
-            format!("a role is master, node or bastion{hint}")
-        })
-    }
-}
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -242,8 +191,4 @@ impl InstanceGroup {
         let default = if self.spec.role == Some(Role::Node) { 2 } else { 1 };
         (self.spec.min_size.unwrap_or(default), self.spec.max_size.unwrap_or(default))
     }
-}
-
-pub(crate) fn cluster_label(metadata: &Metadata) -> Option<&str> {
-    metadata.labels.as_ref()?.get(CLUSTER_LABEL)?.as_deref().filter(|name| !name.is_empty())
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::cluster::Cluster;
-use super::instance_group::CLUSTER_LABEL;
+use super::object::CLUSTER_LABEL;
 
 /// The version of etcd for new clusters.
 const ETCD: &str = "3.5.21";

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use md5::{Digest as _, Md5};
 use serde::Deserialize;
 
-use super::cluster::Metadata;
+use super::object::Metadata;
 use crate::limits::{KEY_TYPES, Words};
 
 /// The name kops gives to the one key it uses.

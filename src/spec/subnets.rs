@@ -2,8 +2,10 @@
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::cluster::{Cluster, Subnet, filled};
-use super::instance_group::{InstanceGroup, Role};
+use super::cluster::{Cluster, Subnet};
+use super::instance_group::InstanceGroup;
+use super::object::filled;
+use super::role::Role;
 
 /// What a subnet is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

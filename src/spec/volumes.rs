@@ -1,7 +1,9 @@
 //! Volumes as specs ask for them, kops' defaults filled in.
 
-use super::cluster::{EtcdMember, filled};
-use super::instance_group::{InstanceGroup, Role, Volume};
+use super::cluster::EtcdMember;
+use super::instance_group::{InstanceGroup, Volume};
+use super::object::filled;
+use super::role::Role;
 use crate::limits::volume::{Asked, has_iops};
 
 /// kops `pkg/model/master_volumes.go`, `pkg/model/awsmodel/autoscalinggroup.go`.

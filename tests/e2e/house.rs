@@ -5,11 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What is not as it should be yet. A line that is mended must go.
-const ROOMS_NOT_IN_THE_TABLE: &[&str] = &["catalogue → desired"];
-const CIRCLES: &[&str] = &[
-    "cli and 3 more", "cli::create and 1 more", "resource and 40 more", "spec::cluster and 1 more",
-    "spec::fields and 1 more", "store::lock and 2 more",
-];
+const ROOMS_NOT_IN_THE_TABLE: &[&str] = &[];
+const CIRCLES: &[&str] = &[];
 
 /// A file's path in the tree of modules, and the modules that it names.
 type Modules = BTreeMap<Vec<String>, BTreeSet<Vec<String>>>;

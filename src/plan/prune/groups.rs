@@ -8,7 +8,7 @@ use crate::ec2::in_use::Thing;
 use crate::ec2::launch_template::{LaunchTemplate, LiveTemplate};
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::role::IamRole;
-use crate::spec::instance_group::Role;
+use crate::spec::role::Role;
 
 const NO_GROUP: &str = "no instance group of the spec";
 const NO_GROUP_OF_ROLE: &str = "no instance group of the spec has this role";

@@ -20,7 +20,7 @@ use crate::elb::load_balancer::{LiveLoadBalancer, LoadBalancer};
 use crate::iam::role::IamRole;
 use crate::plan::Prune;
 use crate::route53::dns_name::{DnsName, IdleRecord};
-use crate::spec::instance_group::Role;
+use crate::spec::role::Role;
 use crate::vpc::cidr_block::VpcCidrBlock;
 use crate::vpc::nat_gateway::NatGateway;
 use crate::vpc::security_group::{LiveSecurityGroup, SecurityGroup};

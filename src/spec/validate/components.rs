@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use super::Check;
 use crate::limits;
 use crate::limits::partition::Partition;
-use crate::spec::cluster::{Cluster, Kubelet, LoadBalancerAccess, Version, filled};
+use crate::spec::cluster::{Cluster, Kubelet, LoadBalancerAccess, Version};
+use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
 
 pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {

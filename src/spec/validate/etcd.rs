@@ -2,9 +2,11 @@
 
 use super::{Check, VolumeFields};
 use crate::limits::volume::Use;
-use crate::spec::cluster::{Cluster, EtcdCluster, Version, filled};
-use crate::spec::instance_group::{InstanceGroup, Role};
+use crate::spec::cluster::{Cluster, EtcdCluster, Version};
+use crate::spec::instance_group::InstanceGroup;
+use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
+use crate::spec::role::Role;
 
 /// What kops runs when no version is given (`pkg/model/components/etcd.go`).
 const DEFAULT_VERSION: &str = "2.2.1";

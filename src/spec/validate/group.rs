@@ -3,11 +3,13 @@
 use super::{Check, VolumeFields, labels};
 use crate::limits;
 use crate::limits::volume::Use;
-use crate::spec::cluster::{Cluster, Version, filled};
-use crate::spec::instance_group::{CLUSTER_LABEL, InstanceGroup, MixedInstancesPolicy, Role};
+use crate::spec::cluster::{Cluster, Version};
+use crate::spec::instance_group::{InstanceGroup, MixedInstancesPolicy};
 use crate::spec::name::not_an_object_name;
+use crate::spec::object::{CLUSTER_LABEL, filled};
 use crate::spec::path::FieldPath;
 use crate::spec::profile_arn::ProfileArn;
+use crate::spec::role::Role;
 use crate::spec::spelling::nearest;
 
 const TENANCIES: [&str; 3] = ["default", "dedicated", "host"];

@@ -10,11 +10,13 @@ mod network;
 
 use std::collections::BTreeMap;
 
-use super::cluster::{Cluster, FileAsset, Hook, filled};
-use super::instance_group::{InstanceGroup, Role};
+use super::cluster::{Cluster, FileAsset, Hook};
+use super::instance_group::InstanceGroup;
 use super::name::not_a_dns_name;
+use super::object::filled;
 use super::path::FieldPath;
 use super::problem::Problem;
+use super::role::Role;
 use super::ssh_credential::{SshCredential, not_for_ec2};
 use crate::limits::volume::{Asked, Part, Use, refusals};
 use crate::limits::{KEY_PAIR_NAME, Number, Words, tag};

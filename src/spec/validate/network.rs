@@ -4,7 +4,8 @@ use ipnet::IpNet;
 
 use super::Check;
 use crate::limits::{IDLE_TIMEOUT, RANGE_PREFIX};
-use crate::spec::cluster::{Cluster, Subnet, filled};
+use crate::spec::cluster::{Cluster, Subnet};
+use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
 use crate::spec::zone::region_of_zone;
 

@@ -6,8 +6,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::held::{Lease, Moment};
-use super::{Expect, Holder, Refused, Seen, Store, Watched};
+use super::holder::Holder;
+use super::seen::{Seen, Watched};
 use crate::spec::name::ClusterName;
+use crate::store::{Expect, Refused, Store};
 
 /// How often who waits is told for whom.
 const TELL_EVERY: Duration = Duration::from_secs(30);

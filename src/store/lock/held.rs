@@ -8,8 +8,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Expect, Holder, Refused, Seen, Store, Version};
+use super::holder::Holder;
+use super::seen::Seen;
 use crate::spec::name::ClusterName;
+use crate::store::{Expect, Refused, Store, Version};
 
 /// Releasing a lock takes at most so long; a store that does not answer lets it expire.
 const RELEASED_WITHIN: Duration = Duration::from_secs(15);
@@ -281,7 +283,8 @@ impl Fence {
 mod tests {
     use tokio::sync::watch;
 
-    use super::super::{Claim, NotTaken, Patience, acquire, key};
+    use super::super::acquire::{Claim, NotTaken, Patience, acquire};
+    use super::super::seen::key;
     use super::*;
     use crate::store::url::StoreUrl;
 
