@@ -1,6 +1,6 @@
 //! AWS: clients, identity, and errors in our own words.
 //!
-//! Besides this room only `resource/` names types of the SDK. Everyone else
+//! Besides this room only those of the services name types of the SDK. Everyone else
 //! sees [`Aws`], which is handed through, and [`AwsError`].
 
 mod answer;

@@ -54,6 +54,24 @@ fn no_files_import_each_other_in_a_circle() {
 }
 
 #[test]
+fn types_of_aws_and_of_kubernetes_stay_in_their_rooms() {
+    let of_aws =
+        ["aws", "vpc", "iam", "ec2", "elb", "route53", "autoscaling", "catalogue"].as_slice();
+    let of_kubernetes = ["kubernetes"].as_slice();
+    let crates = [("aws_sdk_", of_aws), ("aws_config", of_aws), ("kube::", of_kubernetes)];
+    let crates = crates.into_iter().chain([("k8s_openapi", of_kubernetes)]);
+    let texts = texts();
+    for (crates, rooms) in crates {
+        let named = texts.iter().filter(|(_, text)| text.contains(crates));
+        let beyond: Vec<&String> = named
+            .filter_map(|(module, _)| module.first())
+            .filter(|room| !rooms.contains(&room.as_str()))
+            .collect();
+        assert!(beyond.is_empty(), "{crates} is named in {beyond:?}");
+    }
+}
+
+#[test]
 fn a_tree_of_uses_is_read_whole() {
     let text = "
         //! use crate::no::Comment;
@@ -109,10 +127,23 @@ fn root() -> PathBuf {
 
 /// All modules of `src` but those of tests, and what each of them names of the others.
 fn modules() -> Modules {
+    let texts = texts();
+    let known: BTreeSet<&Vec<String>> = texts.keys().collect();
+    texts
+        .iter()
+        .map(|(module, text)| {
+            let named = paths(text).into_iter().filter_map(|path| resolve(&known, module, &path));
+            (module.clone(), named.filter(|named| named != module).collect())
+        })
+        .collect()
+}
+
+/// The text of each module, without what `without_texts` takes out.
+fn texts() -> BTreeMap<Vec<String>, String> {
     let source = root().join("src");
     let mut files = Vec::new();
     collect(&source, &mut files);
-    let texts: BTreeMap<Vec<String>, String> = files
+    files
         .iter()
         .filter(|file| file.file_name().is_none_or(|name| name != "tests.rs"))
         .map(|file| {
@@ -123,14 +154,6 @@ fn modules() -> Modules {
                 module.pop();
             }
             (module, without_texts(&fs::read_to_string(file).unwrap()))
-        })
-        .collect();
-    let known: BTreeSet<&Vec<String>> = texts.keys().collect();
-    texts
-        .iter()
-        .map(|(module, text)| {
-            let named = paths(text).into_iter().filter_map(|path| resolve(&known, module, &path));
-            (module.clone(), named.filter(|named| named != module).collect())
         })
         .collect()
 }
