@@ -12,8 +12,9 @@ use aws_sdk_autoscaling::types::{
 use crate::aws::tags::{CLUSTER_TAG, Tags};
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
 use crate::core::kind::{Kind, ResourceId};
-use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable, Whose};
 use crate::core::work::Work;
 use crate::ec2::launch_template::{self, LaunchTemplate, LiveTemplate};
@@ -279,7 +280,7 @@ fn mixed_from_sdk(policy: &MixedInstancesPolicy) -> Mixed {
 }
 
 /// The fields of a mixed policy; `asked` tells which the spec leaves to AWS.
-fn mixed_fields(fields: Fields, mixed: Option<&Mixed>, asked: Option<&Mixed>) -> Fields {
+fn mixed_fields(fields: TextFields, mixed: Option<&Mixed>, asked: Option<&Mixed>) -> TextFields {
     let types = mixed.map(|mixed| mixed.types.join(", ")).filter(|types| !types.is_empty());
     let mut fields = fields.maybe("mixedInstancesPolicy.instances", types);
     let Some(asked) = asked else { return fields };
@@ -326,6 +327,7 @@ fn warm_pool_text(pool: &WarmPool) -> String {
 
 impl Manage for AutoscalingGroup {
     type Live = LiveGroup;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(AutoscalingGroup::KIND, &self.name)
@@ -376,22 +378,22 @@ impl Manage for AutoscalingGroup {
         found.name.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
+    fn wanted(&self, _: View<'_>) -> TextFields {
         self.fields(None)
     }
 
-    fn wanted_over(&self, found: &LiveGroup, _: View<'_>) -> Fields {
+    fn wanted_over(&self, found: &LiveGroup, _: View<'_>) -> TextFields {
         self.fields(Some(found))
     }
 
-    fn found(&self, found: &LiveGroup, view: View<'_>) -> Fields {
+    fn found(&self, found: &LiveGroup, view: View<'_>) -> TextFields {
         let template = found
             .template
             .as_ref()
             .map(|(id, version)| format!("{} version {version}", view.name(id)));
         let metrics: Vec<&String> =
             found.metrics.iter().filter(|metric| METRICS.contains(&metric.as_str())).collect();
-        let fields = Fields::default()
+        let fields = TextFields::default()
             .maybe("launchTemplate", template)
             .maybe("launchConfiguration", found.launch_configuration.as_ref())
             .with("minSize", found.min_size)
@@ -441,13 +443,18 @@ impl Manage for AutoscalingGroup {
         Ok(None)
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        self.update_group(work, update).await?;
-        self.update_tags(work, update).await?;
-        if update.touches("metrics") {
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        self.update_group(work, changed).await?;
+        self.update_tags(work, changed).await?;
+        if changed.touches("metrics") {
             self.collect_metrics(work).await?;
         }
-        if update.touches("suspendProcesses") {
+        if changed.touches("suspendProcesses") {
             if !self.suspended.is_empty() {
                 self.suspend(work, self.suspended.clone()).await?;
             }
@@ -460,7 +467,7 @@ impl Manage for AutoscalingGroup {
                 })?;
             }
         }
-        if update.touches("warmPool") {
+        if changed.touches("warmPool") {
             match &self.warm_pool {
                 Some(_) => self.put_warm_pool(work).await?,
                 None => {
@@ -478,8 +485,8 @@ impl Manage for AutoscalingGroup {
 
 impl AutoscalingGroup {
     /// What is wanted, and what of `live` must go.
-    fn fields(&self, live: Option<&LiveGroup>) -> Fields {
-        let mut fields = Fields::default()
+    fn fields(&self, live: Option<&LiveGroup>) -> TextFields {
+        let mut fields = TextFields::default()
             .with("launchTemplate", format!("{} version {}", self.template.name, self.version))
             .with("minSize", self.min_size)
             .with("maxSize", self.max_size)
@@ -555,31 +562,31 @@ impl AutoscalingGroup {
             .build()
     }
 
-    async fn update_group(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+    async fn update_group(&self, work: &Work<'_>, changed: &TextChanged) -> Result<(), AwsError> {
         let mut call = work.aws.autoscaling.update_auto_scaling_group();
         call = call.auto_scaling_group_name(&self.name);
         let runs = ["launchTemplate", "launchConfiguration", "maxPrice"];
         let is_run =
             |field: &str| runs.contains(&field) || field.starts_with("mixedInstancesPolicy.");
         let mut is_needed = false;
-        if update.fields.iter().any(|change| is_run(&change.field)) {
+        if changed.fields.iter().any(|change| is_run(&change.field)) {
             let (template, policy) = self.template(work)?;
             call = call.set_launch_template(template).set_mixed_instances_policy(policy);
             is_needed = true;
         }
-        if update.touches("minSize") || update.touches("maxSize") {
+        if changed.touches("minSize") || changed.touches("maxSize") {
             call = call.min_size(self.min_size).max_size(self.max_size);
             is_needed = true;
         }
-        if update.touches("subnets") {
+        if changed.touches("subnets") {
             call = call.vpc_zone_identifier(work.ids(&self.subnets)?.join(","));
             is_needed = true;
         }
-        if update.touches("instanceProtection") {
+        if changed.touches("instanceProtection") {
             call = call.new_instances_protected_from_scale_in(self.protected);
             is_needed = true;
         }
-        if update.touches("capacityRebalance") {
+        if changed.touches("capacityRebalance") {
             call = call.capacity_rebalance(self.capacity_rebalance);
             is_needed = true;
         }
@@ -591,13 +598,13 @@ impl AutoscalingGroup {
         Ok(())
     }
 
-    async fn update_tags(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        if !update.touches_tags() {
+    async fn update_tags(&self, work: &Work<'_>, changed: &TextChanged) -> Result<(), AwsError> {
+        if !changed.touches_tags() {
             return Ok(());
         }
         let mut set = Vec::new();
         let mut gone = Vec::new();
-        for (key, value) in &update.tags {
+        for (key, value) in &changed.tags {
             match value {
                 Some(value) => set.push(self.tag(key, value)),
                 None => gone.push(self.tag(key, "")),

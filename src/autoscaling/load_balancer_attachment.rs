@@ -3,8 +3,9 @@
 
 use crate::aws::AwsError;
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::elb::load_balancer::ClassicName;
@@ -55,6 +56,7 @@ impl Target {
 
 impl Manage for LoadBalancerAttachment {
     type Live = LiveAttachment;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         let kind = match self.to {
@@ -89,11 +91,11 @@ impl Manage for LoadBalancerAttachment {
         found.to.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        Fields::default().with("group", &self.group.name).with("to", self.to.text())
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        TextFields::default().with("group", &self.group.name).with("to", self.to.text())
     }
 
-    fn found(&self, _: &LiveAttachment, view: View<'_>) -> Fields {
+    fn found(&self, _: &LiveAttachment, view: View<'_>) -> TextFields {
         // What an attachment is, is all that it has.
         self.wanted(view)
     }
@@ -147,7 +149,7 @@ impl Manage for LoadBalancerAttachment {
         Ok(None)
     }
 
-    async fn update(&self, _: &Work<'_>, _: &Update) -> Result<(), AwsError> {
+    async fn update(&self, _: &Work<'_>, _: &str, _: &TextChanged) -> Result<(), AwsError> {
         Ok(())
     }
 }

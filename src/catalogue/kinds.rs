@@ -6,7 +6,7 @@ use crate::autoscaling::load_balancer_attachment::{
 };
 use crate::aws::AwsError;
 use crate::core::kind::{Kind, Layer, ResourceId};
-use crate::core::manage::{self, Manage as _, Update, View};
+use crate::core::manage::{self, Manage as _, View};
 use crate::core::work::{Address, Work};
 use crate::ec2::instance::Instance;
 use crate::ec2::key_pair::SshKey;
@@ -141,9 +141,9 @@ macro_rules! managed {
             pub(crate) fn state(&self, view: View<'_>) -> State {
                 match self {
                     $(Self::$variant(resource) => {
-                        let whole = |one| Box::new(Self::$variant(one));
-                        let update = |one, update| Write::Update(whole(one), update);
-                        manage::state(resource, view, |one| Write::Create(whole(one)), update)
+                        let create = |one| Write::Create(Box::new(Self::$variant(one)));
+                        let update = |one| Write::Update(Box::new(Update::$variant(one)));
+                        manage::state(resource, view, create, update)
                     })*
                 }
             }
@@ -153,10 +153,18 @@ macro_rules! managed {
                     $(Self::$variant(resource) => resource.create(work).await,)*
                 }
             }
+        }
 
-            async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+        /// A decided change of a resource that exists.
+        #[derive(Clone, Debug, PartialEq)]
+        pub(crate) enum Update {
+            $($variant(manage::Update<$variant>),)*
+        }
+
+        impl Update {
+            async fn send(&self, work: &Work<'_>) -> Result<(), AwsError> {
                 match self {
-                    $(Self::$variant(resource) => resource.update(work, update).await,)*
+                    $(Self::$variant(update) => update.send(work).await,)*
                 }
             }
         }
@@ -230,7 +238,7 @@ pub(crate) enum Write {
     InstanceProfile(instance_profile::Write),
     InstanceProfileRole(instance_profile_role::Write),
     Create(Box<Managed>),
-    Update(Box<Managed>, Update),
+    Update(Box<Update>),
     Delete(Deletion),
 }
 
@@ -257,7 +265,7 @@ impl Write {
                 }
                 Ok(())
             }
-            Self::Update(resource, update) => resource.update(work, update).await,
+            Self::Update(update) => update.send(work).await,
             Self::Delete(deletion) => deletion.send(work, id).await,
         }
     }

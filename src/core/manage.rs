@@ -4,12 +4,12 @@
 //! field whose texts differ. References are told by the name of what they refer to, so that
 //! they compare, and read, before it exists.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use crate::aws::AwsError;
 use crate::aws::tags::Tags;
 use crate::core::drift::{Drift, FieldChange};
+use crate::core::fields::{Changes as _, Fields, Stuck};
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::seen::{Looked, Seen};
 use crate::core::whose::{Marks, Owner, Whose};
@@ -40,106 +40,6 @@ impl<'a> View<'a> {
     }
 }
 
-/// Fields and what they hold, in the order in which they are told.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Fields(Vec<(Field, Option<String>)>);
-
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Field {
-    Named(String),
-    /// A tag, by its key.
-    Tag(String),
-}
-
-impl Field {
-    fn told(&self) -> String {
-        match self {
-            Self::Named(name) => name.clone(),
-            Self::Tag(key) => format!("tags[{key:?}]"),
-        }
-    }
-}
-
-impl Fields {
-    pub(crate) fn with(mut self, field: &str, value: impl ToString) -> Self {
-        self.0.push((Field::Named(field.to_owned()), Some(value.to_string())));
-        self
-    }
-
-    /// A field that must be absent if there is no value.
-    pub(crate) fn maybe(mut self, field: &str, value: Option<impl ToString>) -> Self {
-        self.0.push((Field::Named(field.to_owned()), value.map(|value| value.to_string())));
-        self
-    }
-
-    /// A set, told as a list in order.
-    pub(crate) fn set<S: Into<String>>(
-        self,
-        field: &str,
-        values: impl IntoIterator<Item = S>,
-    ) -> Self {
-        let mut values: Vec<String> = values.into_iter().map(Into::into).collect();
-        values.sort();
-        values.dedup();
-        self.maybe(field, (!values.is_empty()).then(|| values.join(", ")))
-    }
-
-    pub(crate) fn tags(mut self, tags: &Tags) -> Self {
-        let tag = |(key, value): (&String, &String)| (Field::Tag(key.clone()), Some(value.clone()));
-        self.0.extend(tags.iter().map(tag));
-        self
-    }
-
-    /// Tags that must be absent.
-    pub(crate) fn without_tags(mut self, keys: impl IntoIterator<Item = String>) -> Self {
-        self.0.extend(keys.into_iter().map(|key| (Field::Tag(key), None)));
-        self
-    }
-
-    /// These, and those that only `other` has as absent.
-    pub(crate) fn with_absent(mut self, other: &Self) -> Self {
-        for (field, _) in &other.0 {
-            if !self.0.iter().any(|(own, _)| own == field) {
-                self.0.push((field.clone(), None));
-            }
-        }
-        self
-    }
-
-    fn get(&self, field: &Field) -> Option<&String> {
-        self.0.iter().find(|(name, _)| name == field)?.1.as_ref()
-    }
-
-    fn differing<'a>(
-        &'a self,
-        found: &'a Self,
-    ) -> impl Iterator<Item = (&'a Field, Option<&'a String>)> {
-        let wanted = self.0.iter().map(|(field, wanted)| (field, wanted.as_ref()));
-        wanted.filter(|(field, wanted)| found.get(field) != *wanted)
-    }
-
-    /// The wanted fields that are otherwise in `found`.
-    pub(crate) fn differences(&self, found: &Self) -> Vec<FieldChange> {
-        self.differing(found)
-            .map(|(field, wanted)| FieldChange {
-                field: field.told(),
-                before: found.get(field).cloned(),
-                after: wanted.cloned(),
-            })
-            .collect()
-    }
-
-    /// The tags among them, and what they must be; those that must go without a value.
-    fn tag_differences(&self, found: &Self) -> BTreeMap<String, Option<String>> {
-        self.differing(found)
-            .filter_map(|(field, wanted)| match field {
-                Field::Tag(key) => Some((key.clone(), wanted.cloned())),
-                Field::Named(_) => None,
-            })
-            .collect()
-    }
-}
-
 /// How a resource stands to what is wanted.
 #[derive(Debug)]
 pub(crate) enum State<Write> {
@@ -156,17 +56,6 @@ pub(crate) enum State<Write> {
     NoMatter,
 }
 
-/// Fields that no write mends.
-#[derive(Debug)]
-pub(crate) struct Stuck {
-    pub(crate) drift: Drift,
-    pub(crate) why: String,
-    /// What mends them instead.
-    pub(crate) next: String,
-    /// Whether the cluster can do with them as they are.
-    pub(crate) is_borne: bool,
-}
-
 /// Whose a resource is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Ownership {
@@ -177,23 +66,24 @@ pub(crate) enum Ownership {
 
 /// A decided change of a resource that exists.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Update {
+pub(crate) struct Update<M: Manage> {
+    pub(crate) resource: M,
     /// AWS' id of it.
     pub(crate) id: String,
-    pub(crate) fields: Vec<FieldChange>,
-    /// The tags among them; those that must go without a value.
-    pub(crate) tags: BTreeMap<String, Option<String>>,
+    pub(crate) changed: ChangedOf<M>,
 }
 
-impl Update {
-    pub(crate) fn touches(&self, field: &str) -> bool {
-        self.fields.iter().any(|change| change.field == field)
-    }
-
-    pub(crate) fn touches_tags(&self) -> bool {
-        !self.tags.is_empty()
+impl<M: Manage> Update<M> {
+    pub(crate) async fn send(&self, work: &Work<'_>) -> Result<(), AwsError> {
+        self.resource.update(work, &self.id, &self.changed).await
     }
 }
+
+/// The found side of a kind's fields.
+pub(crate) type FoundOf<M> = <<M as Manage>::Fields as Fields>::Found;
+
+/// The fields of a kind that differ.
+pub(crate) type ChangedOf<M> = <<M as Manage>::Fields as Fields>::Changed;
 
 /// One of several that stand where there should be one: what tells which is used.
 #[derive(Clone, Debug, Default)]
@@ -210,6 +100,7 @@ pub(crate) struct Twin {
 /// A kind of resource that is compared field by field.
 pub(crate) trait Manage: Clone + Debug + PartialEq {
     type Live: Debug + Send + Sync + 'static;
+    type Fields: Fields;
 
     fn id(&self) -> ResourceId;
 
@@ -247,17 +138,27 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
         None
     }
 
-    fn wanted(&self, view: View<'_>) -> Fields;
+    fn wanted(&self, view: View<'_>) -> Self::Fields;
 
     /// What is wanted where this was found: what must go is a field too, wanted absent.
-    fn wanted_over(&self, _: &Self::Live, view: View<'_>) -> Fields {
+    fn wanted_over(&self, _: &Self::Live, view: View<'_>) -> Self::Fields {
         self.wanted(view)
     }
 
-    fn found(&self, found: &Self::Live, view: View<'_>) -> Fields;
+    fn found(&self, found: &Self::Live, view: View<'_>) -> FoundOf<Self>;
 
     fn ownership(&self) -> Ownership {
         Ownership::Ours
+    }
+
+    /// Takes out what no write mends, and tells why.
+    fn judge(&self, changed: &mut ChangedOf<Self>, found: &Self::Live) -> Vec<Stuck> {
+        changed.part(
+            |change| self.left_because(change, found),
+            self.fixed(),
+            &Self::aws_id(found),
+            |fixed| self.instead(fixed),
+        )
     }
 
     /// The fields that AWS lets nobody change.
@@ -306,7 +207,8 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     fn update(
         &self,
         work: &Work<'_>,
-        update: &Update,
+        id: &str,
+        changed: &ChangedOf<Self>,
     ) -> impl Future<Output = Result<(), AwsError>> + Send;
 }
 
@@ -376,17 +278,14 @@ pub(crate) fn state<M: Manage, Write>(
     resource: &M,
     view: View<'_>,
     create: impl Fn(M) -> Write,
-    change: impl Fn(M, Update) -> Write,
+    change: impl Fn(Update<M>) -> Write,
 ) -> State<Write> {
     match view.seen.of::<M::Live>() {
         Looked::Not => return State::NoMatter,
         Looked::Denied(error) => return State::Denied(error.clone()),
         Looked::Found(_) => {}
     }
-    let creation = || {
-        let fields = resource.wanted(view).differences(&Fields::default());
-        Drift { fields, ..Drift::default() }
-    };
+    let creation = || resource.wanted(view).difference(&M::Fields::nothing()).drift();
     let matches = match look_for(resource, view) {
         Find::These(matches) => matches,
         Find::Nothing => Vec::new(),
@@ -414,20 +313,18 @@ pub(crate) fn state<M: Manage, Write>(
         }
         [found] => {
             let wanted = resource.wanted_over(found, view);
-            let told = resource.found(found, view);
-            let fields = wanted.differences(&told);
-            if fields.is_empty() {
+            let mut changed = wanted.difference(&resource.found(found, view));
+            if changed.is_none() {
                 return State::Equal;
             }
-            let (fields, stuck) = part(resource, found, fields);
-            if fields.is_empty() {
+            let stuck = resource.judge(&mut changed, found);
+            if changed.is_none() {
                 return State::Partly(None, stuck);
             }
-            let mut drift = Drift { fields: fields.clone(), ..Drift::default() };
+            let mut drift = changed.drift();
             drift.fields.extend(resource.besides(found, view));
-            let tags = wanted.tag_differences(&told);
-            let update = Update { id: M::aws_id(found), fields, tags };
-            let write = change(resource.facing(found, view), update);
+            let id = M::aws_id(found);
+            let write = change(Update { resource: resource.facing(found, view), id, changed });
             match stuck.is_empty() {
                 true => State::Differs(drift, Some(write)),
                 false => State::Partly(Some((drift, write)), stuck),
@@ -440,39 +337,6 @@ pub(crate) fn state<M: Manage, Write>(
             State::Impossible(Drift::default(), message, next)
         }
     }
-}
-
-/// Parts what a write mends from what none does.
-fn part<M: Manage>(
-    resource: &M,
-    found: &M::Live,
-    fields: Vec<FieldChange>,
-) -> (Vec<FieldChange>, Vec<Stuck>) {
-    let (mut mended, mut fixed, mut stuck) = (Vec::new(), Vec::new(), Vec::new());
-    for change in fields {
-        if let Some((why, next)) = resource.left_because(&change, found) {
-            match stuck.iter_mut().find(|other: &&mut Stuck| other.why == why) {
-                Some(other) => other.drift.fields.push(change),
-                None => {
-                    let drift = Drift { fields: vec![change], ..Drift::default() };
-                    stuck.push(Stuck { drift, why, next, is_borne: true });
-                }
-            }
-        } else if resource.fixed().contains(&change.field.as_str()) {
-            fixed.push(change);
-        } else {
-            mended.push(change);
-        }
-    }
-    if !fixed.is_empty() {
-        let names: Vec<&str> = fixed.iter().map(|change| change.field.as_str()).collect();
-        let (names, id) = (names.join(" and "), M::aws_id(found));
-        let why = format!("{names} of {id} cannot be changed once it exists");
-        let next = resource.instead(&fixed);
-        let drift = Drift { fields: fixed, ..Drift::default() };
-        stuck.push(Stuck { drift, why, next, is_borne: false });
-    }
-    (mended, stuck)
 }
 
 /// What is said of several that stand where there should be one, and what to do.

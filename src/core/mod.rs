@@ -4,9 +4,11 @@
 pub(crate) mod creation;
 pub(crate) mod document;
 pub(crate) mod drift;
+pub(crate) mod fields;
 pub(crate) mod kind;
 pub(crate) mod manage;
 pub(crate) mod seen;
+pub(crate) mod text;
 pub(crate) mod wait;
 pub(crate) mod whose;
 pub(crate) mod work;

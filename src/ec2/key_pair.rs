@@ -6,8 +6,9 @@ use aws_sdk_ec2::types::{Filter, ResourceType};
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Ownership, Update, View};
+use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 
@@ -68,6 +69,7 @@ pub(crate) async fn read(aws: &Aws, chosen: Filter) -> Result<Vec<LiveKeyPair>, 
 
 impl Manage for SshKey {
     type Live = LiveKeyPair;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(SshKey::KIND, &self.name)
@@ -93,12 +95,12 @@ impl Manage for SshKey {
         found.name.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        Fields::default()
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        TextFields::default()
     }
 
-    fn found(&self, _: &LiveKeyPair, _: View<'_>) -> Fields {
-        Fields::default()
+    fn found(&self, _: &LiveKeyPair, _: View<'_>) -> TextFields {
+        TextFields::default()
     }
 
     fn ownership(&self) -> Ownership {
@@ -130,7 +132,7 @@ impl Manage for SshKey {
         }
     }
 
-    async fn update(&self, _: &Work<'_>, _: &Update) -> Result<(), AwsError> {
+    async fn update(&self, _: &Work<'_>, _: &str, _: &TextChanged) -> Result<(), AwsError> {
         Ok(())
     }
 }

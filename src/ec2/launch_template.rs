@@ -23,8 +23,9 @@ use crate::aws::{Answer, Aws, AwsError, Fault, ec2};
 use crate::core::creation::{Creation, Standing};
 use crate::core::drift::FieldChange;
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable, Whose};
 use crate::core::work::{Told, Work};
 use crate::spec::arn::name_of;
@@ -348,7 +349,7 @@ fn digest(data: &[u8]) -> String {
     format!("{} bytes, {digest}…", data.len())
 }
 
-fn volume_fields(mut fields: Fields, prefix: &str, volume: Option<&Volume>) -> Fields {
+fn volume_fields(mut fields: TextFields, prefix: &str, volume: Option<&Volume>) -> TextFields {
     let is = |flag: bool| flag.then_some(true);
     let field = |name: &str| format!("{prefix}{name}");
     fields = fields
@@ -363,7 +364,7 @@ fn volume_fields(mut fields: Fields, prefix: &str, volume: Option<&Volume>) -> F
 }
 
 /// The other volumes, each as one field.
-fn more_volumes(mut fields: Fields, volumes: &[(String, Volume)]) -> Fields {
+fn more_volumes(mut fields: TextFields, volumes: &[(String, Volume)]) -> TextFields {
     for (device, volume) in volumes {
         let mut text = format!("{} GiB {}", volume.size, volume.volume_type);
         for (amount, unit) in [(volume.iops, "iops"), (volume.throughput, "MiB/s")] {
@@ -401,8 +402,8 @@ impl LiveTemplate {
     }
 
     /// What the instances are; `name` tells how a security group is called.
-    fn machine<'a>(&'a self, name: impl Fn(&'a str) -> &'a str) -> Fields {
-        Fields::default()
+    fn machine<'a>(&'a self, name: impl Fn(&'a str) -> &'a str) -> TextFields {
+        TextFields::default()
             .maybe("image", self.image.as_ref())
             .maybe("machineType", self.machine_type.as_ref())
             .maybe("sshKey", self.ssh_key.as_ref())
@@ -412,7 +413,7 @@ impl LiveTemplate {
     }
 
     /// What comes after the volumes.
-    fn behaviour(&self, fields: Fields) -> Fields {
+    fn behaviour(&self, fields: TextFields) -> TextFields {
         let interruption = self.spot.as_ref().and_then(|spot| spot.interruption.as_ref());
         fields
             .set("ephemeral", self.ephemeral.clone())
@@ -463,6 +464,7 @@ impl LaunchTemplate {
 
 impl Manage for LaunchTemplate {
     type Live = LiveTemplate;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(LaunchTemplate::KIND, &self.name)
@@ -503,15 +505,15 @@ impl Manage for LaunchTemplate {
         found.id.clone()
     }
 
-    fn wanted(&self, view: View<'_>) -> Fields {
+    fn wanted(&self, view: View<'_>) -> TextFields {
         self.fields(None).tags(&self.owner_tags(view.owner))
     }
 
-    fn wanted_over(&self, found: &LiveTemplate, view: View<'_>) -> Fields {
+    fn wanted_over(&self, found: &LiveTemplate, view: View<'_>) -> TextFields {
         self.fields(Some(found)).tags(&self.owner_tags(view.owner))
     }
 
-    fn found(&self, found: &LiveTemplate, view: View<'_>) -> Fields {
+    fn found(&self, found: &LiveTemplate, view: View<'_>) -> TextFields {
         let is_ours = |device: &str| self.volumes.iter().any(|(ours, _)| ours == device);
         let root = found.volumes.iter().find(|(device, _)| *device == self.resolved.root_device);
         let root = root.or_else(|| found.volumes.iter().find(|(device, _)| !is_ours(device)));
@@ -554,24 +556,29 @@ impl Manage for LaunchTemplate {
         creation.with_token("", create, look).await.map(Some)
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        if update.touches_tags() {
-            ec2::tag(work.aws, &update.id, &self.tags).await?;
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        if changed.touches_tags() {
+            ec2::tag(work.aws, id, &self.tags).await?;
         }
-        if !update.fields.iter().any(makes_version) {
+        if !changed.fields.iter().any(makes_version) {
             return Ok(());
         }
         let data = self.data(work)?;
         let creation = Creation { work, resource: &self.id(), operation: CREATE_VERSION };
-        let within = format!("{} {}", update.id, self.resolved.next_version);
-        let create = |token| self.create_version(work.aws, token, &update.id, data.clone());
-        let look = || self.newer(work.aws, &update.id);
+        let within = format!("{} {}", id, self.resolved.next_version);
+        let create = |token| self.create_version(work.aws, token, id, data.clone());
+        let look = || self.newer(work.aws, id);
         let made = creation.with_token(&within, create, look).await?;
         if made != self.resolved.next_version.to_string() {
             return Err(self.overtaken(&made));
         }
         // Old versions do no harm, so that what keeps them does not fail the update.
-        if let Err(error) = self.delete_old(work.aws, &update.id).await {
+        if let Err(error) = self.delete_old(work.aws, id).await {
             work.tell(Told {
                 object: self.id().to_string(),
                 message: format!("its old versions are not deleted: {error}"),
@@ -610,7 +617,7 @@ impl LaunchTemplate {
     }
 
     /// What is wanted, and what of `live` must go.
-    fn fields(&self, live: Option<&LiveTemplate>) -> Fields {
+    fn fields(&self, live: Option<&LiveTemplate>) -> TextFields {
         let wanted = self.as_version();
         let mut fields = wanted.machine(|name| name).with("rootDevice", &self.resolved.root_device);
         fields = volume_fields(fields, "rootVolume", Some(&self.root));

@@ -8,8 +8,9 @@ use crate::aws::{Answer, Aws, AwsError, ec2};
 use crate::core::creation::{Creation, Standing};
 use crate::core::drift::FieldChange;
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Twin, Update, View};
+use crate::core::manage::{Manage, Twin, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 
@@ -101,6 +102,7 @@ fn from_sdk(volume: &Volume) -> Result<LiveVolume, AwsError> {
 
 impl Manage for EbsVolume {
     type Live = LiveVolume;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(EbsVolume::KIND, &self.name)
@@ -131,8 +133,8 @@ impl Manage for EbsVolume {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        let mut fields = Fields::default()
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        let mut fields = TextFields::default()
             .with("zone", &self.zone)
             .with("size", self.size)
             .with("type", &self.volume_type);
@@ -149,7 +151,7 @@ impl Manage for EbsVolume {
         fields.tags(&self.tags)
     }
 
-    fn found(&self, found: &LiveVolume, _: View<'_>) -> Fields {
+    fn found(&self, found: &LiveVolume, _: View<'_>) -> TextFields {
         // AWS tells the key by its ARN, however it was given.
         let is_same =
             |live: &String| self.kms_key.as_ref().is_some_and(|key| live.ends_with(key.as_str()));
@@ -157,7 +159,7 @@ impl Manage for EbsVolume {
             Some(live) if is_same(live) => self.kms_key.clone(),
             other => other.clone(),
         };
-        Fields::default()
+        TextFields::default()
             .with("zone", &found.zone)
             .with("size", found.size)
             .with("type", &found.volume_type)
@@ -196,13 +198,18 @@ impl Manage for EbsVolume {
         creation.with_token(&self.zone, create, || self.standing(work.aws)).await.map(Some)
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        if update.touches_tags() {
-            ec2::tag(work.aws, &update.id, &self.tags).await?;
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        if changed.touches_tags() {
+            ec2::tag(work.aws, id, &self.tags).await?;
         }
-        if ["size", "type", "iops", "throughput"].iter().any(|field| update.touches(field)) {
-            let size = update.touches("size").then_some(self.size);
-            let call = work.aws.ec2.modify_volume().volume_id(&update.id).set_size(size);
+        if ["size", "type", "iops", "throughput"].iter().any(|field| changed.touches(field)) {
+            let size = changed.touches("size").then_some(self.size);
+            let call = work.aws.ec2.modify_volume().volume_id(id).set_size(size);
             call.volume_type(VolumeType::from(self.volume_type.as_str()))
                 .set_iops(self.iops)
                 .set_throughput(self.throughput)

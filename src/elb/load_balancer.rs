@@ -11,8 +11,9 @@ use futures::future::try_join_all;
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable, speak_of};
 use crate::core::work::{Address, Work};
 
@@ -222,6 +223,7 @@ fn told(
 
 impl Manage for LoadBalancer {
     type Live = LiveLoadBalancer;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(LoadBalancer::KIND, &self.name)
@@ -253,8 +255,8 @@ impl Manage for LoadBalancer {
         found.address.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        let fields = Fields::default()
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        let fields = TextFields::default()
             .with("scheme", scheme(self.internal))
             .set("subnets", self.subnets.iter().map(|subnet| &subnet.name))
             .set("securityGroups", self.security_groups.iter().map(|group| &group.name))
@@ -268,9 +270,9 @@ impl Manage for LoadBalancer {
         .tags(&self.tags)
     }
 
-    fn found(&self, found: &LiveLoadBalancer, view: View<'_>) -> Fields {
+    fn found(&self, found: &LiveLoadBalancer, view: View<'_>) -> TextFields {
         let ours = found.listeners.iter().filter(|(port, _)| self.is_ours(*port));
-        Fields::default()
+        TextFields::default()
             .with("scheme", scheme(found.internal))
             .set("subnets", found.subnets.iter().map(|id| view.name(id)))
             .set("securityGroups", found.security_groups.iter().map(|id| view.name(id)))
@@ -325,9 +327,14 @@ impl Manage for LoadBalancer {
         Ok(Some(object.clone()))
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        let object = &update.id;
-        if update.touches("securityGroups") {
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        let object = id;
+        if changed.touches("securityGroups") {
             let call = work.aws.elb.apply_security_groups_to_load_balancer();
             let groups = Some(work.ids(&self.security_groups)?);
             let answer = call.load_balancer_name(object).set_security_groups(groups).send().await;
@@ -336,19 +343,19 @@ impl Manage for LoadBalancer {
                 AwsError::new(operation, object, error)
             })?;
         }
-        if update.touches("subnets") {
+        if changed.touches("subnets") {
             self.move_subnets(work, object).await?;
         }
-        if update.touches("listeners") {
+        if changed.touches("listeners") {
             self.replace_listener(work, object).await?;
         }
-        if update.touches("healthCheck") {
+        if changed.touches("healthCheck") {
             self.check_health(work, object).await?;
         }
-        if update.touches("idleTimeoutSeconds") || update.touches("crossZoneLoadBalancing") {
+        if changed.touches("idleTimeoutSeconds") || changed.touches("crossZoneLoadBalancing") {
             self.set_attributes(work, object).await?;
         }
-        if update.touches_tags() {
+        if changed.touches_tags() {
             const OPERATION: &str = "elasticloadbalancing:AddTags";
             let call = work.aws.elb.add_tags().load_balancer_names(object);
             let answer = call.set_tags(Some(self.sdk_tags(OPERATION)?)).send().await;

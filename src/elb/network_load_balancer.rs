@@ -13,8 +13,9 @@ use futures::future::try_join;
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::{Address, Work};
 use crate::elb::load_balancer::{LoadBalancer, scheme};
@@ -255,6 +256,7 @@ fn listener_text(
 
 impl Manage for NetworkLoadBalancer {
     type Live = LiveNetworkLoadBalancer;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(LoadBalancer::KIND, &self.name)
@@ -293,8 +295,8 @@ impl Manage for NetworkLoadBalancer {
         found.address.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        let fields = Fields::default()
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        let fields = TextFields::default()
             .with("class", "Network")
             .with("scheme", scheme(self.internal))
             .set("subnets", self.subnets.iter().map(|subnet| &subnet.name))
@@ -306,9 +308,9 @@ impl Manage for NetworkLoadBalancer {
             .tags(&self.tags)
     }
 
-    fn found(&self, found: &LiveNetworkLoadBalancer, view: View<'_>) -> Fields {
+    fn found(&self, found: &LiveNetworkLoadBalancer, view: View<'_>) -> TextFields {
         let ours = found.listeners.iter().filter(|listener| self.is_ours(listener));
-        let fields = Fields::default()
+        let fields = TextFields::default()
             .maybe("class", found.arn.as_ref().map(|_| "Network"))
             .with("scheme", scheme(found.internal))
             .set("subnets", found.subnets.iter().map(|id| view.name(id)))
@@ -321,7 +323,7 @@ impl Manage for NetworkLoadBalancer {
                     .maybe("targetGroup.port", group.port)
                     .maybe("targetGroup.vpc", group.vpc.as_deref().map(|id| view.name(id)))
                     .with("targetGroup.healthCheck", &group.health_check);
-                let tag = |fields: Fields, (key, value): (&String, &String)| {
+                let tag = |fields: TextFields, (key, value): (&String, &String)| {
                     fields.with(&group_tag(key), value)
                 };
                 group.tags.iter().fold(fields, tag)
@@ -378,10 +380,15 @@ impl Manage for NetworkLoadBalancer {
         Ok(Some(group))
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
         let group = match &self.there.target_group {
             Some(group) => {
-                self.update_target_group(work, update, group).await?;
+                self.update_target_group(work, changed, group).await?;
                 group.clone()
             }
             None => self.create_target_group(work).await?,
@@ -391,30 +398,30 @@ impl Manage for NetworkLoadBalancer {
             let balancer = self.create_balancer(work).await?;
             return self.create_listener(work, &balancer, &group).await;
         };
-        if update.touches("listeners") || update.touches("targetGroup") {
+        if changed.touches("listeners") || changed.touches("targetGroup") {
             match &self.there.listener {
                 Some(listener) => self.modify_listener(work, listener, &group).await?,
                 None => self.create_listener(work, balancer, &group).await?,
             }
         }
-        if update.touches("subnets") {
+        if changed.touches("subnets") {
             let subnets = Some(work.ids(&self.subnets)?);
             let call = work.aws.elbv2.set_subnets().load_balancer_arn(balancer);
             call.set_subnets(subnets).send().await.map_err(|error| {
                 AwsError::new("elasticloadbalancing:SetSubnets", &self.name, error)
             })?;
         }
-        if update.touches("securityGroups") {
+        if changed.touches("securityGroups") {
             let groups = Some(work.ids(&self.security_groups)?);
             let call = work.aws.elbv2.set_security_groups().load_balancer_arn(balancer);
             call.set_security_groups(groups).send().await.map_err(|error| {
                 AwsError::new("elasticloadbalancing:SetSecurityGroups", &self.name, error)
             })?;
         }
-        if update.touches("crossZoneLoadBalancing") {
+        if changed.touches("crossZoneLoadBalancing") {
             self.set_cross_zone(work, balancer).await?;
         }
-        if update.touches_tags() {
+        if changed.touches_tags() {
             self.tag(work, balancer).await?;
         }
         Ok(())
@@ -441,14 +448,15 @@ impl NetworkLoadBalancer {
         listener_text(self.protocol().as_str(), Some(self.port), certificate, &self.target_group)
     }
 
-    fn wanted_of_group(&self, fields: Fields) -> Fields {
+    fn wanted_of_group(&self, fields: TextFields) -> TextFields {
         let fields = fields
             .with("targetGroup.protocol", self.protocol().as_str())
             .with("targetGroup.port", self.port)
             .with("targetGroup.vpc", &self.vpc.name)
             .with("targetGroup.healthCheck", target_group::wanted_health());
-        let tag =
-            |fields: Fields, (key, value): (&String, &String)| fields.with(&group_tag(key), value);
+        let tag = |fields: TextFields, (key, value): (&String, &String)| {
+            fields.with(&group_tag(key), value)
+        };
         self.tags.iter().fold(fields, tag)
     }
 
@@ -513,10 +521,10 @@ impl NetworkLoadBalancer {
     async fn update_target_group(
         &self,
         work: &Work<'_>,
-        update: &Update,
+        changed: &TextChanged,
         arn: &str,
     ) -> Result<(), AwsError> {
-        if update.touches("targetGroup.healthCheck") {
+        if changed.touches("targetGroup.healthCheck") {
             let call = work.aws.elbv2.modify_target_group().target_group_arn(arn);
             call.health_check_protocol(ProtocolEnum::Tcp)
                 .health_check_interval_seconds(target_group::INTERVAL_SECONDS)
@@ -528,7 +536,7 @@ impl NetworkLoadBalancer {
                     AwsError::new("elasticloadbalancing:ModifyTargetGroup", arn, error)
                 })?;
         }
-        if self.tags.keys().any(|key| update.touches(&group_tag(key))) {
+        if self.tags.keys().any(|key| changed.touches(&group_tag(key))) {
             self.tag(work, arn).await?;
         }
         Ok(())

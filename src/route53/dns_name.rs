@@ -9,8 +9,9 @@ use futures::future::try_join_all;
 
 use crate::aws::{Aws, AwsError, of_record_change};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Whose};
 use crate::core::work::{Address, Work};
 use crate::ec2::instance::InstanceAddress;
@@ -173,6 +174,7 @@ fn dns_name(name: &str) -> String {
 
 impl Manage for DnsName {
     type Live = LiveRecord;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(DnsName::KIND, &self.name)
@@ -220,13 +222,13 @@ impl Manage for DnsName {
         found.zone.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        Fields::default().with("alias", &self.balancer_name)
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        TextFields::default().with("alias", &self.balancer_name)
     }
 
-    fn found(&self, found: &LiveRecord, view: View<'_>) -> Fields {
+    fn found(&self, found: &LiveRecord, view: View<'_>) -> TextFields {
         let Some(alias) = &found.alias else {
-            return Fields::default().with("alias", "no alias but addresses");
+            return TextFields::default().with("alias", "no alias but addresses");
         };
         let classic = view.seen.rows::<LiveLoadBalancer>().iter().map(|lb| (&lb.name, &lb.address));
         let network =
@@ -235,7 +237,7 @@ impl Manage for DnsName {
             address.as_ref().is_some_and(|address| dns_name(&address.dns_name) == *alias)
         };
         let known = classic.chain(network).find(|(_, address)| leads_to(address));
-        Fields::default().with("alias", known.map_or(alias, |(name, _)| name))
+        TextFields::default().with("alias", known.map_or(alias, |(name, _)| name))
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -243,8 +245,13 @@ impl Manage for DnsName {
         self.upsert(work, &zone).await.map(|()| None)
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        self.upsert(work, &update.id).await
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        self.upsert(work, id).await
     }
 }
 

@@ -5,7 +5,8 @@ use aws_sdk_route53::types::{Vpc, VpcRegion};
 
 use crate::aws::{Answer, Aws, AwsError, Fault};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Ownership, Update, View};
+use crate::core::manage::{Manage, Ownership, View};
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::route53::hosted_zone::LiveZone;
@@ -38,6 +39,7 @@ pub(crate) async fn vpcs(aws: &Aws, zone: &str) -> Result<Vec<ZoneVpc>, AwsError
 
 impl Manage for DnsZone {
     type Live = LiveZone;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(DnsZone::KIND, &self.name)
@@ -59,18 +61,18 @@ impl Manage for DnsZone {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
+    fn wanted(&self, _: View<'_>) -> TextFields {
         match &self.private_to {
-            Some(vpc) => Fields::default().with("vpc", &vpc.name),
-            None => Fields::default(),
+            Some(vpc) => TextFields::default().with("vpc", &vpc.name),
+            None => TextFields::default(),
         }
     }
 
-    fn found(&self, found: &LiveZone, view: View<'_>) -> Fields {
+    fn found(&self, found: &LiveZone, view: View<'_>) -> TextFields {
         let mut seen_by = view.seen.rows::<ZoneVpc>().iter().filter(|row| row.zone == found.id);
         let sees = |vpc: &&ResourceId| seen_by.any(|row| view.is(vpc, &row.vpc));
         let vpc = self.private_to.as_ref().filter(sees);
-        Fields::default().maybe("vpc", vpc.map(|vpc| &vpc.name))
+        TextFields::default().maybe("vpc", vpc.map(|vpc| &vpc.name))
     }
 
     fn ownership(&self) -> Ownership {
@@ -88,19 +90,26 @@ impl Manage for DnsZone {
         Ok(None)
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
         let Some(vpc) = &self.private_to else { return Ok(()) };
-        let id = work.id(vpc)?;
-        let vpc =
-            Vpc::builder().vpc_id(&id).vpc_region(VpcRegion::from(self.region.as_str())).build();
+        let vpc_id = work.id(vpc)?;
+        let vpc = Vpc::builder()
+            .vpc_id(&vpc_id)
+            .vpc_region(VpcRegion::from(self.region.as_str()))
+            .build();
         let call = work.aws.route53.associate_vpc_with_hosted_zone();
-        let answer = call.hosted_zone_id(&update.id).vpc(vpc).send().await;
+        let answer = call.hosted_zone_id(id).vpc(vpc).send().await;
         let operation = "route53:AssociateVPCWithHostedZone";
         match answer.map_err(|error| AwsError::new(operation, &self.name, error)) {
             // The VPC sees such a zone, perhaps by a call of ours whose answer was lost.
             Err(error) if error.fault == Fault::Conflict => {
-                let seen_by = vpcs(work.aws, &update.id).await?;
-                if seen_by.iter().any(|row| row.vpc == id) { Ok(()) } else { Err(error) }
+                let seen_by = vpcs(work.aws, id).await?;
+                if seen_by.iter().any(|row| row.vpc == vpc_id) { Ok(()) } else { Err(error) }
             }
             answer => answer.map(drop),
         }

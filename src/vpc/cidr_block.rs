@@ -5,7 +5,8 @@ use aws_sdk_ec2::operation::associate_vpc_cidr_block::AssociateVpcCidrBlockError
 use crate::aws::{Aws, AwsError, sent_once};
 use crate::core::creation::{Creation, Standing};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::manage::{Manage, View};
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::vpc;
@@ -26,6 +27,7 @@ pub(crate) struct LiveCidrBlock {
 
 impl Manage for VpcCidrBlock {
     type Live = LiveCidrBlock;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(VpcCidrBlock::KIND, &self.cidr)
@@ -48,12 +50,12 @@ impl Manage for VpcCidrBlock {
         found.cidr.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        Fields::default().with("vpc", &self.vpc.name)
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        TextFields::default().with("vpc", &self.vpc.name)
     }
 
-    fn found(&self, found: &LiveCidrBlock, view: View<'_>) -> Fields {
-        Fields::default().with("vpc", view.name(&found.vpc))
+    fn found(&self, found: &LiveCidrBlock, view: View<'_>) -> TextFields {
+        TextFields::default().with("vpc", view.name(&found.vpc))
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -63,7 +65,7 @@ impl Manage for VpcCidrBlock {
         creation.without_token(create, || self.standing(work.aws, &vpc)).await.map(|_| None)
     }
 
-    async fn update(&self, _: &Work<'_>, _: &Update) -> Result<(), AwsError> {
+    async fn update(&self, _: &Work<'_>, _: &str, _: &TextChanged) -> Result<(), AwsError> {
         Ok(())
     }
 }

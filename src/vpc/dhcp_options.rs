@@ -7,8 +7,9 @@ use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, ec2, sent_once};
 use crate::core::creation::{Creation, Standing};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 
@@ -59,6 +60,7 @@ async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveDhcpOptions>, Aw
 
 impl Manage for DhcpOptions {
     type Live = LiveDhcpOptions;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(DhcpOptions::KIND, &self.name)
@@ -85,15 +87,15 @@ impl Manage for DhcpOptions {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        Fields::default()
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        TextFields::default()
             .with("domainName", &self.domain_name)
             .with("domainNameServers", &self.domain_name_servers)
             .tags(&self.tags)
     }
 
-    fn found(&self, found: &LiveDhcpOptions, _: View<'_>) -> Fields {
-        Fields::default()
+    fn found(&self, found: &LiveDhcpOptions, _: View<'_>) -> TextFields {
+        TextFields::default()
             .with("domainName", &found.domain_name)
             .with("domainNameServers", &found.domain_name_servers)
             .tags(&found.tags)
@@ -109,8 +111,13 @@ impl Manage for DhcpOptions {
         creation.without_token(create, || self.standing(work.aws)).await.map(Some)
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        ec2::tag(work.aws, &update.id, &self.tags).await
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        ec2::tag(work.aws, id, &self.tags).await
     }
 }
 

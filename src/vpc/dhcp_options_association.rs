@@ -2,7 +2,8 @@
 
 use crate::aws::AwsError;
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::manage::{Manage, View};
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::vpc::LiveVpc;
@@ -16,6 +17,7 @@ pub(crate) struct VpcDhcpOptionsAssociation {
 
 impl Manage for VpcDhcpOptionsAssociation {
     type Live = LiveVpc;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(VpcDhcpOptionsAssociation::KIND, &self.name)
@@ -38,12 +40,12 @@ impl Manage for VpcDhcpOptionsAssociation {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        Fields::default().with("dhcpOptions", &self.options.name)
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        TextFields::default().with("dhcpOptions", &self.options.name)
     }
 
-    fn found(&self, found: &LiveVpc, view: View<'_>) -> Fields {
-        Fields::default().with("dhcpOptions", view.name(&found.dhcp_options))
+    fn found(&self, found: &LiveVpc, view: View<'_>) -> TextFields {
+        TextFields::default().with("dhcpOptions", view.name(&found.dhcp_options))
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -52,8 +54,13 @@ impl Manage for VpcDhcpOptionsAssociation {
         Ok(None)
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        self.associate(work, &update.id).await
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        self.associate(work, id).await
     }
 }
 

@@ -7,8 +7,9 @@ use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, ec2, sent_once};
 use crate::core::creation::{Creation, Standing};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Ownership, Twin, Update, View};
+use crate::core::manage::{Manage, Ownership, Twin, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::nat_gateway::{LiveNatGateway, NatGateway};
@@ -64,6 +65,7 @@ async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveElasticIp>, AwsE
 
 impl Manage for ElasticIp {
     type Live = LiveElasticIp;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(ElasticIp::KIND, &self.name)
@@ -104,12 +106,12 @@ impl Manage for ElasticIp {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        Fields::default().tags(&self.tags)
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        TextFields::default().tags(&self.tags)
     }
 
-    fn found(&self, found: &LiveElasticIp, _: View<'_>) -> Fields {
-        Fields::default().tags(&found.tags)
+    fn found(&self, found: &LiveElasticIp, _: View<'_>) -> TextFields {
+        TextFields::default().tags(&found.tags)
     }
 
     fn ownership(&self) -> Ownership {
@@ -133,8 +135,13 @@ impl Manage for ElasticIp {
         creation.without_token(create, || self.standing(work.aws)).await.map(Some)
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        ec2::tag(work.aws, &update.id, &self.tags).await
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        ec2::tag(work.aws, id, &self.tags).await
     }
 }
 

@@ -7,8 +7,9 @@ use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, ec2, sent_once};
 use crate::core::creation::{Creation, Standing};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Ownership, Update, View};
+use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::vpc::vpc::{LiveVpc, Vpc};
@@ -62,6 +63,7 @@ async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveInternetGateway>
 
 impl Manage for InternetGateway {
     type Live = LiveInternetGateway;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(InternetGateway::KIND, &self.name)
@@ -101,13 +103,15 @@ impl Manage for InternetGateway {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        let fields = Fields::default().set("vpc", [&self.vpc.name]);
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        let fields = TextFields::default().set("vpc", [&self.vpc.name]);
         if self.shared { fields } else { fields.tags(&self.tags) }
     }
 
-    fn found(&self, found: &LiveInternetGateway, view: View<'_>) -> Fields {
-        Fields::default().set("vpc", found.vpcs.iter().map(|vpc| view.name(vpc))).tags(&found.tags)
+    fn found(&self, found: &LiveInternetGateway, view: View<'_>) -> TextFields {
+        TextFields::default()
+            .set("vpc", found.vpcs.iter().map(|vpc| view.name(vpc)))
+            .tags(&found.tags)
     }
 
     fn ownership(&self) -> Ownership {
@@ -132,12 +136,17 @@ impl Manage for InternetGateway {
         Ok(Some(id))
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        if update.touches("vpc") {
-            self.attach(work, &update.id).await?;
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        if changed.touches("vpc") {
+            self.attach(work, id).await?;
         }
-        if update.touches_tags() {
-            ec2::tag(work.aws, &update.id, &self.tags).await?;
+        if changed.touches_tags() {
+            ec2::tag(work.aws, id, &self.tags).await?;
         }
         Ok(())
     }

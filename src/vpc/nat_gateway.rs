@@ -8,8 +8,9 @@ use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
 use crate::core::creation::{Creation, Standing};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Ownership, Update, View};
+use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::wait::{Attempt, Budget, Held};
 use crate::core::whose::{Marks, Whose};
 use crate::core::work::Work;
@@ -103,6 +104,7 @@ fn from_sdk(gateway: &aws_sdk_ec2::types::NatGateway) -> Result<LiveNatGateway, 
 
 impl Manage for NatGateway {
     type Live = LiveNatGateway;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(NatGateway::KIND, &self.name)
@@ -135,18 +137,18 @@ impl Manage for NatGateway {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
+    fn wanted(&self, _: View<'_>) -> TextFields {
         if self.existing.is_some() {
-            return Fields::default().tags(&self.tags);
+            return TextFields::default().tags(&self.tags);
         }
-        Fields::default()
+        TextFields::default()
             .with("subnet", &self.subnet.name)
             .maybe("elasticIp", self.elastic_ip.as_ref().map(|ip| &ip.name))
             .tags(&self.tags)
     }
 
-    fn found(&self, found: &LiveNatGateway, view: View<'_>) -> Fields {
-        Fields::default()
+    fn found(&self, found: &LiveNatGateway, view: View<'_>) -> TextFields {
+        TextFields::default()
             .with("subnet", view.name(&found.subnet))
             .maybe("elasticIp", found.elastic_ip.as_ref().map(|id| view.name(id)))
             .tags(&found.tags)
@@ -171,8 +173,13 @@ impl Manage for NatGateway {
         Ok(Some(id))
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        ec2::tag(work.aws, &update.id, &self.tags).await
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        ec2::tag(work.aws, id, &self.tags).await
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::nat_gateway::NatGateway;
@@ -36,6 +37,7 @@ impl Via {
 
 impl Manage for Route {
     type Live = LiveRoute;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(Route::KIND, &self.name)
@@ -61,13 +63,13 @@ impl Manage for Route {
         found.table.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        Fields::default().with("via", self.via.name())
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        TextFields::default().with("via", self.via.name())
     }
 
-    fn found(&self, found: &LiveRoute, view: View<'_>) -> Fields {
+    fn found(&self, found: &LiveRoute, view: View<'_>) -> TextFields {
         let via = view.name(&found.via);
-        Fields::default().with(
+        TextFields::default().with(
             "via",
             match found.blackhole {
                 true => format!("{via}, which is gone"),
@@ -104,9 +106,14 @@ impl Manage for Route {
         }
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
         let target = self.target(work)?;
-        let call = work.aws.ec2.replace_route().route_table_id(&update.id);
+        let call = work.aws.ec2.replace_route().route_table_id(id);
         let call = call.destination_cidr_block(&self.cidr);
         let call = call
             .set_instance_id(target.instance)

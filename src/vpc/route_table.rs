@@ -6,8 +6,9 @@ use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, batch, ec2};
 use crate::core::creation::{Creation, Standing};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 
@@ -111,6 +112,7 @@ fn from_sdk(table: &aws_sdk_ec2::types::RouteTable) -> Result<LiveRouteTable, Aw
 
 impl Manage for RouteTable {
     type Live = LiveRouteTable;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(RouteTable::KIND, &self.name)
@@ -134,12 +136,12 @@ impl Manage for RouteTable {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        Fields::default().with("vpc", &self.vpc.name).tags(&self.tags)
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        TextFields::default().with("vpc", &self.vpc.name).tags(&self.tags)
     }
 
-    fn found(&self, found: &LiveRouteTable, view: View<'_>) -> Fields {
-        Fields::default().with("vpc", view.name(&found.vpc)).tags(&found.tags)
+    fn found(&self, found: &LiveRouteTable, view: View<'_>) -> TextFields {
+        TextFields::default().with("vpc", view.name(&found.vpc)).tags(&found.tags)
     }
 
     fn fixed(&self) -> &'static [&'static str] {
@@ -153,8 +155,13 @@ impl Manage for RouteTable {
         creation.with_token(&vpc, create, || self.standing(work.aws)).await.map(Some)
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        ec2::tag(work.aws, &update.id, &self.tags).await
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        ec2::tag(work.aws, id, &self.tags).await
     }
 }
 

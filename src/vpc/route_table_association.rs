@@ -2,7 +2,8 @@
 
 use crate::aws::{AwsError, Fault, ec2};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::manage::{Manage, View};
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::route_table::{self, LiveAssociation};
@@ -16,6 +17,7 @@ pub(crate) struct RouteTableAssociation {
 
 impl Manage for RouteTableAssociation {
     type Live = LiveAssociation;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(RouteTableAssociation::KIND, &self.name)
@@ -38,12 +40,12 @@ impl Manage for RouteTableAssociation {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        Fields::default().with("routeTable", &self.table.name)
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        TextFields::default().with("routeTable", &self.table.name)
     }
 
-    fn found(&self, found: &LiveAssociation, view: View<'_>) -> Fields {
-        Fields::default().with("routeTable", view.name(&found.table))
+    fn found(&self, found: &LiveAssociation, view: View<'_>) -> TextFields {
+        TextFields::default().with("routeTable", view.name(&found.table))
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -62,8 +64,13 @@ impl Manage for RouteTableAssociation {
         }
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        let call = work.aws.ec2.replace_route_table_association().association_id(&update.id);
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        let call = work.aws.ec2.replace_route_table_association().association_id(id);
         call.route_table_id(work.id(&self.table)?).send().await.map_err(|error| {
             AwsError::new("ec2:ReplaceRouteTableAssociation", &self.name, error)
         })?;

@@ -6,8 +6,9 @@ use futures::future::try_join;
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Ownership, Update, View};
+use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::vpc::security_group_rule::{LiveRule, Peer};
@@ -120,6 +121,7 @@ fn expand(group: &str, permission: &IpPermission, egress: bool) -> Result<Vec<Li
 
 impl Manage for SecurityGroup {
     type Live = LiveSecurityGroup;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(SecurityGroup::KIND, &self.name)
@@ -153,15 +155,15 @@ impl Manage for SecurityGroup {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
+    fn wanted(&self, _: View<'_>) -> TextFields {
         match &self.existing {
-            Some(_) => Fields::default(),
-            None => Fields::default().with("vpc", &self.vpc.name).tags(&self.tags),
+            Some(_) => TextFields::default(),
+            None => TextFields::default().with("vpc", &self.vpc.name).tags(&self.tags),
         }
     }
 
-    fn found(&self, found: &LiveSecurityGroup, view: View<'_>) -> Fields {
-        Fields::default().with("vpc", view.name(&found.vpc)).tags(&found.tags)
+    fn found(&self, found: &LiveSecurityGroup, view: View<'_>) -> TextFields {
+        TextFields::default().with("vpc", view.name(&found.vpc)).tags(&found.tags)
     }
 
     fn ownership(&self) -> Ownership {
@@ -195,7 +197,12 @@ impl Manage for SecurityGroup {
         }
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        ec2::tag(work.aws, &update.id, &self.tags).await
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        ec2::tag(work.aws, id, &self.tags).await
     }
 }

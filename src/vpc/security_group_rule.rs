@@ -6,7 +6,8 @@ use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, UserIdG
 
 use crate::aws::{Aws, AwsError, Fault};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Update, View};
+use crate::core::manage::{Manage, View};
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 
@@ -79,6 +80,7 @@ fn protocol(text: &str) -> &str {
 
 impl Manage for SecurityGroupRule {
     type Live = LiveRule;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(SecurityGroupRule::KIND, &self.name)
@@ -120,7 +122,7 @@ impl Manage for SecurityGroupRule {
         found.group.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
+    fn wanted(&self, _: View<'_>) -> TextFields {
         let (WantedPeer::Group(ResourceId { name: peer, .. }) | WantedPeer::Cidr(peer)) =
             &self.peer;
         let protocol = if self.protocol == "-1" { "all" } else { &self.protocol };
@@ -129,7 +131,7 @@ impl Manage for SecurityGroupRule {
                 (from, to) if from == to => from.to_string(),
                 (from, to) => format!("{from}-{to}"),
             });
-        let fields = Fields::default()
+        let fields = TextFields::default()
             .with("group", &self.group.name)
             .with(if self.egress { "to" } else { "from" }, peer)
             .with("protocol", protocol);
@@ -139,7 +141,7 @@ impl Manage for SecurityGroupRule {
         }
     }
 
-    fn found(&self, _: &LiveRule, view: View<'_>) -> Fields {
+    fn found(&self, _: &LiveRule, view: View<'_>) -> TextFields {
         // What a rule is, is all that it has.
         self.wanted(view)
     }
@@ -174,7 +176,7 @@ impl Manage for SecurityGroupRule {
         }
     }
 
-    async fn update(&self, _: &Work<'_>, _: &Update) -> Result<(), AwsError> {
+    async fn update(&self, _: &Work<'_>, _: &str, _: &TextChanged) -> Result<(), AwsError> {
         Ok(())
     }
 }

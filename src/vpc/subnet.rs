@@ -5,8 +5,9 @@ use aws_sdk_ec2::types::{Filter, ResourceType};
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Ownership, Update, View};
+use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
+use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 
@@ -79,6 +80,7 @@ async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveSubnet>, AwsErro
 
 impl Manage for Subnet {
     type Live = LiveSubnet;
+    type Fields = TextFields;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(Subnet::KIND, &self.name)
@@ -109,8 +111,8 @@ impl Manage for Subnet {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        let fields = Fields::default().with("vpc", &self.vpc.name).with("zone", &self.zone);
+    fn wanted(&self, _: View<'_>) -> TextFields {
+        let fields = TextFields::default().with("vpc", &self.vpc.name).with("zone", &self.zone);
         match &self.cidr {
             Some(cidr) => fields.with("cidr", cidr),
             None => fields,
@@ -118,8 +120,8 @@ impl Manage for Subnet {
         .tags(&self.tags)
     }
 
-    fn found(&self, found: &LiveSubnet, view: View<'_>) -> Fields {
-        Fields::default()
+    fn found(&self, found: &LiveSubnet, view: View<'_>) -> TextFields {
+        TextFields::default()
             .with("vpc", view.name(&found.vpc))
             .with("zone", &found.zone)
             .with("cidr", &found.cidr)
@@ -170,8 +172,13 @@ impl Manage for Subnet {
         }
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        ec2::tag(work.aws, &update.id, &self.tags).await
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TextChanged,
+    ) -> Result<(), AwsError> {
+        ec2::tag(work.aws, id, &self.tags).await
     }
 }
 

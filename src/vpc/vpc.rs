@@ -7,9 +7,9 @@ use futures::future::{try_join, try_join_all};
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, ec2, sent_once};
 use crate::core::creation::{Creation, Standing};
-use crate::core::drift::FieldChange;
+use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Fields, Manage, Ownership, Twin, Update, View};
+use crate::core::manage::{Manage, Ownership, Twin, View};
 use crate::core::seen::Looked;
 use crate::core::whose::{Marks, Taggable, speak_of};
 use crate::core::work::Work;
@@ -29,6 +29,13 @@ pub(crate) struct Vpc {
     pub(crate) dns_hostnames: Option<bool>,
     pub(crate) tags: Tags,
 }
+
+fields! { VpcFields {
+    cidr: String = "cidr",
+    dns_support: bool = "dnsSupport",
+    dns_hostnames: bool = "dnsHostnames",
+    tags: Tags = "tags",
+} }
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveVpc {
@@ -142,6 +149,7 @@ async fn attribute(aws: &Aws, id: &str, name: VpcAttributeName) -> Result<bool, 
 
 impl Manage for Vpc {
     type Live = LiveVpc;
+    type Fields = VpcFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(Vpc::KIND, &self.name)
@@ -171,53 +179,37 @@ impl Manage for Vpc {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> Fields {
-        let mut fields = Fields::default();
-        if let Some(cidr) = &self.cidr {
-            fields = fields.with("cidr", cidr);
+    fn wanted(&self, _: View<'_>) -> VpcFields<Wanted> {
+        VpcFields {
+            cidr: Want::if_told(self.cidr.clone()),
+            dns_support: Want::Is(true),
+            dns_hostnames: Want::if_told(self.dns_hostnames),
+            tags: Want::Is(self.tags.clone()),
         }
-        fields = fields.with("dnsSupport", true);
-        if let Some(hostnames) = self.dns_hostnames {
-            fields = fields.with("dnsHostnames", hostnames);
-        }
-        fields.tags(&self.tags)
     }
 
-    fn found(&self, found: &LiveVpc, _: View<'_>) -> Fields {
-        Fields::default()
-            .with("cidr", &found.cidr)
-            .with("dnsSupport", found.dns_support)
-            .with("dnsHostnames", found.dns_hostnames)
-            .tags(&found.tags)
+    fn found(&self, found: &LiveVpc, _: View<'_>) -> VpcFields<Found> {
+        VpcFields {
+            cidr: Some(found.cidr.clone()),
+            dns_support: Some(found.dns_support),
+            dns_hostnames: Some(found.dns_hostnames),
+            tags: Some(found.tags.clone()),
+        }
     }
 
     fn ownership(&self) -> Ownership {
         if self.existing.is_some() { Ownership::Shared } else { Ownership::Ours }
     }
 
-    fn fixed(&self) -> &'static [&'static str] {
-        match self.ownership() {
-            Ownership::Ours => &["cidr"],
+    fn judge(&self, changed: &mut VpcFields<Changed>, found: &LiveVpc) -> Vec<Stuck> {
+        let mut fixed = VpcFields { cidr: changed.cidr.take(), ..VpcFields::none() };
+        if self.ownership() == Ownership::Shared {
             // What is shared is not ours to switch on.
-            Ownership::Shared => &["cidr", "dnsSupport", "dnsHostnames"],
+            fixed.dns_support = changed.dns_support.take();
+            fixed.dns_hostnames = changed.dns_hostnames.take();
         }
-    }
-
-    fn instead(&self, fixed: &[FieldChange]) -> String {
-        let (ranges, switches): (Vec<_>, Vec<_>) =
-            fixed.iter().partition(|change| change.field == "cidr");
-        let range = ranges.first().and_then(|change| change.before.as_ref());
-        let range = range.map(|cidr| match self.ownership() {
-            Ownership::Ours => {
-                format!("set spec.networkCIDR back to {cidr}, or delete the cluster first")
-            }
-            Ownership::Shared => format!("set spec.networkCIDR to {cidr}"),
-        });
-        let names: Vec<&str> = switches.iter().map(|change| change.field.as_str()).collect();
-        let switches = (!names.is_empty())
-            .then(|| format!("have the owner of the VPC switch on {} of it", names.join(" and ")));
-        let all: Vec<String> = range.into_iter().chain(switches).collect();
-        all.join(", and ")
+        let instead = self.instead(&fixed);
+        Stuck::fixed(&fixed, &found.id, instead).into_iter().collect()
     }
 
     fn twin(found: &LiveVpc, view: View<'_>) -> Option<Twin> {
@@ -269,26 +261,48 @@ impl Manage for Vpc {
         Ok(Some(id))
     }
 
-    async fn update(&self, work: &Work<'_>, update: &Update) -> Result<(), AwsError> {
-        if update.touches("dnsSupport") {
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &VpcFields<Changed>,
+    ) -> Result<(), AwsError> {
+        let VpcFields { cidr: _, dns_support, dns_hostnames, tags } = changed;
+        if dns_support.is_some() {
             let value = AttributeBooleanValue::builder().value(true).build();
-            let call = work.aws.ec2.modify_vpc_attribute().vpc_id(&update.id);
-            call.enable_dns_support(value)
-                .send()
-                .await
-                .map_err(|error| AwsError::new("ec2:ModifyVpcAttribute", &update.id, error))?;
+            let call = work.aws.ec2.modify_vpc_attribute().vpc_id(id).enable_dns_support(value);
+            let answer = call.send().await;
+            answer.map_err(|error| AwsError::new("ec2:ModifyVpcAttribute", id, error))?;
         }
-        if update.touches("dnsHostnames") {
-            self.set_hostnames(work, &update.id).await?;
+        if dns_hostnames.is_some() {
+            self.set_hostnames(work, id).await?;
         }
-        if update.touches_tags() {
-            ec2::tag(work.aws, &update.id, &self.tags).await?;
+        if tags.is_some() {
+            ec2::tag(work.aws, id, &self.tags).await?;
         }
         Ok(())
     }
 }
 
 impl Vpc {
+    /// What to do where fields are otherwise that nobody can change.
+    fn instead(&self, fixed: &VpcFields<Changed>) -> String {
+        let range = fixed.cidr.as_ref().and_then(|delta| delta.before.as_ref());
+        let range = range.map(|cidr| match self.ownership() {
+            Ownership::Ours => {
+                format!("set spec.networkCIDR back to {cidr}, or delete the cluster first")
+            }
+            Ownership::Shared => format!("set spec.networkCIDR to {cidr}"),
+        });
+        let switches = VpcFields { cidr: None, ..fixed.clone() };
+        let names: Vec<String> =
+            switches.drift().fields.into_iter().map(|change| change.field).collect();
+        let switches = (!names.is_empty())
+            .then(|| format!("have the owner of the VPC switch on {} of it", names.join(" and ")));
+        let all: Vec<String> = range.into_iter().chain(switches).collect();
+        all.join(", and ")
+    }
+
     async fn create_one(&self, aws: &Aws) -> Result<String, AwsError> {
         let call = aws.ec2.create_vpc().set_cidr_block(self.cidr.clone());
         let call = call.tag_specifications(ec2::specification(ResourceType::Vpc, &self.tags));
