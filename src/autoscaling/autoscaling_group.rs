@@ -446,7 +446,7 @@ impl Manage for AutoscalingGroup {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        _id: &str,
         changed: &TextChanged,
     ) -> Result<(), AwsError> {
         self.update_group(work, changed).await?;

@@ -432,8 +432,8 @@ async fn of_role(aws: &Aws, name: &str, holders: &mut Holders) -> Result<(), Aws
 
 async fn of_profile(aws: &Aws, name: &str, holders: &mut Holders) -> Result<(), AwsError> {
     let found = instance_profile::observe(aws, name).await?;
-    if let Some((role, _)) = found.found().and_then(|profile| profile.role.as_ref()) {
-        holders.add(false, format!("role {role}, which is in it since"));
+    if let Some(role) = found.one().and_then(|profile| profile.role.as_ref()) {
+        holders.add(false, format!("role {}, which is in it since", role.name));
     }
     Ok(())
 }

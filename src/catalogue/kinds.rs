@@ -15,10 +15,10 @@ use crate::ec2::volume::EbsVolume;
 use crate::elb::load_balancer::LoadBalancer;
 use crate::elb::network_load_balancer::NetworkLoadBalancer;
 use crate::elb::target_group::TargetGroup;
-use crate::iam::instance_profile::{self, IamInstanceProfile};
-use crate::iam::instance_profile_role::{self, IamInstanceProfileRole};
-use crate::iam::role::{self, IamRole};
-use crate::iam::role_policy::{self, IamRolePolicy};
+use crate::iam::instance_profile::IamInstanceProfile;
+use crate::iam::instance_profile_role::IamInstanceProfileRole;
+use crate::iam::role::IamRole;
+use crate::iam::role_policy::IamRolePolicy;
 use crate::route53::dns_name::DnsName;
 use crate::route53::dns_zone::DnsZone;
 use crate::vpc::cidr_block::VpcCidrBlock;
@@ -90,22 +90,22 @@ kinds! {
 pub(crate) const IAM: [Kind; 4] =
     [IamRole::KIND, IamRolePolicy::KIND, IamInstanceProfile::KIND, IamInstanceProfileRole::KIND];
 
-macro_rules! managed {
+macro_rules! resources {
     ($($variant:ident),* $(,)?) => {
-        /// A resource that is compared field by field.
+        /// What a cluster needs of AWS: one resource.
         #[derive(Clone, Debug, PartialEq)]
         #[expect(clippy::large_enum_variant, reason = "a cluster has some hundreds, once")]
-        pub(crate) enum Managed {
+        pub(crate) enum Resource {
             $($variant($variant),)*
         }
 
         $(impl From<$variant> for Resource {
             fn from(resource: $variant) -> Self {
-                Self::Managed(Managed::$variant(resource))
+                Self::$variant(resource)
             }
         })*
 
-        impl Managed {
+        impl Resource {
             pub(crate) fn id(&self) -> ResourceId {
                 match self {
                     $(Self::$variant(resource) => resource.id(),)*
@@ -162,6 +162,12 @@ macro_rules! managed {
         }
 
         impl Update {
+            fn removes(&self) -> bool {
+                match self {
+                    $(Self::$variant(update) => update.removes(),)*
+                }
+            }
+
             async fn send(&self, work: &Work<'_>) -> Result<(), AwsError> {
                 match self {
                     $(Self::$variant(update) => update.send(work).await,)*
@@ -171,60 +177,12 @@ macro_rules! managed {
     };
 }
 
-managed! {
+resources! {
     Vpc, VpcCidrBlock, DhcpOptions, VpcDhcpOptionsAssociation, Subnet, InternetGateway, ElasticIp,
-    NatGateway, RouteTable, Route, RouteTableAssociation, SecurityGroup, SecurityGroupRule, SshKey,
+    NatGateway, RouteTable, Route, RouteTableAssociation, IamRole, IamRolePolicy,
+    IamInstanceProfile, IamInstanceProfileRole, SecurityGroup, SecurityGroupRule, SshKey,
     EbsVolume, LoadBalancer, NetworkLoadBalancer, DnsZone, DnsName, LaunchTemplate,
     AutoscalingGroup, LoadBalancerAttachment,
-}
-
-/// What a cluster needs of AWS: one resource. The IAM kinds compare documents by what they
-/// grant, and have ways of their own.
-#[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a cluster has some hundreds, once")]
-pub(crate) enum Resource {
-    Role(IamRole),
-    RolePolicy(IamRolePolicy),
-    InstanceProfile(IamInstanceProfile),
-    InstanceProfileRole(IamInstanceProfileRole),
-    Managed(Managed),
-}
-
-impl Resource {
-    pub(crate) fn id(&self) -> ResourceId {
-        match self {
-            Self::Role(role) => ResourceId::new(IamRole::KIND, &role.name),
-            Self::RolePolicy(policy) => ResourceId::new(IamRolePolicy::KIND, &policy.name),
-            Self::InstanceProfile(profile) => {
-                ResourceId::new(IamInstanceProfile::KIND, &profile.name)
-            }
-            Self::InstanceProfileRole(link) => {
-                ResourceId::new(IamInstanceProfileRole::KIND, &link.profile)
-            }
-            Self::Managed(resource) => resource.id(),
-        }
-    }
-
-    /// What must exist before this can.
-    pub(crate) fn needs(&self) -> Vec<ResourceId> {
-        match self {
-            Self::Role(_) | Self::InstanceProfile(_) => Vec::new(),
-            Self::RolePolicy(policy) => vec![ResourceId::new(IamRole::KIND, &policy.role)],
-            Self::InstanceProfileRole(link) => vec![
-                ResourceId::new(IamRole::KIND, &link.role),
-                ResourceId::new(IamInstanceProfile::KIND, &link.profile),
-            ],
-            Self::Managed(resource) => resource.needs(),
-        }
-    }
-
-    /// The kinds of which all must be done before this, though it does not name them.
-    pub(crate) fn behind(&self) -> &'static [Kind] {
-        match self {
-            Self::Managed(resource) => resource.behind(),
-            _ => &[],
-        }
-    }
 }
 
 /// How a resource stands to what is wanted.
@@ -233,16 +191,21 @@ pub(crate) type State = manage::State<Write>;
 /// A decided write to one resource.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Write {
-    Role(role::Write),
-    RolePolicy(role_policy::Write),
-    InstanceProfile(instance_profile::Write),
-    InstanceProfileRole(instance_profile_role::Write),
-    Create(Box<Managed>),
+    Create(Box<Resource>),
     Update(Box<Update>),
     Delete(Deletion),
 }
 
 impl Write {
+    /// Whether it takes away all that there is of a resource.
+    pub(crate) fn removes(&self) -> bool {
+        match self {
+            Self::Create(_) => false,
+            Self::Update(update) => update.removes(),
+            Self::Delete(_) => true,
+        }
+    }
+
     /// The security group that this deletes.
     pub(crate) fn deleted_group(&self) -> Option<&str> {
         match self {
@@ -255,10 +218,6 @@ impl Write {
     /// `work`, for whatever comes later and refers to it.
     pub(crate) async fn send(&self, work: &Work<'_>, id: &ResourceId) -> Result<(), AwsError> {
         match self {
-            Self::Role(write) => write.send(work).await,
-            Self::RolePolicy(write) => write.send(work.aws).await,
-            Self::InstanceProfile(write) => write.send(work).await,
-            Self::InstanceProfileRole(write) => write.send(work.aws).await,
             Self::Create(resource) => {
                 if let Some(id) = resource.create(work).await? {
                     work.learn(resource.id(), id);

@@ -10,7 +10,7 @@ use crate::autoscaling::load_balancer_attachment::{
 };
 use crate::aws::{Aws, AwsError};
 use crate::core::kind::{Kind, ResourceId};
-use crate::core::seen::{Looked, Observed, Seen};
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::Owner;
 use crate::ec2::image::{self, Images};
 use crate::ec2::in_use::InUse;
@@ -21,8 +21,8 @@ use crate::ec2::launch_template::{self, LaunchTemplate, TemplateUser};
 use crate::ec2::volume::{self, EbsVolume};
 use crate::elb::load_balancer::{self, LiveLoadBalancer};
 use crate::elb::network_load_balancer;
-use crate::iam::instance_profile::{self, LiveInstanceProfile};
-use crate::iam::role::{self, LiveIamRole};
+use crate::iam::instance_profile;
+use crate::iam::role::{self, LiveIamRole, LiveInstanceProfile};
 use crate::iam::role_policy::{self, LivePolicies};
 use crate::route53::dns_name::{self, DnsName, LiveRecord};
 use crate::route53::dns_zone::{self, DnsZone};
@@ -83,11 +83,6 @@ pub(crate) struct Reads {
 pub(crate) struct Live {
     pub(crate) account: String,
     pub(crate) seen: Seen,
-    pub(crate) roles: BTreeMap<String, Observed<LiveIamRole>>,
-    pub(crate) policies: BTreeMap<String, Observed<LivePolicies>>,
-    /// The ARNs of managed policies attached to roles that may have to go.
-    pub(crate) attached: BTreeMap<String, Observed<Vec<String>>>,
-    pub(crate) profiles: BTreeMap<String, Observed<LiveInstanceProfile>>,
     /// The user data of launch configurations that groups still run on.
     pub(crate) old_user_data: BTreeMap<String, Vec<u8>>,
     /// All groups that run on such launch configurations, those of others too.
@@ -102,22 +97,12 @@ pub(crate) struct Live {
 impl Live {
     /// Whether a role exists, if anything that was read tells.
     pub(crate) fn has_role(&self, name: &str) -> Option<bool> {
-        let exists = |missing: Option<bool>| missing.map(|missing| !missing);
-        let by_itself = self.roles.get(name).and_then(is_missing);
-        let by_policies = || self.policies.get(name).and_then(is_missing);
-        exists(by_itself.or_else(by_policies))
+        let by_itself = self.seen.named::<LiveIamRole>(name).exists();
+        by_itself.or_else(|| self.seen.named::<LivePolicies>(name).exists())
     }
 
     pub(crate) fn has_profile(&self, name: &str) -> Option<bool> {
-        self.profiles.get(name).and_then(is_missing).map(|missing| !missing)
-    }
-}
-
-fn is_missing<T>(observed: &Observed<T>) -> Option<bool> {
-    match observed {
-        Observed::Found(_) => Some(false),
-        Observed::Missing => Some(true),
-        Observed::Denied(_) => None,
+        self.seen.named::<LiveInstanceProfile>(name).exists()
     }
 }
 
@@ -151,10 +136,10 @@ pub(crate) async fn observe(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> 
     }))
     .await?;
     for (name, profile, role, policies, attached) in profiles {
-        live.profiles.insert(name.clone(), profile);
-        live.roles.insert(name.clone(), role);
-        live.attached.insert(name.clone(), attached);
-        live.policies.insert(name, policies);
+        live.seen.put_named(&name, profile);
+        live.seen.put_named(&name, role);
+        live.seen.put_named(&name, attached);
+        live.seen.put_named(&name, policies);
     }
     if matches!(live.seen.of::<LiveLoadBalancer>(), Looked::Not)
         && may_have_balancer(&live, &reads.cluster)
@@ -246,7 +231,7 @@ async fn observe_iam(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> {
     }));
     let profiles = try_join_all(reads.profiles.iter().map(async |name| {
         let found = instance_profile::observe(aws, name).await?;
-        let role = found.found().and_then(|profile| profile.role.as_ref()).map(|(role, _)| role);
+        let role = found.one().and_then(|profile| profile.role.as_ref()).map(|role| &role.name);
         let through = match role.filter(|_| reads.policies_through.contains(name)) {
             Some(role) => Some((role.clone(), role_policy::observe(aws, role).await?)),
             None => None,
@@ -255,15 +240,18 @@ async fn observe_iam(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> {
     }));
     let zones = observe_zones(aws, reads);
     let (zones, roles, policies, profiles) = try_join4(zones, roles, policies, profiles).await?;
-    let mut live = Live {
-        seen: zones,
-        roles: roles.into_iter().collect(),
-        policies: policies.into_iter().collect(),
-        ..Live::default()
-    };
+    let mut live = Live { seen: zones, ..Live::default() };
+    for (name, role) in roles {
+        live.seen.put_named(&name, role);
+    }
+    for (role, policies) in policies {
+        live.seen.put_named(&role, policies);
+    }
     for (name, profile, through) in profiles {
-        live.policies.extend(through);
-        live.profiles.insert(name, profile);
+        if let Some((role, policies)) = through {
+            live.seen.put_named(&role, policies);
+        }
+        live.seen.put_named(&name, profile);
     }
     Ok(live)
 }

@@ -14,7 +14,6 @@ use crate::aws::tags::{CLUSTER_TAG, Tags};
 use crate::aws::{Aws, AwsError, ec2};
 use crate::catalogue::deletion::Deletion;
 use crate::core::kind::{Kind, ResourceId};
-use crate::core::seen::Observed;
 use crate::core::whose::{self, Marks, Owner, Whose};
 use crate::ec2::in_use::{self, Hold, Thing, User};
 use crate::ec2::key_pair::{self, SshKey};
@@ -231,14 +230,9 @@ async fn name_roles(aws: &Aws, owner: &mut Owner) -> Result<(), AwsError> {
         .iter()
         .map(async |name| Ok::<_, AwsError>((name, instance_profile::observe(aws, name).await?)));
     for (name, profile) in try_join_all(profiles).await? {
-        match profile {
-            Observed::Found(found) => {
-                if let Some((role, _)) = found.role {
-                    name_role_of(owner, name, &role);
-                }
-            }
-            Observed::Missing => {}
-            Observed::Denied(error) => return Err(error),
+        let found = profile.into_rows()?;
+        if let Some(role) = found.first().and_then(|profile| profile.role.as_ref()) {
+            name_role_of(owner, name, &role.name);
         }
     }
     Ok(())
@@ -347,9 +341,9 @@ async fn iam(aws: &Aws, look: &Look) -> Result<(Vec<Row>, BTreeMap<String, Strin
         .await?;
         let found = RoleLook {
             name,
-            role: role.found(),
-            policies: Some(&policies),
-            profile: Some(&profile),
+            role: role.one(),
+            policies: &policies,
+            profile: &profile,
             trust: &look.trust,
         };
         let row = |kind, marks: Marks<'_>, deletion| Row {
@@ -360,28 +354,24 @@ async fn iam(aws: &Aws, look: &Look) -> Result<(Vec<Row>, BTreeMap<String, Strin
             held: None,
         };
         let (mut rows, mut arn) = (Vec::new(), None);
-        match &profile {
-            Observed::Found(profile) => {
-                arn = Some((name.clone(), profile.arn.clone()));
-                let roles = profile.role.iter().map(|(role, _)| role.clone()).collect();
-                let deletion = Deletion::InstanceProfile { name: name.clone(), roles };
-                rows.push(row(IamInstanceProfile::KIND, found.profile(&look.owner), deletion));
-            }
-            Observed::Missing => {}
-            Observed::Denied(error) => return Err(error.clone()),
+        if let Some(profile) = profile.one() {
+            arn = Some((name.clone(), profile.arn.clone()));
+            let roles = profile.role.iter().map(|role| role.name.clone()).collect();
+            let deletion = Deletion::InstanceProfile { name: name.clone(), roles };
+            rows.push(row(IamInstanceProfile::KIND, found.profile(&look.owner), deletion));
         }
-        match (&role, &policies, attached) {
-            (Observed::Found(_), Observed::Found(policies), Observed::Found(attached)) => {
-                let policies = policies.keys().cloned().collect();
-                let deletion = Deletion::Role { name: name.clone(), policies, attached };
-                rows.push(row(IamRole::KIND, found.role(), deletion));
-            }
-            (Observed::Denied(error), ..) | (_, Observed::Denied(error), _) => {
-                return Err(error.clone());
-            }
-            (_, _, Observed::Denied(error)) => return Err(error),
-            (Observed::Missing, ..) | (_, Observed::Missing, _) | (_, _, Observed::Missing) => {}
+        if let (Some(_), Some(policies), Some(attached)) =
+            (role.one(), policies.one(), attached.one())
+        {
+            let policies = policies.iter().map(|(name, _)| name.to_owned()).collect();
+            let attached = attached.0.clone();
+            let deletion = Deletion::Role { name: name.clone(), policies, attached };
+            rows.push(row(IamRole::KIND, found.role(), deletion));
         }
+        profile.known()?;
+        role.known()?;
+        policies.known()?;
+        attached.known()?;
         Ok((rows, arn))
     });
     let (rows, arns): (Vec<Vec<Row>>, Vec<_>) = try_join_all(reads).await?.into_iter().unzip();

@@ -1,12 +1,13 @@
 //! Policy documents as AWS holds them.
 
 use super::drift::{DocumentChange, Drift, FieldChange};
-use crate::policy::difference;
+use super::fields::{Delta, Value};
+use crate::policy::difference::{self, Difference};
 use crate::policy::document::Document;
 use crate::policy::parse::{self, PrincipalRule};
 
 /// A policy document as AWS holds it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LiveDocument {
     pub(crate) text: String,
     /// `None` for what is no policy in the grammar that kapstan knows.
@@ -57,5 +58,43 @@ impl LiveDocument {
             }
         }
         Some(drift)
+    }
+}
+
+impl From<&Document> for LiveDocument {
+    fn from(document: &Document) -> Self {
+        Self { text: document.to_compact(), document: Some(document.clone()) }
+    }
+}
+
+impl Value for LiveDocument {
+    fn tell(&self) -> String {
+        self.text.clone()
+    }
+
+    fn is(&self, found: &Self) -> bool {
+        self.document.as_ref().is_some_and(|wanted| found.drift_to(wanted).is_none())
+    }
+
+    /// A difference of documents is one of permissions.
+    fn drift(_: &str, delta: &Delta<Self>, drift: &mut Drift) {
+        let statements = |side: &Option<Self>| {
+            let document = side.as_ref().and_then(|side| side.document.as_ref());
+            document.map(|document| document.statements.clone()).unwrap_or_default()
+        };
+        let wanted = delta.after.as_ref().and_then(|after| after.document.as_ref());
+        if let (Some(before), Some(wanted)) = (&delta.before, wanted) {
+            let told = before.drift_to(wanted).unwrap_or_default();
+            drift.fields.extend(told.fields);
+            drift.permissions = told.permissions;
+            drift.document = told.document;
+            return;
+        }
+        drift.permissions =
+            Difference { gained: statements(&delta.after), lost: statements(&delta.before) };
+        drift.document = Some(DocumentChange {
+            before: delta.before.as_ref().map(Self::to_json),
+            after: delta.after.as_ref().map(Self::to_json),
+        });
     }
 }

@@ -245,11 +245,11 @@ impl Stuck {
 
 /// A kind's table of fields: `name: type = "how it is told"`, in the order in which they are told.
 macro_rules! fields {
-    ($(#[$about:meta])* $name:ident { $($field:ident: $type:ty = $told:literal),* $(,)? }) => {
+    ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $field:ident: $type:ty = $told:literal),* $(,)? }) => {
         $(#[$about])*
         #[derive(Clone, Debug, PartialEq)]
         pub(crate) struct $name<S: $crate::core::fields::Side> {
-            $(pub(crate) $field: S::Of<$type>,)*
+            $($(#[$what])* pub(crate) $field: S::Of<$type>,)*
         }
 
         impl $crate::core::fields::Fields for $name<$crate::core::fields::Wanted> {

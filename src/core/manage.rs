@@ -11,7 +11,7 @@ use crate::aws::tags::Tags;
 use crate::core::drift::{Drift, FieldChange};
 use crate::core::fields::{Changes as _, Fields, Stuck};
 use crate::core::kind::{Kind, ResourceId};
-use crate::core::seen::{Looked, Seen};
+use crate::core::seen::{Seen, Sight};
 use crate::core::whose::{Marks, Owner, Whose};
 use crate::core::work::{Address, Ids, Work};
 
@@ -62,6 +62,8 @@ pub(crate) enum Ownership {
     Ours,
     /// It exists before us and after us; only what its fields tell is changed.
     Shared,
+    /// The user brings it along, and may let kapstan write it.
+    Brought,
 }
 
 /// A decided change of a resource that exists.
@@ -74,6 +76,11 @@ pub(crate) struct Update<M: Manage> {
 }
 
 impl<M: Manage> Update<M> {
+    /// Whether it takes away all that there is.
+    pub(crate) fn removes(&self) -> bool {
+        self.resource.removes(&self.changed)
+    }
+
     pub(crate) async fn send(&self, work: &Work<'_>) -> Result<(), AwsError> {
         self.resource.update(work, &self.id, &self.changed).await
     }
@@ -110,6 +117,16 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     /// The kinds of which all must be done before this, though it does not name them.
     fn behind(&self) -> &'static [Kind] {
         &[]
+    }
+
+    /// What it is found among.
+    fn sight<'a>(&self, seen: &'a Seen) -> Sight<'a, Self::Live> {
+        seen.of::<Self::Live>().into()
+    }
+
+    /// Whether there must be one. What must not be there goes, if there is one.
+    fn is_wanted(&self, _: View<'_>) -> bool {
+        true
     }
 
     /// Whether what was found is this resource, or has its name or its place.
@@ -169,7 +186,9 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     /// What to do where such fields are otherwise.
     fn instead(&self, _: &[FieldChange]) -> String {
         match self.ownership() {
-            Ownership::Ours => format!("set the spec back, or delete the {} first", self.id().kind),
+            Ownership::Ours | Ownership::Brought => {
+                format!("set the spec back, or delete the {} first", self.id().kind)
+            }
             Ownership::Shared => "correct the spec after what AWS has".to_owned(),
         }
     }
@@ -182,6 +201,16 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     /// Why a difference is told but left, though others are mended, and what mends it.
     fn left_because(&self, _: &FieldChange, _: &Self::Live) -> Option<(String, String)> {
         None
+    }
+
+    /// The same, with what a creation needs to know that only a look tells.
+    fn resolved(&self, _: View<'_>) -> Self {
+        self.clone()
+    }
+
+    /// What is told of it where there is none yet.
+    fn creation(&self, view: View<'_>) -> Drift {
+        self.wanted(view).difference(&Self::Fields::nothing()).drift()
     }
 
     /// The same, with what an update needs to know of what it changes.
@@ -197,6 +226,11 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     /// What else stands in the way, though nothing of the name was found.
     fn obstacle(&self, _: View<'_>) -> Option<(String, String)> {
         None
+    }
+
+    /// Whether such a change takes away all that there is.
+    fn removes(&self, _: &ChangedOf<Self>) -> bool {
+        false
     }
 
     fn create(
@@ -223,18 +257,17 @@ enum Find<'a, T> {
 }
 
 fn look_for<'a, M: Manage>(resource: &M, view: View<'a>) -> Find<'a, M::Live> {
-    let rows = view.seen.of::<M::Live>().rows();
-    let matches = rows.iter().filter(|found| resource.is(found, view));
+    let Sight::Rows(rows) = resource.sight(view.seen) else { return Find::Nothing };
+    let matches = rows.iter().copied().filter(|found| resource.is(found, view));
     let judged = matches.map(|found| (found, whose(resource, found, view)));
     let (ours, others): (Vec<_>, Vec<_>) =
         judged.partition(|(found, whose)| may_use(resource, found, whose, view));
     if !ours.is_empty() {
         return Find::These(ours.into_iter().map(|(found, _)| found).collect());
     }
-    let may_be: Vec<_> = rows
-        .iter()
-        .filter(|found| resource.may_be(found, view) && whose(resource, found, view).is_owned())
-        .collect();
+    let may_be =
+        |found: &&M::Live| resource.may_be(found, view) && whose(resource, found, view).is_owned();
+    let may_be: Vec<_> = rows.iter().copied().filter(may_be).collect();
     if !may_be.is_empty() {
         return Find::These(may_be);
     }
@@ -257,7 +290,7 @@ pub(crate) fn whose<M: Manage>(resource: &M, found: &M::Live, view: View<'_>) ->
 fn may_use<M: Manage>(resource: &M, found: &M::Live, whose: &Whose, view: View<'_>) -> bool {
     let kind = resource.id().kind;
     let is_named = || resource.marks(found, view).iter().any(|one| view.owner.names(kind, one));
-    whose.is_owned() || resource.ownership() == Ownership::Shared || is_named()
+    whose.is_owned() || resource.ownership() != Ownership::Ours || is_named()
 }
 
 pub(crate) fn find<M: Manage>(resource: &M, view: View<'_>) -> Option<(String, Option<Address>)> {
@@ -267,10 +300,10 @@ pub(crate) fn find<M: Manage>(resource: &M, view: View<'_>) -> Option<(String, O
     }
 }
 
-pub(crate) fn denied<M: Manage>(_: &M, view: View<'_>) -> Option<AwsError> {
-    match view.seen.of::<M::Live>() {
-        Looked::Denied(error) => Some(error.clone()),
-        Looked::Found(_) | Looked::Not => None,
+pub(crate) fn denied<M: Manage>(resource: &M, view: View<'_>) -> Option<AwsError> {
+    match resource.sight(view.seen) {
+        Sight::Denied(error) => Some(error.clone()),
+        Sight::Rows(_) | Sight::Not => None,
     }
 }
 
@@ -280,12 +313,12 @@ pub(crate) fn state<M: Manage, Write>(
     create: impl Fn(M) -> Write,
     change: impl Fn(Update<M>) -> Write,
 ) -> State<Write> {
-    match view.seen.of::<M::Live>() {
-        Looked::Not => return State::NoMatter,
-        Looked::Denied(error) => return State::Denied(error.clone()),
-        Looked::Found(_) => {}
+    match resource.sight(view.seen) {
+        Sight::Not => return State::NoMatter,
+        Sight::Denied(error) => return State::Denied(error.clone()),
+        Sight::Rows(_) => {}
     }
-    let creation = || resource.wanted(view).difference(&M::Fields::nothing()).drift();
+    let creation = || resource.creation(view);
     let matches = match look_for(resource, view) {
         Find::These(matches) => matches,
         Find::Nothing => Vec::new(),
@@ -299,6 +332,7 @@ pub(crate) fn state<M: Manage, Write>(
         }
     };
     match matches[..] {
+        [] if !resource.is_wanted(view) => State::NoMatter,
         [] => {
             let drift = creation();
             match (resource.obstacle(view), resource.ownership()) {
@@ -308,7 +342,9 @@ pub(crate) fn state<M: Manage, Write>(
                     "does not exist in this account and region".to_owned(),
                     "correct its id in the spec, or use the credentials of its account".to_owned(),
                 ),
-                (None, Ownership::Ours) => State::Missing(drift, create(resource.clone())),
+                (None, Ownership::Ours | Ownership::Brought) => {
+                    State::Missing(drift, create(resource.resolved(view)))
+                }
             }
         }
         [found] => {

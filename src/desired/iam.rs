@@ -113,17 +113,16 @@ fn of_role(
     let own = Content::Role(RolePolicy::new(input.cluster, role, input.base));
     let trust = trust::document(partition);
     let policy = |policy: String, content| {
-        Resource::RolePolicy(IamRolePolicy { name: policy, role: name.clone(), content })
+        let role = name.clone();
+        IamRolePolicy { name: policy, role, content, inside: None }.into()
     };
     [
-        Resource::Role(IamRole { name: name.clone(), trust, tags: tags.clone() }),
+        IamRole { name: name.clone(), trust, tags: tags.clone(), inside: None }.into(),
         policy(name.clone(), own),
         policy(additional_name(&name), additional.map_or(Content::Absent, Content::Given)),
-        Resource::InstanceProfile(IamInstanceProfile { name: name.clone(), tags }),
-        Resource::InstanceProfileRole(IamInstanceProfileRole {
-            profile: name.clone(),
-            role: name.clone(),
-        }),
+        IamInstanceProfile { name: name.clone(), tags, is_brought: false }.into(),
+        IamInstanceProfileRole { profile: name.clone(), role: name.clone(), is_brought: false }
+            .into(),
     ]
 }
 

@@ -273,7 +273,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::catalogue::kinds::Managed;
+    use crate::catalogue::kinds::Resource;
 
     fn resources(labels: &Json, group: &Json) -> Result<Vec<Resource>, Vec<Problem>> {
         let spec = json!({
@@ -301,12 +301,10 @@ mod tests {
         let all = resources(&labels, &json!({"role": "Node", "cloudLabels": labels})).unwrap();
         for resource in all {
             let (tags, ours) = match resource {
-                Resource::Managed(Managed::LaunchTemplate(own)) => {
+                Resource::LaunchTemplate(own) => {
                     (own.tags, ("kubernetes.io/cluster/dev.k8s.local", "owned"))
                 }
-                Resource::Managed(Managed::AutoscalingGroup(own)) => {
-                    (own.tags, ("k8s.io/role/node", "1"))
-                }
+                Resource::AutoscalingGroup(own) => (own.tags, ("k8s.io/role/node", "1")),
                 _ => continue,
             };
             for (key, value) in

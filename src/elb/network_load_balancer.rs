@@ -383,7 +383,7 @@ impl Manage for NetworkLoadBalancer {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        _id: &str,
         changed: &TextChanged,
     ) -> Result<(), AwsError> {
         let group = match &self.there.target_group {

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault};
-use crate::core::drift::{Drift, tag_drift};
+use crate::core::drift::Drift;
+use crate::core::fields::{Changed, Found, Value as _, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
-use crate::core::seen::Observed;
+use crate::core::manage::{Manage, Ownership, View};
+use crate::core::seen::{Looked, Seen, Sight};
 use crate::core::wait::{Attempt, Budget, Held};
+use crate::core::whose::Marks;
 use crate::core::work::Work;
-use crate::iam::role::{LiveIamRole, tags_from_sdk, tags_to_sdk};
+use crate::iam::role::{LiveIamRole, LiveInstanceProfile, tags_from_sdk, tags_to_sdk};
 
 const GET: &str = "iam:GetInstanceProfile";
 const CREATE: &str = "iam:CreateInstanceProfile";
@@ -23,88 +26,115 @@ const VISIBLE: Budget = Budget {
     looks: 1,
 };
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct IamInstanceProfile {
     pub(crate) name: String,
     /// The tags that it must have; none are asked of a profile that is not ours.
     pub(crate) tags: Tags,
+    pub(crate) is_brought: bool,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct LiveInstanceProfile {
-    pub(crate) arn: String,
-    pub(crate) tags: Tags,
-    /// The role in it; AWS allows one.
-    pub(crate) role: Option<(String, LiveIamRole)>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Write {
-    Create { name: String, tags: Tags },
-    Tag { name: String, tags: Tags },
-}
+fields! { IamInstanceProfileFields {
+    tags: Tags = "tags",
+} }
 
 pub(crate) async fn observe(
     aws: &Aws,
     name: &str,
-) -> Result<Observed<LiveInstanceProfile>, AwsError> {
+) -> Result<Looked<LiveInstanceProfile>, AwsError> {
     let answer = aws.iam.get_instance_profile().instance_profile_name(name).send().await;
     let answer = answer.map_err(|error| AwsError::new(GET, name, error));
-    Observed::sort(answer.and_then(|answer| {
+    Looked::sort_one(answer.and_then(|answer| {
         let profile = Answer::of(GET, name).part("InstanceProfile", answer.instance_profile())?;
-        let role = profile.roles().first();
         Ok(LiveInstanceProfile {
+            name: name.to_owned(),
             arn: Answer::of(GET, name).id("Arn", Some(profile.arn()))?,
             tags: tags_from_sdk(profile.tags()),
-            role: role.map(|role| (role.role_name().to_owned(), LiveIamRole::from_sdk(role))),
+            role: profile.roles().first().map(LiveIamRole::from_sdk),
         })
     }))
 }
 
-/// How the profile differs and what would mend it, or `None` if nothing does.
-pub(crate) fn compare(
-    desired: &IamInstanceProfile,
-    live: &LiveInstanceProfile,
-) -> Option<(Drift, Write)> {
-    let fields = tag_drift(&desired.tags, &live.tags);
-    let write = Write::Tag { name: desired.name.clone(), tags: desired.tags.clone() };
-    (!fields.is_empty()).then(|| (Drift { fields, ..Drift::default() }, write))
-}
+impl Manage for IamInstanceProfile {
+    type Live = LiveInstanceProfile;
+    type Fields = IamInstanceProfileFields<Wanted>;
 
-pub(crate) fn create(desired: &IamInstanceProfile) -> Write {
-    Write::Create { name: desired.name.clone(), tags: desired.tags.clone() }
-}
+    fn id(&self) -> ResourceId {
+        ResourceId::new(IamInstanceProfile::KIND, &self.name)
+    }
 
-impl Write {
-    pub(crate) async fn send(&self, work: &Work<'_>) -> Result<(), AwsError> {
-        let aws = work.aws;
-        match self {
-            Self::Create { name, tags } => {
-                let call = aws.iam.create_instance_profile().instance_profile_name(name);
-                let answer = call.set_tags(tags_to_sdk(CREATE, name, tags)?).send().await;
-                match answer.map_err(|error| AwsError::new(CREATE, name, error)) {
-                    // There is one, perhaps by a call of ours whose answer was lost.
-                    Err(error) if error.fault == Fault::Conflict => {
-                        let found = observe(aws, name).await?;
-                        let is_as_wanted = |live: &LiveInstanceProfile| {
-                            live.role.is_none() && tag_drift(tags, &live.tags).is_empty()
-                        };
-                        if !found.found().is_some_and(is_as_wanted) {
-                            return Err(error);
-                        }
-                    }
-                    answer => drop(answer?),
+    fn needs(&self) -> Vec<ResourceId> {
+        Vec::new()
+    }
+
+    fn sight<'a>(&self, seen: &'a Seen) -> Sight<'a, LiveInstanceProfile> {
+        seen.named(&self.name).into()
+    }
+
+    fn is(&self, _: &LiveInstanceProfile, _: View<'_>) -> bool {
+        true
+    }
+
+    /// Told by looking at its role too (`iam::look`).
+    fn marks<'a>(&self, _: &'a LiveInstanceProfile, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
+    }
+
+    fn aws_id(found: &LiveInstanceProfile) -> String {
+        found.name.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> IamInstanceProfileFields<Wanted> {
+        IamInstanceProfileFields { tags: Want::Is(self.tags.clone()) }
+    }
+
+    fn found(&self, found: &LiveInstanceProfile, _: View<'_>) -> IamInstanceProfileFields<Found> {
+        IamInstanceProfileFields { tags: Some(found.tags.clone()) }
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.is_brought { Ownership::Brought } else { Ownership::Ours }
+    }
+
+    /// A new profile says nothing by itself.
+    fn creation(&self, _: View<'_>) -> Drift {
+        Drift::default()
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let (aws, name) = (work.aws, &self.name);
+        let call = aws.iam.create_instance_profile().instance_profile_name(name);
+        let answer = call.set_tags(tags_to_sdk(CREATE, name, &self.tags)?).send().await;
+        match answer.map_err(|error| AwsError::new(CREATE, name, error)) {
+            // There is one, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                let found = observe(aws, name).await?;
+                let is_as_wanted =
+                    |live: &LiveInstanceProfile| live.role.is_none() && self.tags.is(&live.tags);
+                if !found.one().is_some_and(is_as_wanted) {
+                    return Err(error);
                 }
-                let id = ResourceId::new(IamInstanceProfile::KIND, name);
-                work.waits.until(&id, VISIBLE, || visible(aws, name)).await
             }
-            Self::Tag { name, tags } => {
-                let call = aws.iam.tag_instance_profile().instance_profile_name(name);
-                let answer = call.set_tags(tags_to_sdk(TAG, name, tags)?).send().await;
-                let answer = answer.map_err(|error| AwsError::new(TAG, name, error));
-                work.unless_lacking(answer.map(drop))
-            }
+            answer => drop(answer?),
         }
+        work.waits.until(&self.id(), VISIBLE, || visible(aws, name)).await?;
+        Ok(None)
+    }
+
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        _: &str,
+        changed: &IamInstanceProfileFields<Changed>,
+    ) -> Result<(), AwsError> {
+        let IamInstanceProfileFields { tags } = changed;
+        if tags.is_none() {
+            return Ok(());
+        }
+        let name = &self.name;
+        let call = work.aws.iam.tag_instance_profile().instance_profile_name(name);
+        let answer = call.set_tags(tags_to_sdk(TAG, name, &self.tags)?).send().await;
+        work.unless_lacking(answer.map(drop).map_err(|error| AwsError::new(TAG, name, error)))
     }
 }
 
@@ -112,8 +142,9 @@ impl Write {
 async fn visible(aws: &Aws, name: &str) -> Result<Attempt<()>, AwsError> {
     Ok(match observe(aws, name).await? {
         // Without the right to look, there is nothing to wait for.
-        Observed::Found(_) | Observed::Denied(_) => Attempt::Done(()),
-        Observed::Missing => {
+        Looked::Denied(_) | Looked::Not => Attempt::Done(()),
+        Looked::Found(rows) if !rows.is_empty() => Attempt::Done(()),
+        Looked::Found(_) => {
             let (object, message) =
                 (name.to_owned(), "the new profile is not to be seen".to_owned());
             let error = AwsError { operation: GET, object, fault: Fault::Other, message };

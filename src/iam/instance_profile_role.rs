@@ -1,54 +1,103 @@
 //! `IAMInstanceProfileRole`: which role an instance profile carries.
 
 use crate::aws::{Aws, AwsError, Fault};
-use crate::core::drift::{Drift, FieldChange};
-use crate::iam::instance_profile::{self, LiveInstanceProfile};
+use crate::core::drift::Drift;
+use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Manage, Ownership, View};
+use crate::core::seen::{Seen, Sight};
+use crate::core::whose::Marks;
+use crate::core::work::Work;
+use crate::iam::instance_profile::{self, IamInstanceProfile};
+use crate::iam::role::{IamRole, LiveIamRole, LiveInstanceProfile};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct IamInstanceProfileRole {
     pub(crate) profile: String,
     pub(crate) role: String,
+    pub(crate) is_brought: bool,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Write {
-    profile: String,
-    role: String,
-    /// The role that must leave first; AWS allows one in a profile.
-    instead_of: Option<String>,
-}
+fields! { IamInstanceProfileRoleFields {
+    role: String = "role",
+} }
 
-/// How the profile's role differs and what would mend it, or `None` if it is the right one.
-/// `live.role` is not absent here: a profile without a role lacks this resource.
-pub(crate) fn compare(
-    desired: &IamInstanceProfileRole,
-    live: &LiveInstanceProfile,
-) -> Option<(Drift, Write)> {
-    let (name, _) = live.role.as_ref()?;
-    (*name != desired.role).then(|| {
-        let field = FieldChange {
-            field: "role".to_owned(),
-            before: Some(name.clone()),
-            after: Some(desired.role.clone()),
-        };
-        let write = Write { instead_of: Some(name.clone()), ..create(desired) };
-        (Drift { fields: vec![field], ..Drift::default() }, write)
-    })
-}
+impl Manage for IamInstanceProfileRole {
+    type Live = LiveIamRole;
+    type Fields = IamInstanceProfileRoleFields<Wanted>;
 
-pub(crate) fn create(desired: &IamInstanceProfileRole) -> Write {
-    Write { profile: desired.profile.clone(), role: desired.role.clone(), instead_of: None }
-}
+    fn id(&self) -> ResourceId {
+        ResourceId::new(IamInstanceProfileRole::KIND, &self.profile)
+    }
 
-impl Write {
-    pub(crate) async fn send(&self, aws: &Aws) -> Result<(), AwsError> {
-        let Self { profile, role, instead_of } = self;
-        let object = |role: &str| format!("{role} in {profile}");
-        if let Some(other) = instead_of {
-            let call = aws.iam.remove_role_from_instance_profile();
-            let call = call.instance_profile_name(profile).role_name(other);
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![
+            ResourceId::new(IamRole::KIND, &self.role),
+            ResourceId::new(IamInstanceProfile::KIND, &self.profile),
+        ]
+    }
+
+    /// A profile without a role lacks this resource.
+    fn sight<'a>(&self, seen: &'a Seen) -> Sight<'a, LiveIamRole> {
+        match seen.named::<LiveInstanceProfile>(&self.profile).into() {
+            Sight::Rows(rows) => {
+                let roles = rows.into_iter().filter_map(|profile| profile.role.as_ref());
+                Sight::Rows(roles.collect())
+            }
+            Sight::Denied(error) => Sight::Denied(error),
+            Sight::Not => Sight::Not,
+        }
+    }
+
+    fn is(&self, _: &LiveIamRole, _: View<'_>) -> bool {
+        true
+    }
+
+    /// Told by whose the role and the profile are.
+    fn marks<'a>(&self, _: &'a LiveIamRole, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
+    }
+
+    fn aws_id(found: &LiveIamRole) -> String {
+        found.name.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> IamInstanceProfileRoleFields<Wanted> {
+        IamInstanceProfileRoleFields { role: Want::Is(self.role.clone()) }
+    }
+
+    fn found(&self, found: &LiveIamRole, _: View<'_>) -> IamInstanceProfileRoleFields<Found> {
+        IamInstanceProfileRoleFields { role: Some(found.name.clone()) }
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.is_brought { Ownership::Brought } else { Ownership::Ours }
+    }
+
+    fn creation(&self, _: View<'_>) -> Drift {
+        Drift::default()
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        self.add(work.aws).await?;
+        Ok(None)
+    }
+
+    /// AWS allows one role in a profile: the other must leave first.
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        _: &str,
+        changed: &IamInstanceProfileRoleFields<Changed>,
+    ) -> Result<(), AwsError> {
+        let IamInstanceProfileRoleFields { role } = changed;
+        let other = role.as_ref().and_then(|delta| delta.before.as_ref());
+        if let Some(other) = other {
+            let call = work.aws.iam.remove_role_from_instance_profile();
+            let call = call.instance_profile_name(&self.profile).role_name(other);
             let removed = call.send().await.map_err(|error| {
-                AwsError::new("iam:RemoveRoleFromInstanceProfile", object(other), error)
+                let operation = "iam:RemoveRoleFromInstanceProfile";
+                AwsError::new(operation, self.object(other), error)
             });
             // A repeated write finds it gone already.
             if let Err(error) = removed
@@ -57,15 +106,25 @@ impl Write {
                 return Err(error);
             }
         }
+        self.add(work.aws).await
+    }
+}
+
+impl IamInstanceProfileRole {
+    fn object(&self, role: &str) -> String {
+        format!("{role} in {}", self.profile)
+    }
+
+    async fn add(&self, aws: &Aws) -> Result<(), AwsError> {
         let call = aws.iam.add_role_to_instance_profile();
-        let call = call.instance_profile_name(profile).role_name(role);
-        let answer = call.send().await;
-        match answer.map_err(|e| AwsError::new("iam:AddRoleToInstanceProfile", object(role), e)) {
+        let answer = call.instance_profile_name(&self.profile).role_name(&self.role).send().await;
+        let operation = "iam:AddRoleToInstanceProfile";
+        match answer.map_err(|e| AwsError::new(operation, self.object(&self.role), e)) {
             // A role is in it, perhaps by a call of ours whose answer was lost.
             Err(error) if error.fault == Fault::Conflict => {
-                let found = instance_profile::observe(aws, profile).await?;
-                let inside = found.found().and_then(|profile| profile.role.as_ref());
-                if inside.is_some_and(|(name, _)| name == role) { Ok(()) } else { Err(error) }
+                let found = instance_profile::observe(aws, &self.profile).await?;
+                let inside = found.one().and_then(|profile| profile.role.as_ref());
+                if inside.is_some_and(|role| role.name == self.role) { Ok(()) } else { Err(error) }
             }
             answer => answer.map(drop),
         }

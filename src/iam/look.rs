@@ -1,9 +1,9 @@
 //! Whose a role and its profile are: told by looking at both.
 
-use crate::core::seen::Observed;
+use crate::core::seen::Looked;
 use crate::core::whose::{Marks, Owner};
-use crate::iam::instance_profile::{IamInstanceProfile, LiveInstanceProfile};
-use crate::iam::role::{IamRole, LiveIamRole};
+use crate::iam::instance_profile::IamInstanceProfile;
+use crate::iam::role::{IamRole, LiveIamRole, LiveInstanceProfile};
 use crate::iam::role_policy::LivePolicies;
 use crate::policy::document::Document;
 
@@ -19,8 +19,8 @@ pub(crate) fn name_role_of(owner: &mut Owner, profile: &str, role: &str) {
 pub(crate) struct Look<'a> {
     pub(crate) name: &'a str,
     pub(crate) role: Option<&'a LiveIamRole>,
-    pub(crate) policies: Option<&'a Observed<LivePolicies>>,
-    pub(crate) profile: Option<&'a Observed<LiveInstanceProfile>>,
+    pub(crate) policies: &'a Looked<LivePolicies>,
+    pub(crate) profile: &'a Looked<LiveInstanceProfile>,
     /// The trust policy that the cluster's roles have.
     pub(crate) trust: &'a Document,
 }
@@ -30,11 +30,10 @@ impl<'a> Look<'a> {
     /// before v1.19 without tags.
     pub(crate) fn role(self) -> Marks<'a> {
         let is_trusted = |role: &LiveIamRole| role.trust.drift_to(self.trust).is_none();
-        let has_policy = match self.policies {
-            Some(Observed::Found(policies)) => policies.contains_key(self.name),
-            Some(Observed::Missing) => false,
-            Some(Observed::Denied(_)) | None => true,
-        };
+        let has_policy = self.policies.exists().is_none_or(|_| {
+            let found = self.policies.one();
+            found.is_some_and(|policies| policies.get(self.name).is_some())
+        });
         let fits = self.role.is_none_or(is_trusted) && has_policy && self.is_carried();
         let marks = Marks::of(self.name).fits(fits);
         match self.role {
@@ -47,19 +46,16 @@ impl<'a> Look<'a> {
     pub(crate) fn profile(self, owner: &Owner) -> Marks<'a> {
         let is_own = owner.whose(IamRole::KIND, &self.role()).is_owned();
         let marks = Marks::of(self.name).fits(is_own && self.is_carried());
-        match self.profile {
-            Some(Observed::Found(profile)) => marks.tags(&profile.tags),
-            _ => marks,
+        match self.profile.one() {
+            Some(profile) => marks.tags(&profile.tags),
+            None => marks,
         }
     }
 
     fn is_carried(self) -> bool {
-        match self.profile {
-            Some(Observed::Found(profile)) => {
-                profile.role.as_ref().is_some_and(|(role, _)| role == self.name)
-            }
-            Some(Observed::Missing) => false,
-            Some(Observed::Denied(_)) | None => true,
-        }
+        self.profile.exists().is_none_or(|_| {
+            let role = self.profile.one().and_then(|profile| profile.role.as_ref());
+            role.is_some_and(|role| role.name == self.name)
+        })
     }
 }

@@ -5,57 +5,68 @@ use aws_sdk_iam::types::Tag;
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault};
 use crate::core::document::LiveDocument;
-use crate::core::drift::{Drift, tag_drift};
-use crate::core::seen::Observed;
+use crate::core::drift::Drift;
+use crate::core::fields::{Changed, Found, Value as _, Want, Wanted, fields};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Manage, Ownership, View};
+use crate::core::seen::{Looked, Seen, Sight};
+use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::policy::document::Document;
-use crate::policy::parse::{self, PrincipalRule};
+use crate::policy::parse::PrincipalRule;
 
 const CREATE: &str = "iam:CreateRole";
 const TAG: &str = "iam:TagRole";
 const LIST_ATTACHED: &str = "iam:ListAttachedRolePolicies";
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct IamRole {
     pub(crate) name: String,
     pub(crate) trust: Document,
     /// The tags that it must have; none are asked of a role that is not ours.
     pub(crate) tags: Tags,
+    /// The profile that the user brings along, in which it is.
+    pub(crate) inside: Option<String>,
 }
+
+fields! { IamRoleFields {
+    trust: LiveDocument = "trust",
+    tags: Tags = "tags",
+} }
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveIamRole {
+    pub(crate) name: String,
     pub(crate) trust: LiveDocument,
     pub(crate) tags: Tags,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Write {
-    Create { name: String, trust: String, tags: Tags },
-    Update { name: String, trust: Option<String>, tags: Tags },
+/// An instance profile as it was found.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveInstanceProfile {
+    pub(crate) name: String,
+    pub(crate) arn: String,
+    pub(crate) tags: Tags,
+    /// The role in it; AWS allows one.
+    pub(crate) role: Option<LiveIamRole>,
 }
 
 impl LiveIamRole {
     pub(crate) fn from_sdk(role: &aws_sdk_iam::types::Role) -> Self {
         let trust = role.assume_role_policy_document().unwrap_or_default();
         Self {
+            name: role.role_name().to_owned(),
             trust: LiveDocument::decode(trust, PrincipalRule::Expected),
             tags: tags_from_sdk(role.tags()),
         }
     }
-
-    fn is(&self, trust: &str, tags: &Tags) -> bool {
-        let wanted = parse::document(trust, PrincipalRule::Expected);
-        let is_trusted = wanted.is_ok_and(|wanted| self.trust.drift_to(&wanted).is_none());
-        is_trusted && tag_drift(tags, &self.tags).is_empty()
-    }
 }
 
-pub(crate) async fn observe(aws: &Aws, name: &str) -> Result<Observed<LiveIamRole>, AwsError> {
+pub(crate) async fn observe(aws: &Aws, name: &str) -> Result<Looked<LiveIamRole>, AwsError> {
     const OPERATION: &str = "iam:GetRole";
     let answer = aws.iam.get_role().role_name(name).send().await;
     let answer = answer.map_err(|error| AwsError::new(OPERATION, name, error));
-    Observed::sort(answer.and_then(|answer| {
+    Looked::sort_one(answer.and_then(|answer| {
         let role = Answer::of(OPERATION, name).part("Role", answer.role())?;
         Ok(LiveIamRole::from_sdk(role))
     }))
@@ -70,78 +81,123 @@ pub(crate) async fn attached(aws: &Aws, role: &str) -> Result<Vec<String>, AwsEr
     rows.iter().map(|row| answer.id("PolicyArn", row.policy_arn())).collect()
 }
 
-pub(crate) async fn observe_attached(
-    aws: &Aws,
-    role: &str,
-) -> Result<Observed<Vec<String>>, AwsError> {
-    Observed::sort(attached(aws, role).await)
+/// The ARNs of the managed policies that are attached to a role which may have to go.
+#[derive(Clone, Debug)]
+pub(crate) struct Attached(pub(crate) Vec<String>);
+
+pub(crate) async fn observe_attached(aws: &Aws, role: &str) -> Result<Looked<Attached>, AwsError> {
+    Looked::sort_one(attached(aws, role).await.map(Attached))
 }
 
-/// How the role differs and what would mend it, or `None` if nothing does.
-pub(crate) fn compare(desired: &IamRole, live: &LiveIamRole) -> Option<(Drift, Write)> {
-    let trust = live.trust.drift_to(&desired.trust);
-    let tags = tag_drift(&desired.tags, &live.tags);
-    if trust.is_none() && tags.is_empty() {
-        return None;
+impl Manage for IamRole {
+    type Live = LiveIamRole;
+    type Fields = IamRoleFields<Wanted>;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(IamRole::KIND, &self.name)
     }
-    let write = Write::Update {
-        name: desired.name.clone(),
-        trust: trust.is_some().then(|| desired.trust.to_compact()),
-        tags: match tags.is_empty() {
-            true => Tags::new(),
-            false => desired.tags.clone(),
-        },
-    };
-    let mut drift = trust.unwrap_or_default();
-    drift.fields.extend(tags);
-    Some((drift, write))
-}
 
-pub(crate) fn create(desired: &IamRole) -> Write {
-    Write::Create {
-        name: desired.name.clone(),
-        trust: desired.trust.to_compact(),
-        tags: desired.tags.clone(),
+    fn needs(&self) -> Vec<ResourceId> {
+        Vec::new()
     }
-}
 
-impl Write {
-    pub(crate) async fn send(&self, work: &Work<'_>) -> Result<(), AwsError> {
-        let aws = work.aws;
-        match self {
-            Self::Create { name, trust, tags } => {
-                let call = aws.iam.create_role().role_name(name);
-                let sdk_tags = tags_to_sdk(CREATE, name, tags)?;
-                let call = call.assume_role_policy_document(trust).set_tags(sdk_tags);
-                match call.send().await.map_err(|error| AwsError::new(CREATE, name, error)) {
-                    // There is one, perhaps by a call of ours whose answer was lost.
-                    Err(error) if error.fault == Fault::Conflict => {
-                        let found = observe(aws, name).await?;
-                        let is_as_wanted = |live: &LiveIamRole| live.is(trust, tags);
-                        if !found.found().is_some_and(is_as_wanted) {
-                            return Err(error);
-                        }
-                    }
-                    answer => drop(answer?),
+    fn sight<'a>(&self, seen: &'a Seen) -> Sight<'a, LiveIamRole> {
+        let Some(profile) = &self.inside else { return seen.named(&self.name).into() };
+        match seen.named::<LiveInstanceProfile>(profile).into() {
+            Sight::Rows(rows) => {
+                let roles = rows.into_iter().filter_map(|profile| profile.role.as_ref());
+                Sight::Rows(roles.collect())
+            }
+            Sight::Denied(error) => Sight::Denied(error),
+            Sight::Not => Sight::Not,
+        }
+    }
+
+    fn is(&self, _: &LiveIamRole, _: View<'_>) -> bool {
+        true
+    }
+
+    /// Told by looking at its profile and its policies too (`iam::look`).
+    fn marks<'a>(&self, _: &'a LiveIamRole, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
+    }
+
+    fn aws_id(found: &LiveIamRole) -> String {
+        found.name.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> IamRoleFields<Wanted> {
+        IamRoleFields { trust: Want::Is((&self.trust).into()), tags: Want::Is(self.tags.clone()) }
+    }
+
+    fn found(&self, found: &LiveIamRole, _: View<'_>) -> IamRoleFields<Found> {
+        IamRoleFields { trust: Some(found.trust.clone()), tags: Some(found.tags.clone()) }
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.inside.is_some() { Ownership::Brought } else { Ownership::Ours }
+    }
+
+    /// What is written is the same, through whatever profile it was found.
+    fn facing(&self, _: &LiveIamRole, view: View<'_>) -> Self {
+        self.resolved(view)
+    }
+
+    fn resolved(&self, _: View<'_>) -> Self {
+        Self { inside: None, ..self.clone() }
+    }
+
+    /// What a new role may do, its policies tell.
+    fn creation(&self, _: View<'_>) -> Drift {
+        Drift::default()
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let (aws, name) = (work.aws, &self.name);
+        let call = aws.iam.create_role().role_name(name).set_tags(self.sdk_tags(CREATE)?);
+        let answer = call.assume_role_policy_document(self.trust.to_compact()).send().await;
+        match answer.map_err(|error| AwsError::new(CREATE, name, error)) {
+            // There is one, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                let found = observe(aws, name).await?;
+                match found.one() {
+                    Some(live) if self.is_as_wanted(live) => Ok(None),
+                    _ => Err(error),
                 }
             }
-            Self::Update { name, trust, tags } => {
-                if let Some(trust) = trust {
-                    let call = aws.iam.update_assume_role_policy().role_name(name);
-                    let answer = call.policy_document(trust).send().await;
-                    answer.map_err(|error| {
-                        AwsError::new("iam:UpdateAssumeRolePolicy", name, error)
-                    })?;
-                }
-                if !tags.is_empty() {
-                    let call = aws.iam.tag_role().role_name(name);
-                    let answer = call.set_tags(tags_to_sdk(TAG, name, tags)?).send().await;
-                    let answer = answer.map_err(|error| AwsError::new(TAG, name, error));
-                    work.unless_lacking(answer.map(drop))?;
-                }
-            }
+            answer => answer.map(|_| None),
+        }
+    }
+
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        _: &str,
+        changed: &IamRoleFields<Changed>,
+    ) -> Result<(), AwsError> {
+        let IamRoleFields { trust, tags } = changed;
+        let (aws, name) = (work.aws, &self.name);
+        if trust.is_some() {
+            let call = aws.iam.update_assume_role_policy().role_name(name);
+            let answer = call.policy_document(self.trust.to_compact()).send().await;
+            answer.map_err(|error| AwsError::new("iam:UpdateAssumeRolePolicy", name, error))?;
+        }
+        if tags.is_some() {
+            let call = aws.iam.tag_role().role_name(name).set_tags(self.sdk_tags(TAG)?);
+            let answer = call.send().await.map_err(|error| AwsError::new(TAG, name, error));
+            work.unless_lacking(answer.map(drop))?;
         }
         Ok(())
+    }
+}
+
+impl IamRole {
+    fn sdk_tags(&self, operation: &'static str) -> Result<Option<Vec<Tag>>, AwsError> {
+        tags_to_sdk(operation, &self.name, &self.tags)
+    }
+
+    fn is_as_wanted(&self, found: &LiveIamRole) -> bool {
+        found.trust.drift_to(&self.trust).is_none() && self.tags.is(&found.tags)
     }
 }
 

@@ -1,57 +1,117 @@
 //! `IAMRolePolicy`: a policy that lies inside a role.
 
-use std::collections::BTreeMap;
-
 use futures::future::try_join_all;
 
 use crate::aws::{Aws, AwsError, Fault};
 use crate::core::document::LiveDocument;
-use crate::core::drift::{DocumentChange, Drift};
-use crate::core::seen::Observed;
-use crate::policy::difference::Difference;
-use crate::policy::document::Document;
+use crate::core::drift::Drift;
+use crate::core::fields::{Changed, Changes as _, Delta, Found, Value, Want, Wanted, fields};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Manage, Ownership, View};
+use crate::core::seen::{Looked, Seen, Sight};
+use crate::core::whose::Marks;
+use crate::core::work::Work;
+use crate::iam::role::{IamRole, LiveInstanceProfile};
+use crate::policy::difference::{self, Difference};
+use crate::policy::document::{Document, Statement};
 use crate::policy::parse::PrincipalRule;
 use crate::policy::role_policy::RolePolicy;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct IamRolePolicy {
     pub(crate) name: String,
     pub(crate) role: String,
     pub(crate) content: Content,
+    /// The profile that the user brings along, in which the role is.
+    pub(crate) inside: Option<String>,
 }
 
+fields! { IamRolePolicyFields {
+    document: LiveDocument = "document",
+    /// All policies of a role that the user brings along, whatever they are called.
+    together: Permissions = "permissions",
+} }
+
 /// What the policy says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Content {
     /// A role's own policy, which may depend on the id of the cluster's hosted zone.
     Role(RolePolicy),
     Given(Document),
     /// There must be no such policy.
     Absent,
+    /// The role's own policy and the additional one, spread over policies of any name.
+    Together(RolePolicy, Option<Document>),
 }
 
 impl Content {
     pub(crate) fn document(&self, zone: Option<&str>) -> Option<Document> {
         match self {
-            Self::Role(policy) => Some(policy.document(zone)),
+            Self::Role(policy) | Self::Together(policy, _) => Some(policy.document(zone)),
             Self::Given(document) => Some(document.clone()),
             Self::Absent => None,
         }
     }
 }
 
-/// The inline policies of one role, by name.
-pub(crate) type LivePolicies = BTreeMap<String, LiveDocument>;
+/// An inline policy as it was found.
+#[derive(Clone, Debug)]
+pub(crate) struct LivePolicy {
+    pub(crate) name: String,
+    pub(crate) document: LiveDocument,
+}
 
+/// The inline policies of one role.
+#[derive(Clone, Debug)]
+pub(crate) struct LivePolicies {
+    pub(crate) role: String,
+    pub(crate) policies: Vec<LivePolicy>,
+}
+
+impl LivePolicies {
+    pub(crate) fn get(&self, name: &str) -> Option<&LiveDocument> {
+        let found = self.policies.iter().find(|policy| policy.name == name);
+        found.map(|policy| &policy.document)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &LiveDocument)> {
+        self.policies.iter().map(|policy| (policy.name.as_str(), &policy.document))
+    }
+}
+
+/// What several policies grant together.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Write {
-    Put { role: String, name: String, document: String },
-    Delete { role: String, name: String },
+pub(crate) struct Permissions(Vec<Statement>);
+
+impl Permissions {
+    /// What turning these into `wanted` gives and takes.
+    fn difference(&self, wanted: &Self) -> Difference {
+        Difference {
+            gained: difference::not_allowed(&self.0, &wanted.0),
+            lost: difference::between(&self.0, &wanted.0).lost,
+        }
+    }
+}
+
+impl Value for Permissions {
+    fn tell(&self) -> String {
+        format!("{} statements", self.0.len())
+    }
+
+    fn is(&self, found: &Self) -> bool {
+        found.difference(self).is_empty()
+    }
+
+    fn drift(_: &str, delta: &Delta<Self>, drift: &mut Drift) {
+        let none = Self(Vec::new());
+        let (before, after) = (delta.before.as_ref(), delta.after.as_ref());
+        drift.permissions = before.unwrap_or(&none).difference(after.unwrap_or(&none));
+    }
 }
 
 /// Reads all inline policies of a role: their names, then all of them at once.
-pub(crate) async fn observe(aws: &Aws, role: &str) -> Result<Observed<LivePolicies>, AwsError> {
-    Observed::sort(read(aws, role).await)
+pub(crate) async fn observe(aws: &Aws, role: &str) -> Result<Looked<LivePolicies>, AwsError> {
+    Looked::sort_one(read(aws, role).await)
 }
 
 async fn read(aws: &Aws, role: &str) -> Result<LivePolicies, AwsError> {
@@ -69,77 +129,152 @@ async fn read(aws: &Aws, role: &str) -> Result<LivePolicies, AwsError> {
             Ok(answer) => {
                 let document =
                     LiveDocument::decode(&answer.policy_document, PrincipalRule::Refused);
-                Ok(Some((name, document)))
+                Ok(Some(LivePolicy { name, document }))
             }
             // It went between the list and now.
             Err(error) if error.fault == Fault::Missing => Ok(None),
             Err(error) => Err(error),
         }
     });
-    Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+    let policies = try_join_all(reads).await?.into_iter().flatten().collect();
+    Ok(LivePolicies { role: role.to_owned(), policies })
 }
 
-/// How a policy differs and what would mend it, or `None` if nothing does.
-pub(crate) fn compare(
-    policy: &IamRolePolicy,
-    desired: Option<&Document>,
-    live: &LiveDocument,
-) -> Option<(Drift, Write)> {
-    match desired {
-        Some(desired) => live.drift_to(desired).map(|drift| (drift, put(policy, desired))),
-        None => Some((
-            Drift {
-                permissions: Difference {
-                    gained: Vec::new(),
-                    lost: live.document.as_ref().map(|d| d.statements.clone()).unwrap_or_default(),
-                },
-                document: Some(DocumentChange { before: Some(live.to_json()), after: None }),
-                ..Drift::default()
-            },
-            Write::Delete { role: policy.role.clone(), name: policy.name.clone() },
-        )),
+impl Manage for IamRolePolicy {
+    type Live = LivePolicies;
+    type Fields = IamRolePolicyFields<Wanted>;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(IamRolePolicy::KIND, &self.name)
     }
-}
 
-/// The drift from no policy at all to this one.
-pub(crate) fn creation(policy: &IamRolePolicy, desired: &Document) -> (Drift, Write) {
-    let drift = Drift {
-        permissions: Difference { gained: desired.statements.clone(), lost: Vec::new() },
-        document: Some(DocumentChange { before: None, after: Some(desired.to_json()) }),
-        ..Drift::default()
-    };
-    (drift, put(policy, desired))
-}
-
-fn put(policy: &IamRolePolicy, document: &Document) -> Write {
-    Write::Put {
-        role: policy.role.clone(),
-        name: policy.name.clone(),
-        document: document.to_compact(),
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![ResourceId::new(IamRole::KIND, &self.role)]
     }
-}
 
-impl Write {
-    pub(crate) async fn send(&self, aws: &Aws) -> Result<(), AwsError> {
-        match self {
-            Self::Put { role, name, document } => {
-                let call = aws.iam.put_role_policy().role_name(role).policy_name(name);
-                let answer = call.policy_document(document).send().await;
-                answer.map_err(|error| {
-                    AwsError::new("iam:PutRolePolicy", format!("{name} in {role}"), error)
-                })?;
-            }
-            Self::Delete { role, name } => {
-                let call = aws.iam.delete_role_policy().role_name(role).policy_name(name);
-                let answer = Observed::sort(call.send().await.map_err(|error| {
-                    AwsError::new("iam:DeleteRolePolicy", format!("{name} in {role}"), error)
-                }))?;
-                // One that is gone already is as wanted.
-                if let Observed::Denied(error) = answer {
-                    return Err(error);
+    fn sight<'a>(&self, seen: &'a Seen) -> Sight<'a, LivePolicies> {
+        let profile = self.inside.as_ref();
+        let profile = profile.map(|profile| seen.named::<LiveInstanceProfile>(profile));
+        match (profile, seen.named(&self.role).into()) {
+            (Some(Looked::Denied(error)), _) => Sight::Denied(error),
+            // The profile has no role whose policies could be looked at.
+            (Some(_), Sight::Not) => Sight::Rows(Vec::new()),
+            (_, sight) => sight,
+        }
+    }
+
+    fn is_wanted(&self, view: View<'_>) -> bool {
+        self.content.document(view.zone).is_some()
+    }
+
+    fn is(&self, found: &LivePolicies, _: View<'_>) -> bool {
+        matches!(self.content, Content::Together(..)) || found.get(&self.name).is_some()
+    }
+
+    /// Told by whose the role is.
+    fn marks<'a>(&self, _: &'a LivePolicies, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
+    }
+
+    /// It lies in the role, and has no id of its own.
+    fn aws_id(found: &LivePolicies) -> String {
+        found.role.clone()
+    }
+
+    fn wanted(&self, view: View<'_>) -> IamRolePolicyFields<Wanted> {
+        let own = self.content.document(view.zone);
+        match &self.content {
+            Content::Together(_, additional) => {
+                let documents = own.iter().chain(additional);
+                let all = documents.flat_map(|document| document.statements.iter().cloned());
+                IamRolePolicyFields {
+                    document: Want::Any,
+                    together: Want::Is(Permissions(all.collect())),
                 }
             }
+            _ => IamRolePolicyFields {
+                document: Want::maybe(own.as_ref().map(LiveDocument::from)),
+                together: Want::Any,
+            },
         }
-        Ok(())
+    }
+
+    fn found(&self, found: &LivePolicies, _: View<'_>) -> IamRolePolicyFields<Found> {
+        let documents = found.iter().filter_map(|(_, live)| live.document.as_ref());
+        let all = documents.flat_map(|document| document.statements.iter().cloned());
+        IamRolePolicyFields {
+            document: found.get(&self.name).cloned(),
+            together: Some(Permissions(all.collect())),
+        }
+    }
+
+    fn ownership(&self) -> Ownership {
+        if self.inside.is_some() { Ownership::Brought } else { Ownership::Ours }
+    }
+
+    fn creation(&self, view: View<'_>) -> Drift {
+        let document = self.content.document(view.zone);
+        let document = document.as_ref().map(LiveDocument::from);
+        let created = Delta { before: None, after: document };
+        IamRolePolicyFields { document: Some(created), ..IamRolePolicyFields::none() }.drift()
+    }
+
+    fn removes(&self, changed: &IamRolePolicyFields<Changed>) -> bool {
+        changed.document.as_ref().is_some_and(|delta| delta.after.is_none())
+    }
+
+    /// What is written is the same, through whatever profile it was found.
+    fn facing(&self, _: &LivePolicies, view: View<'_>) -> Self {
+        self.resolved(view)
+    }
+
+    fn resolved(&self, view: View<'_>) -> Self {
+        let document = self.content.document(view.zone);
+        let content = document.map_or(Content::Absent, Content::Given);
+        Self { content, inside: None, ..self.clone() }
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        if let Content::Given(document) = &self.content {
+            self.put(work.aws, &document.to_compact()).await?;
+        }
+        Ok(None)
+    }
+
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        _: &str,
+        changed: &IamRolePolicyFields<Changed>,
+    ) -> Result<(), AwsError> {
+        // What policies grant together is only looked at.
+        let IamRolePolicyFields { document, together: _ } = changed;
+        match document {
+            None => Ok(()),
+            Some(Delta { after: Some(wanted), .. }) => self.put(work.aws, &wanted.text).await,
+            Some(Delta { after: None, .. }) => self.delete(work.aws).await,
+        }
+    }
+}
+
+impl IamRolePolicy {
+    fn object(&self) -> String {
+        format!("{} in {}", self.name, self.role)
+    }
+
+    async fn put(&self, aws: &Aws, document: &str) -> Result<(), AwsError> {
+        let call = aws.iam.put_role_policy().role_name(&self.role).policy_name(&self.name);
+        let answer = call.policy_document(document).send().await;
+        answer.map(drop).map_err(|error| AwsError::new("iam:PutRolePolicy", self.object(), error))
+    }
+
+    async fn delete(&self, aws: &Aws) -> Result<(), AwsError> {
+        let call = aws.iam.delete_role_policy().role_name(&self.role).policy_name(&self.name);
+        let answer = call.send().await;
+        match answer.map_err(|error| AwsError::new("iam:DeleteRolePolicy", self.object(), error)) {
+            // One that is gone already is as wanted.
+            Err(error) if error.fault == Fault::Missing => Ok(()),
+            answer => answer.map(drop),
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner};
 use crate::catalogue::deletion::Deletion;
-use crate::catalogue::kinds::{Managed, Resource, Write};
+use crate::catalogue::kinds::{Resource, Write};
 use crate::core::drift::{Drift, FieldChange};
 use crate::core::kind::ResourceId;
 use crate::elb::load_balancer::{LiveLoadBalancer, LoadBalancer};
@@ -44,14 +44,14 @@ fn listeners(planner: &mut Planner<'_>, resources: &[Resource]) {
     let (view, live) = (planner.view(), planner.live);
     for resource in resources {
         match resource {
-            Resource::Managed(Managed::LoadBalancer(balancer)) => {
+            Resource::LoadBalancer(balancer) => {
                 let found =
                     live.seen.rows::<LiveLoadBalancer>().iter().find(|row| balancer.is(row, view));
                 let listeners = found.map(|row| row.listeners.as_slice()).unwrap_or_default();
                 let foreign = listeners.iter().filter(|(port, _)| !balancer.is_ours(*port));
                 foreign.for_each(|(_, told)| tell(&balancer.name, told));
             }
-            Resource::Managed(Managed::NetworkLoadBalancer(balancer)) => {
+            Resource::NetworkLoadBalancer(balancer) => {
                 let found = live
                     .seen
                     .rows::<LiveNetworkLoadBalancer>()
@@ -74,7 +74,7 @@ fn rules(planner: &mut Planner<'_>, resources: &[Resource]) {
     }
     let mut wanted: BTreeMap<&ResourceId, Vec<&SecurityGroupRule>> = BTreeMap::new();
     for resource in resources {
-        if let Resource::Managed(Managed::SecurityGroupRule(rule)) = resource {
+        if let Resource::SecurityGroupRule(rule) = resource {
             wanted.entry(&rule.group).or_default().push(rule);
         }
     }
@@ -82,7 +82,7 @@ fn rules(planner: &mut Planner<'_>, resources: &[Resource]) {
     let rows: BTreeMap<&str, &LiveSecurityGroup> =
         rows.iter().map(|found| (found.id.as_str(), found)).collect();
     for resource in resources {
-        let Resource::Managed(Managed::SecurityGroup(group)) = resource else { continue };
+        let Resource::SecurityGroup(group) = resource else { continue };
         if group.existing.is_some() {
             continue;
         }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Planner;
 use super::lifecycle::{Lifecycle, Origin};
 use crate::autoscaling::autoscaling_group::{AutoscalingGroup, LiveGroup};
-use crate::catalogue::kinds::{Managed, Resource, State};
+use crate::catalogue::kinds::{Resource, State};
 use crate::catalogue::live::Live;
 use crate::desired::user_data::{self, Bootstrap};
 use crate::desired::{DesiredCluster, Notice};
@@ -39,7 +39,7 @@ pub(super) fn resolve(planner: &mut Planner<'_>, desired: &DesiredCluster) -> Ve
     if lifecycle != Lifecycle::Ignore {
         let mut bare = Vec::new();
         for resource in &mut resources {
-            if let Resource::Managed(Managed::LaunchTemplate(template)) = resource {
+            if let Resource::LaunchTemplate(template) = resource {
                 image(planner, template);
                 machine_type(planner, template);
                 let kept = keep_user_data(planner, &live, template, desired.bootstrap);
@@ -169,14 +169,12 @@ fn mixed_types(planner: &mut Planner<'_>, resources: &[Resource]) {
         return;
     }
     let templates = resources.iter().filter_map(|resource| match resource {
-        Resource::Managed(Managed::LaunchTemplate(template)) => {
-            Some((&template.name, &template.group))
-        }
+        Resource::LaunchTemplate(template) => Some((&template.name, &template.group)),
         _ => None,
     });
     let groups: BTreeMap<&String, &String> = templates.collect();
     for resource in resources {
-        let Resource::Managed(Managed::AutoscalingGroup(group)) = resource else { continue };
+        let Resource::AutoscalingGroup(group) = resource else { continue };
         let Some(own) = groups.get(&group.name) else { continue };
         let named = group.mixed.iter().flat_map(|mixed| mixed.types.iter().enumerate());
         for (index, name) in named.filter(|(_, name)| !types.contains_key(*name)) {
@@ -240,7 +238,7 @@ fn versions(
 ) {
     let mut next = BTreeMap::new();
     for resource in resources.iter_mut() {
-        let Resource::Managed(Managed::LaunchTemplate(template)) = resource else { continue };
+        let Resource::LaunchTemplate(template) = resource else { continue };
         let newest = live.templates.get(template.name.as_str()).map_or(0, |live| live.version);
         let group = live.groups.get(template.name.as_str());
         template.resolved.next_version = newest + 1;
@@ -257,9 +255,9 @@ fn versions(
             _ => own,
         };
         let name = template.name.clone();
-        let whole = Resource::Managed(Managed::LaunchTemplate(template.clone()));
+        let whole = Resource::LaunchTemplate(template.clone());
         let is_made = lifecycle == Lifecycle::Sync
-            && match planner.unless_unknown(&whole, planner.state(&whole)) {
+            && match planner.unless_unknown(&whole, whole.state(planner.view())) {
                 State::Differs(drift, _) => drift.fields.iter().any(makes_version),
                 state => matches!(state, State::Missing(..)),
             };
@@ -279,7 +277,7 @@ fn versions(
         next.insert(name, if is_made { newest + 1 } else { newest });
     }
     for resource in resources {
-        if let Resource::Managed(Managed::AutoscalingGroup(group)) = resource
+        if let Resource::AutoscalingGroup(group) = resource
             && let Some(version) = next.get(&group.name)
         {
             group.version = *version;

@@ -12,14 +12,14 @@ pub(crate) mod order;
 mod prune;
 mod quotas;
 mod reads;
-mod state;
+mod roles;
 mod subnets;
 pub(crate) mod teardown;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::AwsError;
-use crate::catalogue::kinds::{Resource, State, Write};
+use crate::catalogue::kinds::{self, Resource, State, Write};
 use crate::catalogue::live::Live;
 use crate::core::drift::Drift;
 use crate::core::fields::Stuck;
@@ -33,8 +33,8 @@ use crate::ec2::in_use::Thing;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::iam::look::name_role_of;
-use crate::iam::role::IamRole;
-use crate::iam::role_policy::{self, IamRolePolicy};
+use crate::iam::role::{IamRole, LiveInstanceProfile};
+use crate::iam::role_policy::{IamRolePolicy, LivePolicies};
 use crate::limits::partition::Partition;
 use crate::policy::document::Document;
 use crate::policy::trust;
@@ -236,9 +236,9 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> 
 /// The cluster as an owner, who knows the roles too that its spec names by their profiles.
 fn owner(desired: &DesiredCluster, live: &Live) -> Owner {
     let mut owner = desired.owner.clone();
-    for (name, profile) in &live.profiles {
-        if let Some((role, _)) = profile.found().and_then(|profile| profile.role.as_ref()) {
-            name_role_of(&mut owner, name, role);
+    for (name, profile) in live.seen.all_named::<LiveInstanceProfile>() {
+        if let Some(role) = profile.one().and_then(|profile| profile.role.as_ref()) {
+            name_role_of(&mut owner, name, &role.name);
         }
     }
     owner
@@ -321,15 +321,11 @@ impl Planner<'_> {
 
     /// Finds AWS' ids, of each kind behind those that it is found by.
     fn resolve_ids(&mut self, resources: &[Resource]) {
-        let mut managed: Vec<_> = resources
-            .iter()
-            .filter_map(|resource| match resource {
-                Resource::Managed(managed) => Some(managed),
-                _ => None,
-            })
-            .collect();
-        managed.sort_by_key(|managed| managed.id().kind);
-        for managed in managed {
+        // Those of IAM go by their names.
+        let by_id = resources.iter().filter(|resource| !kinds::IAM.contains(&resource.id().kind));
+        let mut by_id: Vec<_> = by_id.collect();
+        by_id.sort_by_key(|resource| resource.id().kind);
+        for managed in by_id {
             if let Some((id, address)) = managed.find(self.view()) {
                 self.ids.insert(managed.id(), id);
                 if let Some(address) = address {
@@ -368,10 +364,10 @@ impl Planner<'_> {
     /// that because a zone cannot be found.
     fn has_zone_in_policies(&self, desired: &DesiredCluster) -> bool {
         let ours = desired.resources.iter().filter_map(|resource| match resource {
-            Resource::RolePolicy(policy) => self.live.policies.get(&policy.role)?.found(),
+            Resource::IamRolePolicy(policy) => self.live.seen.one::<LivePolicies>(&policy.role),
             _ => None,
         });
-        let mut documents = ours.flat_map(|policies| policies.values());
+        let mut documents = ours.flat_map(|policies| policies.iter().map(|(_, live)| live));
         // One that cannot be read may name a zone as well.
         documents.any(|live| live.document.as_ref().is_none_or(Document::names_a_zone))
     }
@@ -385,7 +381,7 @@ impl Planner<'_> {
         if lifecycle == Lifecycle::Ignore || is_told {
             return;
         }
-        let state = self.unless_unknown(resource, self.state(resource));
+        let state = self.unless_unknown(resource, resource.state(self.view()));
         let state = match (state, origin) {
             (state @ (State::Missing(..) | State::Differs(..)), Origin::Managed) => {
                 self.not_ours(resource).unwrap_or(state)
@@ -424,10 +420,7 @@ impl Planner<'_> {
                 self.change(resource, Action::Create, drift, write);
             }
             State::Differs(drift, Some(write)) if writes => {
-                let action = match write {
-                    Write::RolePolicy(role_policy::Write::Delete { .. }) => Action::Delete,
-                    _ => Action::Update,
-                };
+                let action = if write.removes() { Action::Delete } else { Action::Update };
                 self.change(resource, action, drift, write);
             }
             State::Missing(drift, _) => {

@@ -12,7 +12,7 @@ use super::{Action, Change, Planner};
 use crate::autoscaling::autoscaling_group::LiveGroup;
 use crate::autoscaling::load_balancer_attachment::LoadBalancerAttachment;
 use crate::catalogue::deletion::Deletion;
-use crate::catalogue::kinds::{Managed, Resource, Write};
+use crate::catalogue::kinds::{Resource, Write};
 use crate::catalogue::live::Live;
 use crate::core::drift::{Drift, FieldChange};
 use crate::core::kind::{Kind, ResourceId};
@@ -22,7 +22,7 @@ use crate::ec2::in_use::{Hold, Thing};
 pub(super) fn plan(planner: &mut Planner<'_>, cluster: &str, resources: &[Resource]) {
     let wanted: BTreeSet<ResourceId> = resources.iter().map(Resource::id).collect();
     let attachments = resources.iter().filter_map(|resource| match resource {
-        Resource::Managed(Managed::LoadBalancerAttachment(attachment)) => Some(attachment),
+        Resource::LoadBalancerAttachment(attachment) => Some(attachment),
         _ => None,
     });
     let attachments = attachments.collect();

@@ -5,16 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Action, Change, Planner};
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
 use crate::aws::tags::Tags;
-use crate::catalogue::kinds::{Managed, Resource, Write};
+use crate::catalogue::kinds::{Resource, Update, Write};
 use crate::core::kind::ResourceId;
-use crate::core::seen::Observed;
 use crate::desired::Notice;
 use crate::ec2::key_pair::SshKey;
 use crate::ec2::launch_template::LaunchTemplate;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
-use crate::iam::role::{self, IamRole};
-use crate::iam::role_policy::{self, IamRolePolicy};
+use crate::iam::role::IamRole;
+use crate::iam::role_policy::{IamRolePolicy, LivePolicies};
 use crate::limits::{self, INLINE_POLICIES, POLICY_SIZES_SOURCE, TRUST_POLICY, Text, tag};
 use crate::policy::document::Document;
 use crate::policy::parse::{self, PrincipalRule};
@@ -30,38 +29,71 @@ pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
     for resource in resources.iter().filter(|resource| written.contains(&resource.id())) {
         refusals.extend(tags(resource));
     }
-    let mut writes: BTreeMap<&str, Vec<&role_policy::Write>> = BTreeMap::new();
+    let mut written: BTreeMap<&str, Vec<Written>> = BTreeMap::new();
     for change in planner.plan.writes() {
-        match &change.write {
-            Some(Write::RolePolicy(write)) => {
-                let (role_policy::Write::Put { role, .. }
-                | role_policy::Write::Delete { role, .. }) = write;
-                writes.entry(role).or_default().push(write);
-            }
-            Some(Write::Role(
-                role::Write::Create { name, trust, .. }
-                | role::Write::Update { name, trust: Some(trust), .. },
-            )) => {
-                let size = quota::size(trust);
-                if size > TRUST_POLICY {
-                    refusals.push(Notice {
-                        object: format!("{}/{name}", IamRole::KIND),
-                        message: format!(
-                            "its trust policy would have {size} characters, and IAM takes \
-                             {TRUST_POLICY} ({POLICY_SIZES_SOURCE})"
-                        ),
-                        next: String::new(),
-                    });
-                }
-            }
-            _ => {}
+        let Some(write) = &change.write else { continue };
+        refusals.extend(trust(write));
+        if let Some(policy) = policy(write) {
+            written.entry(policy.role).or_default().push(policy);
         }
     }
-    let puts = |write: &&role_policy::Write| matches!(write, role_policy::Write::Put { .. });
-    for (role, writes) in writes.iter().filter(|(_, writes)| writes.iter().any(puts)) {
-        refusals.extend(inline_policies(planner, role, writes));
+    let grows = |written: &&Written<'_>| written.document.is_some();
+    for (role, written) in written.iter().filter(|(_, all)| all.iter().any(|one| grows(&one))) {
+        refusals.extend(inline_policies(planner, role, written));
     }
     planner.plan.refusals.extend(refusals);
+}
+
+/// A policy as a write leaves it.
+struct Written<'a> {
+    role: &'a str,
+    name: &'a str,
+    /// `None` for one that goes.
+    document: Option<String>,
+}
+
+fn policy(write: &Write) -> Option<Written<'_>> {
+    let (policy, document) = match write {
+        Write::Create(resource) => match resource.as_ref() {
+            Resource::IamRolePolicy(policy) => {
+                (policy, policy.content.document(None).map(|document| document.to_compact()))
+            }
+            _ => return None,
+        },
+        Write::Update(update) => match update.as_ref() {
+            Update::IamRolePolicy(update) => {
+                let after = update.changed.document.as_ref()?.after.as_ref();
+                (&update.resource, after.map(|document| document.text.clone()))
+            }
+            _ => return None,
+        },
+        Write::Delete(_) => return None,
+    };
+    Some(Written { role: &policy.role, name: &policy.name, document })
+}
+
+/// A trust policy that is too large.
+fn trust(write: &Write) -> Option<Notice> {
+    let role = match write {
+        Write::Create(resource) => match resource.as_ref() {
+            Resource::IamRole(role) => role,
+            _ => return None,
+        },
+        Write::Update(update) => match update.as_ref() {
+            Update::IamRole(update) if update.changed.trust.is_some() => &update.resource,
+            _ => return None,
+        },
+        Write::Delete(_) => return None,
+    };
+    let size = quota::size(&role.trust.to_compact());
+    (size > TRUST_POLICY).then(|| Notice {
+        object: format!("{}/{}", IamRole::KIND, role.name),
+        message: format!(
+            "its trust policy would have {size} characters, and IAM takes {TRUST_POLICY} \
+             ({POLICY_SIZES_SOURCE})"
+        ),
+        next: String::new(),
+    })
 }
 
 /// The names that a change gives to AWS, with their limits.
@@ -72,10 +104,10 @@ fn names_given(change: &Change) -> Vec<(&'static Text, &str)> {
         _ => None,
     };
     let limit = match (id.kind, managed) {
-        (_, Some(Managed::LoadBalancer(balancer))) => {
+        (_, Some(Resource::LoadBalancer(balancer))) => {
             return vec![(&limits::LOAD_BALANCER_NAME, &balancer.aws_name)];
         }
-        (_, Some(Managed::NetworkLoadBalancer(balancer))) => {
+        (_, Some(Resource::NetworkLoadBalancer(balancer))) => {
             return vec![
                 (&limits::LOAD_BALANCER_NAME, &balancer.aws_name),
                 (&limits::TARGET_GROUP_NAME, &balancer.target_group),
@@ -107,33 +139,32 @@ fn names(change: &Change) -> impl Iterator<Item = Notice> {
 fn tags(resource: &Resource) -> Vec<Notice> {
     let none = Tags::new();
     let (tags, is_picky) = match resource {
-        Resource::Role(role) => (&role.tags, true),
-        Resource::InstanceProfile(profile) => (&profile.tags, true),
-        Resource::RolePolicy(_) | Resource::InstanceProfileRole(_) => (&none, false),
-        Resource::Managed(managed) => match managed {
-            Managed::LoadBalancer(balancer) => (&balancer.tags, true),
-            Managed::NetworkLoadBalancer(balancer) => (&balancer.tags, true),
-            Managed::Vpc(own) => (&own.tags, false),
-            Managed::DhcpOptions(own) => (&own.tags, false),
-            Managed::Subnet(own) => (&own.tags, false),
-            Managed::InternetGateway(own) => (&own.tags, false),
-            Managed::ElasticIp(own) => (&own.tags, false),
-            Managed::NatGateway(own) => (&own.tags, false),
-            Managed::RouteTable(own) => (&own.tags, false),
-            Managed::SecurityGroup(own) => (&own.tags, false),
-            Managed::SshKey(own) => (&own.tags, false),
-            Managed::EbsVolume(own) => (&own.tags, false),
-            Managed::LaunchTemplate(own) => (&own.tags, false),
-            Managed::AutoscalingGroup(own) => (&own.tags, false),
-            Managed::VpcCidrBlock(_)
-            | Managed::VpcDhcpOptionsAssociation(_)
-            | Managed::Route(_)
-            | Managed::RouteTableAssociation(_)
-            | Managed::SecurityGroupRule(_)
-            | Managed::DnsZone(_)
-            | Managed::DnsName(_)
-            | Managed::LoadBalancerAttachment(_) => (&none, false),
-        },
+        Resource::IamRole(role) => (&role.tags, true),
+        Resource::IamInstanceProfile(profile) => (&profile.tags, true),
+        Resource::LoadBalancer(balancer) => (&balancer.tags, true),
+        Resource::NetworkLoadBalancer(balancer) => (&balancer.tags, true),
+        Resource::Vpc(own) => (&own.tags, false),
+        Resource::DhcpOptions(own) => (&own.tags, false),
+        Resource::Subnet(own) => (&own.tags, false),
+        Resource::InternetGateway(own) => (&own.tags, false),
+        Resource::ElasticIp(own) => (&own.tags, false),
+        Resource::NatGateway(own) => (&own.tags, false),
+        Resource::RouteTable(own) => (&own.tags, false),
+        Resource::SecurityGroup(own) => (&own.tags, false),
+        Resource::SshKey(own) => (&own.tags, false),
+        Resource::EbsVolume(own) => (&own.tags, false),
+        Resource::LaunchTemplate(own) => (&own.tags, false),
+        Resource::AutoscalingGroup(own) => (&own.tags, false),
+        Resource::VpcCidrBlock(_)
+        | Resource::VpcDhcpOptionsAssociation(_)
+        | Resource::Route(_)
+        | Resource::RouteTableAssociation(_)
+        | Resource::SecurityGroupRule(_)
+        | Resource::DnsZone(_)
+        | Resource::DnsName(_)
+        | Resource::LoadBalancerAttachment(_)
+        | Resource::IamRolePolicy(_)
+        | Resource::IamInstanceProfileRole(_) => (&none, false),
     };
     let mut reasons = Vec::new();
     let count = i64::try_from(tags.len()).unwrap_or(i64::MAX);
@@ -160,12 +191,11 @@ pub(super) fn shrink_first(planner: &mut Planner<'_>) {
     let mut growing: Vec<(usize, &str)> = Vec::new();
     let mut shrinking: BTreeMap<&str, Vec<ResourceId>> = BTreeMap::new();
     for (position, change) in planner.plan.changes.iter().enumerate() {
-        let Some(Write::RolePolicy(write)) = &change.write else { continue };
-        let (role, name, after) = match write {
-            role_policy::Write::Put { role, name, document } => (role, name, quota::size(document)),
-            role_policy::Write::Delete { role, name } => (role, name, 0),
+        let Some(Written { role, name, document }) = change.write.as_ref().and_then(policy) else {
+            continue;
         };
-        let live = planner.live.policies.get(role).and_then(Observed::found);
+        let after = document.as_deref().map_or(0, quota::size);
+        let live = planner.live.seen.one::<LivePolicies>(role);
         let before = live.and_then(|live| live.get(name)).map_or(0, |l| quota::size(&l.text));
         if after > before {
             growing.push((position, role));
@@ -183,19 +213,15 @@ pub(super) fn shrink_first(planner: &mut Planner<'_>) {
 }
 
 /// All inline policies of the role as they would be after the plan.
-fn inline_policies(
-    planner: &Planner<'_>,
-    role: &str,
-    writes: &[&role_policy::Write],
-) -> Option<Notice> {
+fn inline_policies(planner: &Planner<'_>, role: &str, written: &[Written<'_>]) -> Option<Notice> {
     let mut after: BTreeMap<&str, &str> = BTreeMap::new();
-    if let Some(Observed::Found(live)) = planner.live.policies.get(role) {
-        after.extend(live.iter().map(|(name, live)| (name.as_str(), live.text.as_str())));
+    if let Some(live) = planner.live.seen.one::<LivePolicies>(role) {
+        after.extend(live.iter().map(|(name, live)| (name, live.text.as_str())));
     }
-    for write in writes {
-        match write {
-            role_policy::Write::Put { name, document, .. } => after.insert(name, document),
-            role_policy::Write::Delete { name, .. } => after.remove(name.as_str()),
+    for Written { name, document, .. } in written {
+        match document {
+            Some(document) => after.insert(name, document),
+            None => after.remove(name),
         };
     }
     let total: usize = after.values().map(|text| quota::size(text)).sum();

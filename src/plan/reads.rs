@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lifecycle::{Lifecycle, Lifecycles, Origin};
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
-use crate::catalogue::kinds::{IAM, Managed, Resource};
+use crate::catalogue::kinds::{IAM, Resource};
 use crate::catalogue::live::Reads;
 use crate::core::kind::{Kind, ResourceId};
 use crate::desired::{DesiredCluster, names};
@@ -36,23 +36,23 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
         .collect();
     for resource in &looked {
         match resource {
-            Resource::Role(role) => {
+            Resource::IamRole(role) => {
                 reads.roles.insert(role.name.clone());
             }
-            Resource::RolePolicy(policy) => {
+            Resource::IamRolePolicy(policy) => {
                 reads.policies.insert(policy.role.clone());
                 // Nothing is put into a role without a look at whose it is.
                 reads.roles.insert(policy.role.clone());
                 needs_zone |=
                     matches!(&policy.content, Content::Role(policy) if policy.needs_zone());
             }
-            Resource::InstanceProfile(profile) => {
+            Resource::IamInstanceProfile(profile) => {
                 reads.profiles.insert(profile.name.clone());
             }
-            Resource::InstanceProfileRole(link) => {
+            Resource::IamInstanceProfileRole(link) => {
                 reads.profiles.insert(link.profile.clone());
             }
-            Resource::Managed(_) => {}
+            _ => {}
         }
     }
     for profile in &desired.existing {
@@ -67,9 +67,7 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
     }
     reads.kinds = kinds(desired, &looked);
     for resource in &desired.resources {
-        if let Resource::Managed(resource) = resource
-            && reads.kinds.contains(&resource.id().kind)
-        {
+        if reads.kinds.contains(&resource.id().kind) {
             add(&mut reads, resource);
         }
     }
@@ -87,7 +85,7 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
             .resources
             .iter()
             .filter_map(|resource| match resource {
-                Resource::Role(role) => Some(&role.name),
+                Resource::IamRole(role) => Some(&role.name),
                 _ => None,
             })
             .collect();
@@ -107,21 +105,16 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
 /// Whether a subnet is to lie in a zone that no launch template names: of those that one
 /// names, its machine type tells whether they exist.
 fn has_zone_without_groups(looked: &[&Resource]) -> bool {
-    let managed = || {
-        looked.iter().filter_map(|resource| match resource {
-            Resource::Managed(managed) => Some(managed),
-            _ => None,
-        })
-    };
-    let of_groups: BTreeSet<&String> = managed()
-        .filter_map(|managed| match managed {
-            Managed::LaunchTemplate(template) => Some(&template.zones),
+    let of_groups: BTreeSet<&String> = looked
+        .iter()
+        .filter_map(|resource| match resource {
+            Resource::LaunchTemplate(template) => Some(&template.zones),
             _ => None,
         })
         .flatten()
         .collect();
-    managed().any(|managed| match managed {
-        Managed::Subnet(subnet) => subnet.existing.is_none() && !of_groups.contains(&subnet.zone),
+    looked.iter().any(|resource| match resource {
+        Resource::Subnet(subnet) => subnet.existing.is_none() && !of_groups.contains(&subnet.zone),
         _ => false,
     })
 }
@@ -130,7 +123,7 @@ fn has_zone_without_groups(looked: &[&Resource]) -> bool {
 fn kinds(desired: &DesiredCluster, looked: &[&Resource]) -> BTreeSet<Kind> {
     let mut waiting: Vec<ResourceId> = looked
         .iter()
-        .filter(|resource| matches!(resource, Resource::Managed(_)))
+        .filter(|resource| !IAM.contains(&resource.id().kind))
         .map(|resource| resource.id())
         .collect();
     let resources: BTreeMap<ResourceId, &Resource> =
@@ -153,49 +146,53 @@ fn kinds(desired: &DesiredCluster, looked: &[&Resource]) -> BTreeSet<Kind> {
 }
 
 /// What a kind's Describe call is narrowed to.
-fn add(reads: &mut Reads, resource: &Managed) {
+fn add(reads: &mut Reads, resource: &Resource) {
     match resource {
-        Managed::Vpc(vpc) => reads.vpc.clone_from(&vpc.existing),
-        Managed::SecurityGroup(group) => match &group.existing {
+        Resource::Vpc(vpc) => reads.vpc.clone_from(&vpc.existing),
+        Resource::SecurityGroup(group) => match &group.existing {
             Some(id) => reads.security_groups.push(id.clone()),
             None => reads.security_group_names.push(group.name.clone()),
         },
-        Managed::SshKey(key) => reads.ssh_keys.push(key.name.clone()),
-        Managed::Route(route) => {
+        Resource::SshKey(key) => reads.ssh_keys.push(key.name.clone()),
+        Resource::Route(route) => {
             if let Via::Instance(id) = &route.via {
                 reads.instances.push(id.clone());
             }
         }
-        Managed::LoadBalancer(balancer) => {
+        Resource::LoadBalancer(balancer) => {
             reads.load_balancers.insert(balancer.aws_name.clone());
         }
-        Managed::NetworkLoadBalancer(balancer) => {
+        Resource::NetworkLoadBalancer(balancer) => {
             let names = (balancer.aws_name.clone(), balancer.target_group.clone());
             reads.network_load_balancer = Some(names);
         }
-        Managed::DnsName(name) => reads.records.push(name.name.clone()),
-        Managed::LaunchTemplate(template) => {
+        Resource::DnsName(name) => reads.records.push(name.name.clone()),
+        Resource::LaunchTemplate(template) => {
             let filled = |text: &&String| !text.is_empty();
             reads.images.extend(Some(&template.image).filter(filled).cloned());
             reads.instance_types.extend(Some(&template.machine_type).filter(filled).cloned());
         }
-        Managed::AutoscalingGroup(group) => {
+        Resource::AutoscalingGroup(group) => {
             reads.groups.push(group.name.clone());
             let types = group.mixed.iter().flat_map(|mixed| mixed.types.iter().cloned());
             reads.instance_types.extend(types);
         }
-        Managed::VpcCidrBlock(_)
-        | Managed::DhcpOptions(_)
-        | Managed::VpcDhcpOptionsAssociation(_)
-        | Managed::Subnet(_)
-        | Managed::InternetGateway(_)
-        | Managed::ElasticIp(_)
-        | Managed::NatGateway(_)
-        | Managed::RouteTable(_)
-        | Managed::RouteTableAssociation(_)
-        | Managed::SecurityGroupRule(_)
-        | Managed::EbsVolume(_)
-        | Managed::DnsZone(_)
-        | Managed::LoadBalancerAttachment(_) => {}
+        Resource::IamRole(_)
+        | Resource::IamRolePolicy(_)
+        | Resource::IamInstanceProfile(_)
+        | Resource::IamInstanceProfileRole(_)
+        | Resource::VpcCidrBlock(_)
+        | Resource::DhcpOptions(_)
+        | Resource::VpcDhcpOptionsAssociation(_)
+        | Resource::Subnet(_)
+        | Resource::InternetGateway(_)
+        | Resource::ElasticIp(_)
+        | Resource::NatGateway(_)
+        | Resource::RouteTable(_)
+        | Resource::RouteTableAssociation(_)
+        | Resource::SecurityGroupRule(_)
+        | Resource::EbsVolume(_)
+        | Resource::DnsZone(_)
+        | Resource::LoadBalancerAttachment(_) => {}
     }
 }

@@ -4,7 +4,7 @@
 use ipnet::IpNet;
 
 use super::{Action, Planner};
-use crate::catalogue::kinds::{Managed, Resource};
+use crate::catalogue::kinds::Resource;
 use crate::core::kind::ResourceId;
 use crate::desired::Notice;
 use crate::vpc::subnet::{AvailabilityZone, LiveSubnet};
@@ -18,7 +18,7 @@ pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
         .collect();
     let mut refusals = Vec::new();
     for resource in resources {
-        let Resource::Managed(Managed::Subnet(subnet)) = resource else { continue };
+        let Resource::Subnet(subnet) = resource else { continue };
         if !created.contains(&&resource.id()) {
             continue;
         }

@@ -4,20 +4,20 @@ use serde_json::json;
 
 use super::lifecycle::{Mode, Override};
 use super::*;
-use crate::autoscaling::autoscaling_group::AutoscalingGroup;
-use crate::autoscaling::autoscaling_group::LiveGroup;
+use crate::autoscaling::autoscaling_group::{AutoscalingGroup, LiveGroup};
 use crate::aws::Fault;
 use crate::aws::tags::Tags;
 use crate::catalogue::kinds;
 use crate::core::document::LiveDocument;
-use crate::core::seen::Observed;
 use crate::desired::Input;
 use crate::ec2::launch_template::LiveTemplate;
 use crate::ec2::volume::EbsVolume;
-use crate::iam::instance_profile::{IamInstanceProfile, LiveInstanceProfile};
+use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
+use crate::iam::role::LiveInstanceProfile;
 use crate::iam::role::{IamRole, LiveIamRole};
 use crate::iam::role_policy::IamRolePolicy;
+use crate::iam::role_policy::{Content, LivePolicies, LivePolicy};
 use crate::policy::document::Document;
 use crate::policy::parse::PrincipalRule;
 use crate::spec::cluster::Cluster;
@@ -36,7 +36,7 @@ fn group(name: &str, role: &str, profile: Option<&str>) -> InstanceGroup {
 /// The IAM kinds of a cluster, which alone have tables here.
 fn desired(groups: &[InstanceGroup]) -> DesiredCluster {
     let mut desired = whole(groups);
-    desired.resources.retain(|resource| !matches!(resource, Resource::Managed(_)));
+    desired.resources.retain(|resource| kinds::IAM.contains(&resource.id().kind));
     desired
 }
 
@@ -58,41 +58,66 @@ fn live_document(document: &Document) -> LiveDocument {
     LiveDocument::decode(&document.to_compact(), PrincipalRule::Expected)
 }
 
+fn put<T: Send + Sync + 'static>(live: &mut Live, name: &str, found: T) {
+    live.seen.put_named(name, Looked::Found(vec![found]));
+}
+
+fn put_missing<T: Send + Sync + 'static>(live: &mut Live, name: &str) {
+    live.seen.put_named::<T>(name, Looked::Found(Vec::new()));
+}
+
+fn put_denied<T: Send + Sync + 'static>(live: &mut Live, name: &str) {
+    live.seen.put_named::<T>(name, Looked::Denied(denied()));
+}
+
+fn one<T: Clone + Send + Sync + 'static>(live: &Live, name: &str) -> T {
+    live.seen.one::<T>(name).unwrap().clone()
+}
+
+/// Puts a policy into its role, or takes it out.
+fn put_policy(live: &mut Live, policy: &IamRolePolicy, document: Option<LiveDocument>) {
+    let found = live.seen.one::<LivePolicies>(&policy.role);
+    let mut policies = found.map_or_else(Vec::new, |found| found.policies.clone());
+    policies.retain(|other| other.name != policy.name);
+    let name = policy.name.clone();
+    policies.extend(document.map(|document| LivePolicy { name, document }));
+    put(live, &policy.role, LivePolicies { role: policy.role.clone(), policies });
+}
+
+/// The nodes' own policy.
+fn own() -> IamRolePolicy {
+    let (name, role) = (ROLE.to_owned(), ROLE.to_owned());
+    IamRolePolicy { name, role, content: Content::Absent, inside: None }
+}
+
 /// AWS exactly as desired.
 fn settled(desired: &DesiredCluster) -> Live {
     let mut live = Live { account: "123456789012".to_owned(), ..Live::default() };
     for resource in &desired.resources {
         match resource {
-            Resource::Role(role) => {
-                let found =
-                    LiveIamRole { trust: live_document(&role.trust), tags: role.tags.clone() };
-                live.roles.insert(role.name.clone(), Observed::Found(found));
+            Resource::IamRole(role) => {
+                let (trust, tags) = (live_document(&role.trust), role.tags.clone());
+                put(&mut live, &role.name, LiveIamRole { name: role.name.clone(), trust, tags });
             }
-            Resource::RolePolicy(policy) => {
-                let mut policies = match live.policies.remove(&policy.role) {
-                    Some(Observed::Found(policies)) => policies,
-                    _ => Default::default(),
-                };
-                if let Some(document) = policy.content.document(None) {
-                    policies.insert(policy.name.clone(), live_document(&document));
-                }
-                live.policies.insert(policy.role.clone(), Observed::Found(policies));
+            Resource::IamRolePolicy(policy) => {
+                let document = policy.content.document(None);
+                put_policy(&mut live, policy, document.map(|document| live_document(&document)));
             }
-            Resource::InstanceProfile(profile) => {
+            Resource::IamInstanceProfile(profile) => {
                 let found = LiveInstanceProfile {
+                    name: profile.name.clone(),
                     arn: format!("arn:aws:iam::123456789012:instance-profile/{}", profile.name),
                     tags: profile.tags.clone(),
                     role: None,
                 };
-                live.profiles.insert(profile.name.clone(), Observed::Found(found));
+                put(&mut live, &profile.name, found);
             }
-            Resource::InstanceProfileRole(link) => {
-                let role = live.roles[&link.role].found().unwrap().clone();
-                if let Some(Observed::Found(profile)) = live.profiles.get_mut(&link.profile) {
-                    profile.role = Some((link.role.clone(), role));
-                }
+            Resource::IamInstanceProfileRole(link) => {
+                let mut profile: LiveInstanceProfile = one(&live, &link.profile);
+                profile.role = Some(one(&live, &link.role));
+                put(&mut live, &link.profile, profile);
             }
-            Resource::Managed(_) => {}
+            _ => {}
         }
     }
     live
@@ -117,45 +142,32 @@ fn disturb(live: &mut Live, kind: Kind, state: Found) {
     match (kind, state) {
         (_, Found::Equal) => {}
         (IamRole::KIND, Found::Differs) => {
-            let tags = live.roles[ROLE].found().unwrap().tags.clone();
-            let changed = LiveIamRole { trust: other(), tags };
-            live.roles.insert(ROLE.to_owned(), Observed::Found(changed));
+            let role: LiveIamRole = one(live, ROLE);
+            put(live, ROLE, LiveIamRole { trust: other(), ..role });
         }
         (IamRole::KIND, Found::Missing) => {
-            live.roles.insert(ROLE.to_owned(), Observed::Missing);
-            live.policies.insert(ROLE.to_owned(), Observed::Missing);
+            put_missing::<LiveIamRole>(live, ROLE);
+            put_missing::<LivePolicies>(live, ROLE);
         }
-        (IamRole::KIND, Found::Denied) => {
-            live.roles.insert(ROLE.to_owned(), Observed::Denied(denied()));
-        }
-        (IamRolePolicy::KIND, Found::Denied) => {
-            live.policies.insert(ROLE.to_owned(), Observed::Denied(denied()));
-        }
-        (IamRolePolicy::KIND, state) => {
-            let mut policies = live.policies[ROLE].found().unwrap().clone();
-            match state {
-                Found::Missing => policies.remove(ROLE),
-                _ => policies.insert(ROLE.to_owned(), other()),
-            };
-            live.policies.insert(ROLE.to_owned(), Observed::Found(policies));
-        }
-        (_, Found::Denied) => {
-            live.profiles.insert(ROLE.to_owned(), Observed::Denied(denied()));
-        }
+        (IamRole::KIND, Found::Denied) => put_denied::<LiveIamRole>(live, ROLE),
+        (IamRolePolicy::KIND, Found::Denied) => put_denied::<LivePolicies>(live, ROLE),
+        (IamRolePolicy::KIND, Found::Missing) => put_policy(live, &own(), None),
+        (IamRolePolicy::KIND, _) => put_policy(live, &own(), Some(other())),
+        (_, Found::Denied) => put_denied::<LiveInstanceProfile>(live, ROLE),
         (IamInstanceProfile::KIND, Found::Missing) => {
-            live.profiles.insert(ROLE.to_owned(), Observed::Missing);
+            put_missing::<LiveInstanceProfile>(live, ROLE);
         }
         (kind, state) => {
-            let mut profile = live.profiles[ROLE].found().unwrap().clone();
+            let mut profile: LiveInstanceProfile = one(live, ROLE);
             match (kind, state) {
                 (IamInstanceProfile::KIND, _) => profile.tags.clear(),
                 (_, Found::Missing) => profile.role = None,
                 (_, _) => {
-                    let role = live.roles[ROLE].found().unwrap().clone();
-                    profile.role = Some(("another".to_owned(), role));
+                    let role: LiveIamRole = one(live, ROLE);
+                    profile.role = Some(LiveIamRole { name: "another".to_owned(), ..role });
                 }
             }
-            live.profiles.insert(ROLE.to_owned(), Observed::Found(profile));
+            put(live, ROLE, profile);
         }
     }
 }
@@ -202,9 +214,8 @@ fn nothing_is_put_into_a_role_of_somebody_else() {
     let desired = desired(&[group("nodes", "Node", None)]);
     let mut live = settled(&desired);
     disturb(&mut live, IamRolePolicy::KIND, Found::Missing);
-    let mut theirs = live.roles[ROLE].found().unwrap().clone();
-    theirs.tags.clear();
-    live.roles.insert(ROLE.to_owned(), Observed::Found(theirs));
+    let theirs: LiveIamRole = one(&live, ROLE);
+    put(&mut live, ROLE, LiveIamRole { tags: Tags::new(), ..theirs });
     let under = |lifecycle| {
         let plan = make(&desired, &live, &options(&[Override::new(IamRole::KIND, lifecycle)]));
         outcome(&plan)
@@ -228,12 +239,13 @@ fn what_is_settled_needs_nothing_and_a_plan_is_the_same_every_time() {
     let settled = make(&desired, &settled(&desired), &options(&[]));
     assert_eq!(outcome(&settled), "nothing");
     assert_eq!(settled.unchanged.len(), 8);
-    let empty = Live {
-        roles: desired.resources.iter().map(|r| (r.id().name, Observed::Missing)).collect(),
-        policies: desired.resources.iter().map(|r| (r.id().name, Observed::Missing)).collect(),
-        profiles: desired.resources.iter().map(|r| (r.id().name, Observed::Missing)).collect(),
-        ..Live::default()
-    };
+    let mut empty = Live::default();
+    for resource in &desired.resources {
+        let name = resource.id().name;
+        put_missing::<LiveIamRole>(&mut empty, &name);
+        put_missing::<LivePolicies>(&mut empty, &name);
+        put_missing::<LiveInstanceProfile>(&mut empty, &name);
+    }
     let plans = [0; 2].map(|_| format!("{:?}", make(&desired, &empty, &options(&[]))));
     assert_eq!(plans[0], plans[1]);
 }
@@ -241,18 +253,20 @@ fn what_is_settled_needs_nothing_and_a_plan_is_the_same_every_time() {
 /// The existing profile `team` whose role `team-role` has one policy of its own.
 fn existing() -> (DesiredCluster, Live) {
     let desired = desired(&[group("nodes", "Node", Some("team"))]);
-    let role = LiveIamRole { trust: live_document(&desired.existing[0].trust), tags: Tags::new() };
+    let trust = live_document(&desired.existing[0].trust);
+    let role = LiveIamRole { name: "team-role".to_owned(), trust, tags: Tags::new() };
     let profile = LiveInstanceProfile {
+        name: "team".to_owned(),
         arn: "arn:aws:iam::123456789012:instance-profile/team".to_owned(),
         tags: Tags::new(),
-        role: Some(("team-role".into(), role)),
+        role: Some(role),
     };
     let own = r#"{"Statement": [{"Effect": "Allow", "Action": "es:*", "Resource": "*"}]}"#;
-    let own = LiveDocument::decode(own, PrincipalRule::Refused);
+    let document = LiveDocument::decode(own, PrincipalRule::Refused);
+    let policies = vec![LivePolicy { name: "own".to_owned(), document }];
     let mut live = Live { account: "123456789012".to_owned(), ..Live::default() };
-    live.profiles.insert("team".to_owned(), Observed::Found(profile));
-    let policies = [("own".to_owned(), own)].into_iter().collect();
-    live.policies.insert("team-role".to_owned(), Observed::Found(policies));
+    put(&mut live, "team", profile);
+    put(&mut live, "team-role", LivePolicies { role: "team-role".to_owned(), policies });
     (desired, live)
 }
 
@@ -273,8 +287,8 @@ fn nothing_but_sync_writes_to_an_existing_profile() {
 #[test]
 fn a_profile_that_may_not_be_read_is_not_written_by_guess() {
     let (desired, mut live) = existing();
-    live.profiles.insert("team".to_owned(), Observed::Denied(denied()));
-    live.policies.clear();
+    put_denied::<LiveInstanceProfile>(&mut live, "team");
+    live.seen.put_named::<LivePolicies>("team-role", Looked::Not);
     let sync = [
         Override::new(IamInstanceProfile::KIND, Lifecycle::Ignore),
         Override::new(IamInstanceProfileRole::KIND, Lifecycle::Ignore),
@@ -290,9 +304,10 @@ fn one_role_in_two_existing_profiles_is_refused_where_it_would_be_written_twice(
     let groups = [group("masters", "Master", Some("front")), group("nodes", "Node", Some("back"))];
     let desired = desired(&groups);
     let (_, mut live) = existing();
-    let shared = live.profiles["team"].clone();
-    live.profiles.insert("front".to_owned(), shared.clone());
-    live.profiles.insert("back".to_owned(), shared);
+    let shared: LiveInstanceProfile = one(&live, "team");
+    for name in ["front", "back"] {
+        put(&mut live, name, LiveInstanceProfile { name: name.to_owned(), ..shared.clone() });
+    }
     let looked_at = make(&desired, &live, &options(&[]));
     assert_eq!(looked_at.refusals, []);
     assert_eq!(looked_at.count(Action::Leave), 2);
@@ -310,8 +325,7 @@ fn a_live_text_that_is_no_policy_is_replaced() {
     let desired = desired(&[group("nodes", "Node", None)]);
     let mut live = settled(&desired);
     let broken = LiveDocument::decode("%7Bbroken", PrincipalRule::Refused);
-    let policies = [(ROLE.to_owned(), broken)].into_iter().collect();
-    live.policies.insert(ROLE.to_owned(), Observed::Found(policies));
+    put_policy(&mut live, &own(), Some(broken));
     let plan = make(&desired, &live, &options(&[]));
     assert_eq!(outcome(&plan), "update IAMRolePolicy");
     assert_eq!(plan.changes[0].drift.fields[0].before.as_deref(), Some("a text that is no policy"));
@@ -319,11 +333,9 @@ fn a_live_text_that_is_no_policy_is_replaced() {
 
 #[test]
 fn what_needs_each_other_is_refused_by_name() {
-    use crate::catalogue::kinds::Managed;
-    use crate::core::seen::Looked;
     let mut desired = whole(&[group("nodes", "Node", None)]);
     for resource in &mut desired.resources {
-        if let Resource::Managed(Managed::LaunchTemplate(template)) = resource {
+        if let Resource::LaunchTemplate(template) = resource {
             template.after.push(ResourceId::new(AutoscalingGroup::KIND, &template.name));
         }
     }
@@ -341,7 +353,6 @@ fn what_needs_each_other_is_refused_by_name() {
 
 /// A volume of 20 GiB that is wanted encrypted, as one that has lost a tag.
 fn volume(size: i32, encrypted: bool) -> (DesiredCluster, Live) {
-    use crate::catalogue::kinds::Managed;
     use crate::ec2::volume::{EbsVolume, LiveVolume};
     let mut desired = whole(&[]);
     let owned = ("kubernetes.io/cluster/dev.k8s.local".to_owned(), "owned".to_owned());
@@ -372,7 +383,7 @@ fn volume(size: i32, encrypted: bool) -> (DesiredCluster, Live) {
         made: None,
         tags,
     };
-    desired.resources = vec![Resource::Managed(Managed::EbsVolume(wanted))];
+    desired.resources = vec![Resource::EbsVolume(wanted)];
     let mut live = Live::default();
     live.seen.put(Looked::Found(vec![found]));
     (desired, live)

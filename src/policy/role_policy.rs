@@ -17,7 +17,7 @@ use crate::spec::role::Role;
 pub(crate) const UNKNOWN_ZONE: &str = "HOSTED_ZONE_ID";
 
 /// Everything that a role's document depends on, but for the hosted zone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RolePolicy {
     role: Role,
     cluster: String,
@@ -32,7 +32,7 @@ pub(crate) struct RolePolicy {
 }
 
 /// The networking plugins that need permissions.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Plugins {
     amazonvpc: bool,
     calico_or_cilium: bool,

@@ -249,7 +249,7 @@ impl Manage for DnsName {
         &self,
         work: &Work<'_>,
         id: &str,
-        changed: &TextChanged,
+        _changed: &TextChanged,
     ) -> Result<(), AwsError> {
         self.upsert(work, id).await
     }

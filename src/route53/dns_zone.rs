@@ -94,7 +94,7 @@ impl Manage for DnsZone {
         &self,
         work: &Work<'_>,
         id: &str,
-        changed: &TextChanged,
+        _changed: &TextChanged,
     ) -> Result<(), AwsError> {
         let Some(vpc) = &self.private_to else { return Ok(()) };
         let vpc_id = work.id(vpc)?;

@@ -58,7 +58,7 @@ impl Manage for VpcDhcpOptionsAssociation {
         &self,
         work: &Work<'_>,
         id: &str,
-        changed: &TextChanged,
+        _changed: &TextChanged,
     ) -> Result<(), AwsError> {
         self.associate(work, id).await
     }

@@ -139,7 +139,7 @@ impl Manage for ElasticIp {
         &self,
         work: &Work<'_>,
         id: &str,
-        changed: &TextChanged,
+        _changed: &TextChanged,
     ) -> Result<(), AwsError> {
         ec2::tag(work.aws, id, &self.tags).await
     }

@@ -110,7 +110,7 @@ impl Manage for Route {
         &self,
         work: &Work<'_>,
         id: &str,
-        changed: &TextChanged,
+        _changed: &TextChanged,
     ) -> Result<(), AwsError> {
         let target = self.target(work)?;
         let call = work.aws.ec2.replace_route().route_table_id(id);

@@ -159,7 +159,7 @@ impl Manage for RouteTable {
         &self,
         work: &Work<'_>,
         id: &str,
-        changed: &TextChanged,
+        _changed: &TextChanged,
     ) -> Result<(), AwsError> {
         ec2::tag(work.aws, id, &self.tags).await
     }

@@ -68,7 +68,7 @@ impl Manage for RouteTableAssociation {
         &self,
         work: &Work<'_>,
         id: &str,
-        changed: &TextChanged,
+        _changed: &TextChanged,
     ) -> Result<(), AwsError> {
         let call = work.aws.ec2.replace_route_table_association().association_id(id);
         call.route_table_id(work.id(&self.table)?).send().await.map_err(|error| {

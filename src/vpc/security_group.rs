@@ -201,7 +201,7 @@ impl Manage for SecurityGroup {
         &self,
         work: &Work<'_>,
         id: &str,
-        changed: &TextChanged,
+        _changed: &TextChanged,
     ) -> Result<(), AwsError> {
         ec2::tag(work.aws, id, &self.tags).await
     }

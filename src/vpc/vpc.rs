@@ -289,7 +289,7 @@ impl Vpc {
     fn instead(&self, fixed: &VpcFields<Changed>) -> String {
         let range = fixed.cidr.as_ref().and_then(|delta| delta.before.as_ref());
         let range = range.map(|cidr| match self.ownership() {
-            Ownership::Ours => {
+            Ownership::Ours | Ownership::Brought => {
                 format!("set spec.networkCIDR back to {cidr}, or delete the cluster first")
             }
             Ownership::Shared => format!("set spec.networkCIDR to {cidr}"),

@@ -8,6 +8,8 @@ use crate::ec2::in_use::Thing;
 use crate::ec2::launch_template::{LaunchTemplate, LiveTemplate};
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::role::IamRole;
+use crate::iam::role::{Attached, LiveInstanceProfile};
+use crate::iam::role_policy::LivePolicies;
 use crate::spec::role::Role;
 
 const NO_GROUP: &str = "no instance group of the spec";
@@ -91,7 +93,7 @@ fn templates(pruning: &mut Pruning<'_, '_>) {
 /// act by the profile that carries it.
 fn of_role(pruning: &mut Pruning<'_, '_>, name: &str) {
     let profile = ResourceId::new(IamInstanceProfile::KIND, name);
-    let found = pruning.live().profiles.get(name).and_then(|profile| profile.found());
+    let found = pruning.live().seen.one::<LiveInstanceProfile>(name);
     let thing = found.map(|found| Thing::InstanceProfile(found.arn.clone()));
     if let Some(found) = found {
         let whose = pruning.planner.whose_iam(profile.kind, name);
@@ -104,14 +106,14 @@ fn of_role(pruning: &mut Pruning<'_, '_>, name: &str) {
             behind: &[],
             deletion: Deletion::InstanceProfile {
                 name: name.to_owned(),
-                roles: found.role.iter().map(|(role, _)| role.clone()).collect(),
+                roles: found.role.iter().map(|role| role.name.clone()).collect(),
             },
         };
         pruning.remove_if(unwanted, &whose, thing.clone());
     }
-    let policies = pruning.live().policies.get(name).and_then(|policies| policies.found());
+    let policies = pruning.live().seen.one::<LivePolicies>(name);
     if let Some(policies) = policies {
-        let attached = pruning.live().attached.get(name).and_then(|attached| attached.found());
+        let attached = pruning.live().seen.one::<Attached>(name);
         let whose = pruning.planner.whose_iam(IamRole::KIND, name);
         let unwanted = Unwanted {
             id: ResourceId::new(IamRole::KIND, name),
@@ -121,8 +123,8 @@ fn of_role(pruning: &mut Pruning<'_, '_>, name: &str) {
             behind: &[],
             deletion: Deletion::Role {
                 name: name.to_owned(),
-                policies: policies.keys().cloned().collect(),
-                attached: attached.cloned().unwrap_or_default(),
+                policies: policies.iter().map(|(name, _)| name.to_owned()).collect(),
+                attached: attached.map(|attached| attached.0.clone()).unwrap_or_default(),
             },
         };
         pruning.remove_if(unwanted, &whose, thing);
