@@ -2,10 +2,10 @@
 //! `ExternalTargetGroupAttachment`: the instances of a group stand behind a load balancer.
 
 use crate::aws::AwsError;
+use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::elb::load_balancer::ClassicName;
@@ -25,6 +25,11 @@ pub(crate) struct LoadBalancerAttachment {
     pub(crate) group: ResourceId,
     pub(crate) to: Target,
 }
+
+fields! { AttachmentFields {
+    group: String = "group",
+    to: String = "to",
+} }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Target {
@@ -56,7 +61,7 @@ impl Target {
 
 impl Manage for LoadBalancerAttachment {
     type Live = LiveAttachment;
-    type Fields = TextFields;
+    type Fields = AttachmentFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         let kind = match self.to {
@@ -91,13 +96,19 @@ impl Manage for LoadBalancerAttachment {
         found.to.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        TextFields::default().with("group", &self.group.name).with("to", self.to.text())
+    fn wanted(&self, _: View<'_>) -> AttachmentFields<Wanted> {
+        AttachmentFields {
+            group: Want::Is(self.group.name.clone()),
+            to: Want::Is(self.to.text().to_owned()),
+        }
     }
 
-    fn found(&self, _: &LiveAttachment, view: View<'_>) -> TextFields {
+    fn found(&self, _: &LiveAttachment, _: View<'_>) -> AttachmentFields<Found> {
         // What an attachment is, is all that it has.
-        self.wanted(view)
+        AttachmentFields {
+            group: Some(self.group.name.clone()),
+            to: Some(self.to.text().to_owned()),
+        }
     }
 
     fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
@@ -149,7 +160,12 @@ impl Manage for LoadBalancerAttachment {
         Ok(None)
     }
 
-    async fn update(&self, _: &Work<'_>, _: &str, _: &TextChanged) -> Result<(), AwsError> {
+    async fn update(
+        &self,
+        _: &Work<'_>,
+        _: &str,
+        _: &AttachmentFields<Changed>,
+    ) -> Result<(), AwsError> {
         Ok(())
     }
 }

@@ -213,6 +213,28 @@ pub(crate) trait Changes: Clone + Debug + PartialEq + Send + Sync {
     }
 }
 
+/// No fields: of a kind that is all in its name.
+impl Fields for () {
+    type Found = ();
+    type Changed = ();
+
+    fn nothing() {}
+
+    fn difference(&self, (): &()) {}
+}
+
+impl Changes for () {
+    fn none() {}
+
+    fn is_none(&self) -> bool {
+        true
+    }
+
+    fn drift(&self) -> Drift {
+        Drift::default()
+    }
+}
+
 /// Fields that no write mends.
 #[derive(Debug)]
 pub(crate) struct Stuck {

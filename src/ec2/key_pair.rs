@@ -8,7 +8,6 @@ use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 
@@ -69,7 +68,7 @@ pub(crate) async fn read(aws: &Aws, chosen: Filter) -> Result<Vec<LiveKeyPair>, 
 
 impl Manage for SshKey {
     type Live = LiveKeyPair;
-    type Fields = TextFields;
+    type Fields = ();
 
     fn id(&self) -> ResourceId {
         ResourceId::new(SshKey::KIND, &self.name)
@@ -95,13 +94,9 @@ impl Manage for SshKey {
         found.name.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        TextFields::default()
-    }
+    fn wanted(&self, _: View<'_>) {}
 
-    fn found(&self, _: &LiveKeyPair, _: View<'_>) -> TextFields {
-        TextFields::default()
-    }
+    fn found(&self, _: &LiveKeyPair, _: View<'_>) {}
 
     fn ownership(&self) -> Ownership {
         if self.public_key.is_none() { Ownership::Shared } else { Ownership::Ours }
@@ -132,7 +127,7 @@ impl Manage for SshKey {
         }
     }
 
-    async fn update(&self, _: &Work<'_>, _: &str, _: &TextChanged) -> Result<(), AwsError> {
+    async fn update(&self, _: &Work<'_>, _: &str, (): &()) -> Result<(), AwsError> {
         Ok(())
     }
 }

@@ -6,11 +6,10 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Volume, VolumeState, VolumeType};
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, ec2};
 use crate::core::creation::{Creation, Standing};
-use crate::core::drift::FieldChange;
+use crate::core::fields::{Changed, Changes as _, Found, Stuck, Value, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Twin, View};
 use crate::core::seen::Looked;
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 
@@ -30,6 +29,32 @@ pub(crate) struct EbsVolume {
     pub(crate) encrypted: bool,
     pub(crate) kms_key: Option<String>,
     pub(crate) tags: Tags,
+}
+
+fields! { VolumeFields {
+    zone: String = "zone",
+    size: i32 = "size",
+    volume_type: String = "type",
+    iops: i32 = "iops",
+    throughput: i32 = "throughput",
+    encrypted: bool = "encrypted",
+    kms_key: KmsKey = "kmsKey",
+    tags: Tags = "tags",
+} }
+
+/// The key that encrypts a volume.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct KmsKey(String);
+
+impl Value for KmsKey {
+    fn tell(&self) -> String {
+        self.0.clone()
+    }
+
+    /// AWS tells the key by its ARN, however it was given.
+    fn is(&self, found: &Self) -> bool {
+        found.0.ends_with(&self.0)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -102,7 +127,7 @@ fn from_sdk(volume: &Volume) -> Result<LiveVolume, AwsError> {
 
 impl Manage for EbsVolume {
     type Live = LiveVolume;
-    type Fields = TextFields;
+    type Fields = VolumeFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(EbsVolume::KIND, &self.name)
@@ -133,52 +158,48 @@ impl Manage for EbsVolume {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        let mut fields = TextFields::default()
-            .with("zone", &self.zone)
-            .with("size", self.size)
-            .with("type", &self.volume_type);
-        if let Some(iops) = self.iops {
-            fields = fields.with("iops", iops);
+    fn wanted(&self, _: View<'_>) -> VolumeFields<Wanted> {
+        VolumeFields {
+            zone: Want::Is(self.zone.clone()),
+            size: Want::Is(self.size),
+            volume_type: Want::Is(self.volume_type.clone()),
+            iops: Want::if_told(self.iops),
+            throughput: Want::if_told(self.throughput),
+            encrypted: Want::Is(self.encrypted),
+            kms_key: Want::if_told(self.kms_key.clone().map(KmsKey)),
+            tags: Want::Is(self.tags.clone()),
         }
-        if let Some(throughput) = self.throughput {
-            fields = fields.with("throughput", throughput);
-        }
-        fields = fields.with("encrypted", self.encrypted);
-        if let Some(key) = &self.kms_key {
-            fields = fields.with("kmsKey", key);
-        }
-        fields.tags(&self.tags)
     }
 
-    fn found(&self, found: &LiveVolume, _: View<'_>) -> TextFields {
-        // AWS tells the key by its ARN, however it was given.
-        let is_same =
-            |live: &String| self.kms_key.as_ref().is_some_and(|key| live.ends_with(key.as_str()));
-        let key = match &found.kms_key {
-            Some(live) if is_same(live) => self.kms_key.clone(),
-            other => other.clone(),
+    fn found(&self, found: &LiveVolume, _: View<'_>) -> VolumeFields<Found> {
+        VolumeFields {
+            zone: Some(found.zone.clone()),
+            size: Some(found.size),
+            volume_type: Some(found.volume_type.clone()),
+            iops: found.iops,
+            throughput: found.throughput,
+            encrypted: Some(found.encrypted),
+            kms_key: found.kms_key.clone().map(KmsKey),
+            tags: Some(found.tags.clone()),
+        }
+    }
+
+    fn judge(&self, changed: &mut VolumeFields<Changed>, found: &LiveVolume) -> Vec<Stuck> {
+        let too_large = VolumeFields {
+            size: changed.size.take_if(|_| found.size > self.size),
+            ..VolumeFields::none()
         };
-        TextFields::default()
-            .with("zone", &found.zone)
-            .with("size", found.size)
-            .with("type", &found.volume_type)
-            .maybe("iops", found.iops)
-            .maybe("throughput", found.throughput)
-            .with("encrypted", found.encrypted)
-            .maybe("kmsKey", key)
-            .tags(&found.tags)
-    }
-
-    fn fixed(&self) -> &'static [&'static str] {
-        &["zone", "encrypted", "kmsKey"]
-    }
-
-    fn left_because(&self, change: &FieldChange, found: &LiveVolume) -> Option<(String, String)> {
-        (change.field == "size" && found.size > self.size).then(|| {
-            let next = format!("set volumeSize of the etcd member to {}", found.size);
-            ("EBS cannot shrink a volume".to_owned(), next)
-        })
+        let why = "EBS cannot shrink a volume".to_owned();
+        let next = format!("set volumeSize of the etcd member to {}", found.size);
+        let fixed = VolumeFields {
+            zone: changed.zone.take(),
+            encrypted: changed.encrypted.take(),
+            kms_key: changed.kms_key.take(),
+            ..VolumeFields::none()
+        };
+        let borne = Stuck::borne(&too_large, why, next);
+        let fixed = Stuck::fixed(&fixed, &found.id, self.instead(&[]));
+        borne.into_iter().chain(fixed).collect()
     }
 
     fn twin(found: &LiveVolume, _: View<'_>) -> Option<Twin> {
@@ -202,13 +223,23 @@ impl Manage for EbsVolume {
         &self,
         work: &Work<'_>,
         id: &str,
-        changed: &TextChanged,
+        changed: &VolumeFields<Changed>,
     ) -> Result<(), AwsError> {
-        if changed.touches_tags() {
+        let VolumeFields {
+            zone: _,
+            size,
+            volume_type,
+            iops,
+            throughput,
+            encrypted: _,
+            kms_key: _,
+            tags,
+        } = changed;
+        if tags.is_some() {
             ec2::tag(work.aws, id, &self.tags).await?;
         }
-        if ["size", "type", "iops", "throughput"].iter().any(|field| changed.touches(field)) {
-            let size = changed.touches("size").then_some(self.size);
+        if size.is_some() || volume_type.is_some() || iops.is_some() || throughput.is_some() {
+            let size = size.as_ref().and_then(|delta| delta.after);
             let call = work.aws.ec2.modify_volume().volume_id(id).set_size(size);
             call.volume_type(VolumeType::from(self.volume_type.as_str()))
                 .set_iops(self.iops)

@@ -8,10 +8,10 @@ use aws_sdk_route53::types::{
 use futures::future::try_join_all;
 
 use crate::aws::{Aws, AwsError, of_record_change};
+use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Whose};
 use crate::core::work::{Address, Work};
 use crate::ec2::instance::InstanceAddress;
@@ -25,6 +25,25 @@ pub(crate) struct DnsName {
     pub(crate) balancer: ResourceId,
     /// AWS' name of the load balancer.
     pub(crate) balancer_name: String,
+}
+
+fields! { DnsNameFields { target: Target = "alias" } }
+
+/// What a record leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Target {
+    /// A load balancer by its name, or anything else by its DNS name.
+    Alias(String),
+    Addresses,
+}
+
+impl Value for Target {
+    fn tell(&self) -> String {
+        match self {
+            Self::Alias(name) => name.clone(),
+            Self::Addresses => "no alias but addresses".to_owned(),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -174,7 +193,7 @@ fn dns_name(name: &str) -> String {
 
 impl Manage for DnsName {
     type Live = LiveRecord;
-    type Fields = TextFields;
+    type Fields = DnsNameFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(DnsName::KIND, &self.name)
@@ -222,13 +241,13 @@ impl Manage for DnsName {
         found.zone.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        TextFields::default().with("alias", &self.balancer_name)
+    fn wanted(&self, _: View<'_>) -> DnsNameFields<Wanted> {
+        DnsNameFields { target: Want::Is(Target::Alias(self.balancer_name.clone())) }
     }
 
-    fn found(&self, found: &LiveRecord, view: View<'_>) -> TextFields {
+    fn found(&self, found: &LiveRecord, view: View<'_>) -> DnsNameFields<Found> {
         let Some(alias) = &found.alias else {
-            return TextFields::default().with("alias", "no alias but addresses");
+            return DnsNameFields { target: Some(Target::Addresses) };
         };
         let classic = view.seen.rows::<LiveLoadBalancer>().iter().map(|lb| (&lb.name, &lb.address));
         let network =
@@ -237,7 +256,8 @@ impl Manage for DnsName {
             address.as_ref().is_some_and(|address| dns_name(&address.dns_name) == *alias)
         };
         let known = classic.chain(network).find(|(_, address)| leads_to(address));
-        TextFields::default().with("alias", known.map_or(alias, |(name, _)| name))
+        let name = known.map_or(alias, |(name, _)| name);
+        DnsNameFields { target: Some(Target::Alias(name.clone())) }
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -249,8 +269,9 @@ impl Manage for DnsName {
         &self,
         work: &Work<'_>,
         id: &str,
-        _changed: &TextChanged,
+        changed: &DnsNameFields<Changed>,
     ) -> Result<(), AwsError> {
+        let DnsNameFields { target: Some(_) } = changed else { return Ok(()) };
         self.upsert(work, id).await
     }
 }

@@ -4,9 +4,9 @@
 use aws_sdk_route53::types::{Vpc, VpcRegion};
 
 use crate::aws::{Answer, Aws, AwsError, Fault};
+use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::route53::hosted_zone::LiveZone;
@@ -19,6 +19,8 @@ pub(crate) struct DnsZone {
     /// The VPC that must see a private zone.
     pub(crate) private_to: Option<ResourceId>,
 }
+
+fields! { DnsZoneFields { vpc: String = "vpc" } }
 
 /// A VPC that sees a private zone, both by their ids.
 #[derive(Clone, Debug)]
@@ -39,7 +41,7 @@ pub(crate) async fn vpcs(aws: &Aws, zone: &str) -> Result<Vec<ZoneVpc>, AwsError
 
 impl Manage for DnsZone {
     type Live = LiveZone;
-    type Fields = TextFields;
+    type Fields = DnsZoneFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(DnsZone::KIND, &self.name)
@@ -61,18 +63,15 @@ impl Manage for DnsZone {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        match &self.private_to {
-            Some(vpc) => TextFields::default().with("vpc", &vpc.name),
-            None => TextFields::default(),
-        }
+    fn wanted(&self, _: View<'_>) -> DnsZoneFields<Wanted> {
+        DnsZoneFields { vpc: Want::if_told(self.private_to.as_ref().map(|vpc| vpc.name.clone())) }
     }
 
-    fn found(&self, found: &LiveZone, view: View<'_>) -> TextFields {
+    fn found(&self, found: &LiveZone, view: View<'_>) -> DnsZoneFields<Found> {
         let mut seen_by = view.seen.rows::<ZoneVpc>().iter().filter(|row| row.zone == found.id);
         let sees = |vpc: &&ResourceId| seen_by.any(|row| view.is(vpc, &row.vpc));
         let vpc = self.private_to.as_ref().filter(sees);
-        TextFields::default().maybe("vpc", vpc.map(|vpc| &vpc.name))
+        DnsZoneFields { vpc: vpc.map(|vpc| vpc.name.clone()) }
     }
 
     fn ownership(&self) -> Ownership {
@@ -94,8 +93,9 @@ impl Manage for DnsZone {
         &self,
         work: &Work<'_>,
         id: &str,
-        _changed: &TextChanged,
+        changed: &DnsZoneFields<Changed>,
     ) -> Result<(), AwsError> {
+        let DnsZoneFields { vpc: Some(_) } = changed else { return Ok(()) };
         let Some(vpc) = &self.private_to else { return Ok(()) };
         let vpc_id = work.id(vpc)?;
         let vpc = Vpc::builder()

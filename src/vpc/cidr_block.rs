@@ -4,9 +4,9 @@ use aws_sdk_ec2::operation::associate_vpc_cidr_block::AssociateVpcCidrBlockError
 
 use crate::aws::{Aws, AwsError, sent_once};
 use crate::core::creation::{Creation, Standing};
+use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::vpc;
@@ -19,6 +19,8 @@ pub(crate) struct VpcCidrBlock {
     pub(crate) vpc: ResourceId,
 }
 
+fields! { VpcCidrBlockFields { vpc: String = "vpc" } }
+
 #[derive(Clone, Debug)]
 pub(crate) struct LiveCidrBlock {
     pub(crate) vpc: String,
@@ -27,7 +29,7 @@ pub(crate) struct LiveCidrBlock {
 
 impl Manage for VpcCidrBlock {
     type Live = LiveCidrBlock;
-    type Fields = TextFields;
+    type Fields = VpcCidrBlockFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(VpcCidrBlock::KIND, &self.cidr)
@@ -50,12 +52,12 @@ impl Manage for VpcCidrBlock {
         found.cidr.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        TextFields::default().with("vpc", &self.vpc.name)
+    fn wanted(&self, _: View<'_>) -> VpcCidrBlockFields<Wanted> {
+        VpcCidrBlockFields { vpc: Want::Is(self.vpc.name.clone()) }
     }
 
-    fn found(&self, found: &LiveCidrBlock, view: View<'_>) -> TextFields {
-        TextFields::default().with("vpc", view.name(&found.vpc))
+    fn found(&self, found: &LiveCidrBlock, view: View<'_>) -> VpcCidrBlockFields<Found> {
+        VpcCidrBlockFields { vpc: Some(view.name(&found.vpc).to_owned()) }
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -65,7 +67,14 @@ impl Manage for VpcCidrBlock {
         creation.without_token(create, || self.standing(work.aws, &vpc)).await.map(|_| None)
     }
 
-    async fn update(&self, _: &Work<'_>, _: &str, _: &TextChanged) -> Result<(), AwsError> {
+    async fn update(
+        &self,
+        _: &Work<'_>,
+        _: &str,
+        changed: &VpcCidrBlockFields<Changed>,
+    ) -> Result<(), AwsError> {
+        // A range is found by its VPC.
+        let VpcCidrBlockFields { vpc: _ } = changed;
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! `VPCDHCPOptionsAssociation`: which DHCP options a VPC uses.
 
 use crate::aws::AwsError;
+use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::vpc::LiveVpc;
@@ -15,9 +15,11 @@ pub(crate) struct VpcDhcpOptionsAssociation {
     pub(crate) options: ResourceId,
 }
 
+fields! { DhcpOptionsAssociationFields { options: String = "dhcpOptions" } }
+
 impl Manage for VpcDhcpOptionsAssociation {
     type Live = LiveVpc;
-    type Fields = TextFields;
+    type Fields = DhcpOptionsAssociationFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(VpcDhcpOptionsAssociation::KIND, &self.name)
@@ -40,12 +42,12 @@ impl Manage for VpcDhcpOptionsAssociation {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        TextFields::default().with("dhcpOptions", &self.options.name)
+    fn wanted(&self, _: View<'_>) -> DhcpOptionsAssociationFields<Wanted> {
+        DhcpOptionsAssociationFields { options: Want::Is(self.options.name.clone()) }
     }
 
-    fn found(&self, found: &LiveVpc, view: View<'_>) -> TextFields {
-        TextFields::default().with("dhcpOptions", view.name(&found.dhcp_options))
+    fn found(&self, found: &LiveVpc, view: View<'_>) -> DhcpOptionsAssociationFields<Found> {
+        DhcpOptionsAssociationFields { options: Some(view.name(&found.dhcp_options).to_owned()) }
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -58,8 +60,9 @@ impl Manage for VpcDhcpOptionsAssociation {
         &self,
         work: &Work<'_>,
         id: &str,
-        _changed: &TextChanged,
+        changed: &DhcpOptionsAssociationFields<Changed>,
     ) -> Result<(), AwsError> {
+        let DhcpOptionsAssociationFields { options: Some(_) } = changed else { return Ok(()) };
         self.associate(work, id).await
     }
 }

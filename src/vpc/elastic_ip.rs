@@ -6,10 +6,10 @@ use aws_sdk_ec2::types::{DomainType, Filter, ResourceType};
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, ec2, sent_once};
 use crate::core::creation::{Creation, Standing};
+use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, Twin, View};
 use crate::core::seen::Looked;
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::nat_gateway::{LiveNatGateway, NatGateway};
@@ -26,6 +26,10 @@ pub(crate) struct ElasticIp {
     pub(crate) subnet: ResourceId,
     pub(crate) tags: Tags,
 }
+
+fields! { ElasticIpFields {
+    tags: Tags = "tags",
+} }
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveElasticIp {
@@ -65,7 +69,7 @@ async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveElasticIp>, AwsE
 
 impl Manage for ElasticIp {
     type Live = LiveElasticIp;
-    type Fields = TextFields;
+    type Fields = ElasticIpFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(ElasticIp::KIND, &self.name)
@@ -106,12 +110,12 @@ impl Manage for ElasticIp {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        TextFields::default().tags(&self.tags)
+    fn wanted(&self, _: View<'_>) -> ElasticIpFields<Wanted> {
+        ElasticIpFields { tags: Want::Is(self.tags.clone()) }
     }
 
-    fn found(&self, found: &LiveElasticIp, _: View<'_>) -> TextFields {
-        TextFields::default().tags(&found.tags)
+    fn found(&self, found: &LiveElasticIp, _: View<'_>) -> ElasticIpFields<Found> {
+        ElasticIpFields { tags: Some(found.tags.clone()) }
     }
 
     fn ownership(&self) -> Ownership {
@@ -139,9 +143,13 @@ impl Manage for ElasticIp {
         &self,
         work: &Work<'_>,
         id: &str,
-        _changed: &TextChanged,
+        changed: &ElasticIpFields<Changed>,
     ) -> Result<(), AwsError> {
-        ec2::tag(work.aws, id, &self.tags).await
+        let ElasticIpFields { tags } = changed;
+        if tags.is_some() {
+            ec2::tag(work.aws, id, &self.tags).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,15 +1,17 @@
 //! `InternetGateway`: the VPC's way to the internet.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ec2::operation::create_internet_gateway::CreateInternetGatewayError;
 use aws_sdk_ec2::types::{Filter, ResourceType};
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, ec2, sent_once};
 use crate::core::creation::{Creation, Standing};
+use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::vpc::vpc::{LiveVpc, Vpc};
@@ -25,6 +27,11 @@ pub(crate) struct InternetGateway {
     pub(crate) vpc: ResourceId,
     pub(crate) tags: Tags,
 }
+
+fields! { InternetGatewayFields {
+    vpcs: BTreeSet<String> = "vpc",
+    tags: Tags = "tags",
+} }
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveInternetGateway {
@@ -63,7 +70,7 @@ async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveInternetGateway>
 
 impl Manage for InternetGateway {
     type Live = LiveInternetGateway;
-    type Fields = TextFields;
+    type Fields = InternetGatewayFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(InternetGateway::KIND, &self.name)
@@ -103,15 +110,19 @@ impl Manage for InternetGateway {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        let fields = TextFields::default().set("vpc", [&self.vpc.name]);
-        if self.shared { fields } else { fields.tags(&self.tags) }
+    fn wanted(&self, _: View<'_>) -> InternetGatewayFields<Wanted> {
+        InternetGatewayFields {
+            vpcs: Want::Is(BTreeSet::from([self.vpc.name.clone()])),
+            tags: Want::if_told((!self.shared).then(|| self.tags.clone())),
+        }
     }
 
-    fn found(&self, found: &LiveInternetGateway, view: View<'_>) -> TextFields {
-        TextFields::default()
-            .set("vpc", found.vpcs.iter().map(|vpc| view.name(vpc)))
-            .tags(&found.tags)
+    fn found(&self, found: &LiveInternetGateway, view: View<'_>) -> InternetGatewayFields<Found> {
+        let vpcs = found.vpcs.iter().map(|vpc| view.name(vpc).to_owned());
+        InternetGatewayFields {
+            vpcs: (!found.vpcs.is_empty()).then(|| vpcs.collect()),
+            tags: Some(found.tags.clone()),
+        }
     }
 
     fn ownership(&self) -> Ownership {
@@ -140,12 +151,13 @@ impl Manage for InternetGateway {
         &self,
         work: &Work<'_>,
         id: &str,
-        changed: &TextChanged,
+        changed: &InternetGatewayFields<Changed>,
     ) -> Result<(), AwsError> {
-        if changed.touches("vpc") {
+        let InternetGatewayFields { vpcs, tags } = changed;
+        if vpcs.is_some() {
             self.attach(work, id).await?;
         }
-        if changed.touches_tags() {
+        if tags.is_some() {
             ec2::tag(work.aws, id, &self.tags).await?;
         }
         Ok(())

@@ -7,10 +7,10 @@ use aws_sdk_ec2::types::{Filter, NatGatewayState, ResourceType};
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
 use crate::core::creation::{Creation, Standing};
+use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::wait::{Attempt, Budget, Held};
 use crate::core::whose::{Marks, Whose};
 use crate::core::work::Work;
@@ -38,6 +38,12 @@ pub(crate) struct NatGateway {
     pub(crate) elastic_ip: Option<ResourceId>,
     pub(crate) tags: Tags,
 }
+
+fields! { NatGatewayFields {
+    subnet: String = "subnet",
+    elastic_ip: String = "elasticIp",
+    tags: Tags = "tags",
+} }
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveNatGateway {
@@ -104,7 +110,7 @@ fn from_sdk(gateway: &aws_sdk_ec2::types::NatGateway) -> Result<LiveNatGateway, 
 
 impl Manage for NatGateway {
     type Live = LiveNatGateway;
-    type Fields = TextFields;
+    type Fields = NatGatewayFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(NatGateway::KIND, &self.name)
@@ -137,29 +143,39 @@ impl Manage for NatGateway {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        if self.existing.is_some() {
-            return TextFields::default().tags(&self.tags);
+    fn wanted(&self, _: View<'_>) -> NatGatewayFields<Wanted> {
+        let tags = Want::Is(self.tags.clone());
+        match self.ownership() {
+            Ownership::Shared => {
+                NatGatewayFields { subnet: Want::Any, elastic_ip: Want::Any, tags }
+            }
+            Ownership::Ours | Ownership::Brought => NatGatewayFields {
+                subnet: Want::Is(self.subnet.name.clone()),
+                elastic_ip: Want::maybe(self.elastic_ip.as_ref().map(|ip| ip.name.clone())),
+                tags,
+            },
         }
-        TextFields::default()
-            .with("subnet", &self.subnet.name)
-            .maybe("elasticIp", self.elastic_ip.as_ref().map(|ip| &ip.name))
-            .tags(&self.tags)
     }
 
-    fn found(&self, found: &LiveNatGateway, view: View<'_>) -> TextFields {
-        TextFields::default()
-            .with("subnet", view.name(&found.subnet))
-            .maybe("elasticIp", found.elastic_ip.as_ref().map(|id| view.name(id)))
-            .tags(&found.tags)
+    fn found(&self, found: &LiveNatGateway, view: View<'_>) -> NatGatewayFields<Found> {
+        NatGatewayFields {
+            subnet: Some(view.name(&found.subnet).to_owned()),
+            elastic_ip: found.elastic_ip.as_ref().map(|id| view.name(id).to_owned()),
+            tags: Some(found.tags.clone()),
+        }
     }
 
     fn ownership(&self) -> Ownership {
         if self.existing.is_some() { Ownership::Shared } else { Ownership::Ours }
     }
 
-    fn fixed(&self) -> &'static [&'static str] {
-        &["subnet", "elasticIp"]
+    fn judge(&self, changed: &mut NatGatewayFields<Changed>, found: &LiveNatGateway) -> Vec<Stuck> {
+        let fixed = NatGatewayFields {
+            subnet: changed.subnet.take(),
+            elastic_ip: changed.elastic_ip.take(),
+            ..NatGatewayFields::none()
+        };
+        Stuck::fixed(&fixed, &found.id, self.instead(&[])).into_iter().collect()
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -177,9 +193,13 @@ impl Manage for NatGateway {
         &self,
         work: &Work<'_>,
         id: &str,
-        _changed: &TextChanged,
+        changed: &NatGatewayFields<Changed>,
     ) -> Result<(), AwsError> {
-        ec2::tag(work.aws, id, &self.tags).await
+        let NatGatewayFields { subnet: _, elastic_ip: _, tags } = changed;
+        if tags.is_some() {
+            ec2::tag(work.aws, id, &self.tags).await?;
+        }
+        Ok(())
     }
 }
 

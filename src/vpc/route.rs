@@ -1,10 +1,10 @@
 //! `Route`: one way out of a route table.
 
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::nat_gateway::NatGateway;
@@ -16,6 +16,24 @@ pub(crate) struct Route {
     pub(crate) table: ResourceId,
     pub(crate) cidr: String,
     pub(crate) via: Via,
+}
+
+fields! { RouteFields { via: Way = "via" } }
+
+/// Where a route leads, by its name, and whether that is gone.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Way {
+    through: String,
+    is_gone: bool,
+}
+
+impl Value for Way {
+    fn tell(&self) -> String {
+        match self.is_gone {
+            true => format!("{}, which is gone", self.through),
+            false => self.through.clone(),
+        }
+    }
 }
 
 /// Where a route leads.
@@ -37,7 +55,7 @@ impl Via {
 
 impl Manage for Route {
     type Live = LiveRoute;
-    type Fields = TextFields;
+    type Fields = RouteFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(Route::KIND, &self.name)
@@ -63,19 +81,13 @@ impl Manage for Route {
         found.table.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        TextFields::default().with("via", self.via.name())
+    fn wanted(&self, _: View<'_>) -> RouteFields<Wanted> {
+        RouteFields { via: Want::Is(Way { through: self.via.name().to_owned(), is_gone: false }) }
     }
 
-    fn found(&self, found: &LiveRoute, view: View<'_>) -> TextFields {
-        let via = view.name(&found.via);
-        TextFields::default().with(
-            "via",
-            match found.blackhole {
-                true => format!("{via}, which is gone"),
-                false => via.to_owned(),
-            },
-        )
+    fn found(&self, found: &LiveRoute, view: View<'_>) -> RouteFields<Found> {
+        let through = view.name(&found.via).to_owned();
+        RouteFields { via: Some(Way { through, is_gone: found.blackhole }) }
     }
 
     fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
@@ -110,8 +122,9 @@ impl Manage for Route {
         &self,
         work: &Work<'_>,
         id: &str,
-        _changed: &TextChanged,
+        changed: &RouteFields<Changed>,
     ) -> Result<(), AwsError> {
+        let RouteFields { via: Some(_) } = changed else { return Ok(()) };
         let target = self.target(work)?;
         let call = work.aws.ec2.replace_route().route_table_id(id);
         let call = call.destination_cidr_block(&self.cidr);

@@ -5,10 +5,10 @@ use aws_sdk_ec2::types::{Filter, ResourceType, RouteState};
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, batch, ec2};
 use crate::core::creation::{Creation, Standing};
+use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 
@@ -24,6 +24,11 @@ pub(crate) struct RouteTable {
     pub(crate) vpc: ResourceId,
     pub(crate) tags: Tags,
 }
+
+fields! { RouteTableFields {
+    vpc: String = "vpc",
+    tags: Tags = "tags",
+} }
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveRouteTable {
@@ -112,7 +117,7 @@ fn from_sdk(table: &aws_sdk_ec2::types::RouteTable) -> Result<LiveRouteTable, Aw
 
 impl Manage for RouteTable {
     type Live = LiveRouteTable;
-    type Fields = TextFields;
+    type Fields = RouteTableFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(RouteTable::KIND, &self.name)
@@ -136,16 +141,21 @@ impl Manage for RouteTable {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        TextFields::default().with("vpc", &self.vpc.name).tags(&self.tags)
+    fn wanted(&self, _: View<'_>) -> RouteTableFields<Wanted> {
+        RouteTableFields { vpc: Want::Is(self.vpc.name.clone()), tags: Want::Is(self.tags.clone()) }
     }
 
-    fn found(&self, found: &LiveRouteTable, view: View<'_>) -> TextFields {
-        TextFields::default().with("vpc", view.name(&found.vpc)).tags(&found.tags)
+    fn found(&self, found: &LiveRouteTable, view: View<'_>) -> RouteTableFields<Found> {
+        RouteTableFields {
+            vpc: Some(view.name(&found.vpc).to_owned()),
+            tags: Some(found.tags.clone()),
+        }
     }
 
-    fn fixed(&self) -> &'static [&'static str] {
-        &["vpc"]
+    fn judge(&self, changed: &mut RouteTableFields<Changed>, found: &LiveRouteTable) -> Vec<Stuck> {
+        let fixed = RouteTableFields { vpc: changed.vpc.take(), ..RouteTableFields::none() };
+        let instead = "set the spec back, or delete the RouteTable first".to_owned();
+        Stuck::fixed(&fixed, &found.id, instead).into_iter().collect()
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -159,9 +169,13 @@ impl Manage for RouteTable {
         &self,
         work: &Work<'_>,
         id: &str,
-        _changed: &TextChanged,
+        changed: &RouteTableFields<Changed>,
     ) -> Result<(), AwsError> {
-        ec2::tag(work.aws, id, &self.tags).await
+        let RouteTableFields { vpc: _, tags } = changed;
+        if tags.is_some() {
+            ec2::tag(work.aws, id, &self.tags).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,9 +1,9 @@
 //! `RouteTableAssociation`: which route table a subnet uses.
 
 use crate::aws::{AwsError, Fault, ec2};
+use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::route_table::{self, LiveAssociation};
@@ -15,9 +15,11 @@ pub(crate) struct RouteTableAssociation {
     pub(crate) table: ResourceId,
 }
 
+fields! { RouteTableAssociationFields { table: String = "routeTable" } }
+
 impl Manage for RouteTableAssociation {
     type Live = LiveAssociation;
-    type Fields = TextFields;
+    type Fields = RouteTableAssociationFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(RouteTableAssociation::KIND, &self.name)
@@ -40,12 +42,12 @@ impl Manage for RouteTableAssociation {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        TextFields::default().with("routeTable", &self.table.name)
+    fn wanted(&self, _: View<'_>) -> RouteTableAssociationFields<Wanted> {
+        RouteTableAssociationFields { table: Want::Is(self.table.name.clone()) }
     }
 
-    fn found(&self, found: &LiveAssociation, view: View<'_>) -> TextFields {
-        TextFields::default().with("routeTable", view.name(&found.table))
+    fn found(&self, found: &LiveAssociation, view: View<'_>) -> RouteTableAssociationFields<Found> {
+        RouteTableAssociationFields { table: Some(view.name(&found.table).to_owned()) }
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -68,8 +70,9 @@ impl Manage for RouteTableAssociation {
         &self,
         work: &Work<'_>,
         id: &str,
-        _changed: &TextChanged,
+        changed: &RouteTableAssociationFields<Changed>,
     ) -> Result<(), AwsError> {
+        let RouteTableAssociationFields { table: Some(_) } = changed else { return Ok(()) };
         let call = work.aws.ec2.replace_route_table_association().association_id(id);
         call.route_table_id(work.id(&self.table)?).send().await.map_err(|error| {
             AwsError::new("ec2:ReplaceRouteTableAssociation", &self.name, error)

@@ -5,10 +5,10 @@ use futures::future::try_join;
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::vpc::security_group_rule::{LiveRule, Peer};
@@ -28,6 +28,11 @@ pub(crate) struct SecurityGroup {
     pub(crate) own_ports: &'static [i32],
     pub(crate) tags: Tags,
 }
+
+fields! { SecurityGroupFields {
+    vpc: String = "vpc",
+    tags: Tags = "tags",
+} }
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveSecurityGroup {
@@ -121,7 +126,7 @@ fn expand(group: &str, permission: &IpPermission, egress: bool) -> Result<Vec<Li
 
 impl Manage for SecurityGroup {
     type Live = LiveSecurityGroup;
-    type Fields = TextFields;
+    type Fields = SecurityGroupFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(SecurityGroup::KIND, &self.name)
@@ -155,23 +160,34 @@ impl Manage for SecurityGroup {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        match &self.existing {
-            Some(_) => TextFields::default(),
-            None => TextFields::default().with("vpc", &self.vpc.name).tags(&self.tags),
+    fn wanted(&self, _: View<'_>) -> SecurityGroupFields<Wanted> {
+        match self.ownership() {
+            Ownership::Shared => SecurityGroupFields { vpc: Want::Any, tags: Want::Any },
+            Ownership::Ours | Ownership::Brought => SecurityGroupFields {
+                vpc: Want::Is(self.vpc.name.clone()),
+                tags: Want::Is(self.tags.clone()),
+            },
         }
     }
 
-    fn found(&self, found: &LiveSecurityGroup, view: View<'_>) -> TextFields {
-        TextFields::default().with("vpc", view.name(&found.vpc)).tags(&found.tags)
+    fn found(&self, found: &LiveSecurityGroup, view: View<'_>) -> SecurityGroupFields<Found> {
+        SecurityGroupFields {
+            vpc: Some(view.name(&found.vpc).to_owned()),
+            tags: Some(found.tags.clone()),
+        }
     }
 
     fn ownership(&self) -> Ownership {
         if self.existing.is_some() { Ownership::Shared } else { Ownership::Ours }
     }
 
-    fn fixed(&self) -> &'static [&'static str] {
-        &["vpc"]
+    fn judge(
+        &self,
+        changed: &mut SecurityGroupFields<Changed>,
+        found: &LiveSecurityGroup,
+    ) -> Vec<Stuck> {
+        let fixed = SecurityGroupFields { vpc: changed.vpc.take(), ..SecurityGroupFields::none() };
+        Stuck::fixed(&fixed, &found.id, self.instead(&[])).into_iter().collect()
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -201,8 +217,12 @@ impl Manage for SecurityGroup {
         &self,
         work: &Work<'_>,
         id: &str,
-        _changed: &TextChanged,
+        changed: &SecurityGroupFields<Changed>,
     ) -> Result<(), AwsError> {
-        ec2::tag(work.aws, id, &self.tags).await
+        let SecurityGroupFields { vpc: _, tags } = changed;
+        if tags.is_some() {
+            ec2::tag(work.aws, id, &self.tags).await?;
+        }
+        Ok(())
     }
 }

@@ -5,9 +5,9 @@ use std::fmt;
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, UserIdGroupPair};
 
 use crate::aws::{Aws, AwsError, Fault};
+use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 
@@ -20,6 +20,27 @@ pub(crate) struct SecurityGroupRule {
     pub(crate) protocol: String,
     pub(crate) ports: Option<(i32, i32)>,
     pub(crate) peer: WantedPeer,
+}
+
+fields! { RuleFields {
+    group: String = "group",
+    from: String = "from",
+    to: String = "to",
+    protocol: String = "protocol",
+    ports: Ports = "ports",
+} }
+
+/// The first port and the last.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ports(i32, i32);
+
+impl Value for Ports {
+    fn tell(&self) -> String {
+        match self {
+            Self(from, to) if from == to => from.to_string(),
+            Self(from, to) => format!("{from}-{to}"),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +101,7 @@ fn protocol(text: &str) -> &str {
 
 impl Manage for SecurityGroupRule {
     type Live = LiveRule;
-    type Fields = TextFields;
+    type Fields = RuleFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(SecurityGroupRule::KIND, &self.name)
@@ -122,28 +143,20 @@ impl Manage for SecurityGroupRule {
         found.group.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        let (WantedPeer::Group(ResourceId { name: peer, .. }) | WantedPeer::Cidr(peer)) =
-            &self.peer;
-        let protocol = if self.protocol == "-1" { "all" } else { &self.protocol };
-        let ports =
-            self.ports.filter(|_| matches!(protocol, "tcp" | "udp")).map(|ports| match ports {
-                (from, to) if from == to => from.to_string(),
-                (from, to) => format!("{from}-{to}"),
-            });
-        let fields = TextFields::default()
-            .with("group", &self.group.name)
-            .with(if self.egress { "to" } else { "from" }, peer)
-            .with("protocol", protocol);
-        match ports {
-            Some(ports) => fields.with("ports", ports),
-            None => fields,
+    fn wanted(&self, _: View<'_>) -> RuleFields<Wanted> {
+        let RuleFields { group, from, to, protocol, ports } = self.parts();
+        RuleFields {
+            group: Want::if_told(group),
+            from: Want::if_told(from),
+            to: Want::if_told(to),
+            protocol: Want::if_told(protocol),
+            ports: Want::if_told(ports),
         }
     }
 
-    fn found(&self, _: &LiveRule, view: View<'_>) -> TextFields {
+    fn found(&self, _: &LiveRule, _: View<'_>) -> RuleFields<Found> {
         // What a rule is, is all that it has.
-        self.wanted(view)
+        self.parts()
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -176,8 +189,24 @@ impl Manage for SecurityGroupRule {
         }
     }
 
-    async fn update(&self, _: &Work<'_>, _: &str, _: &TextChanged) -> Result<(), AwsError> {
+    async fn update(&self, _: &Work<'_>, _: &str, _: &RuleFields<Changed>) -> Result<(), AwsError> {
         Ok(())
+    }
+}
+
+impl SecurityGroupRule {
+    fn parts(&self) -> RuleFields<Found> {
+        let (WantedPeer::Group(ResourceId { name: peer, .. }) | WantedPeer::Cidr(peer)) =
+            &self.peer;
+        let protocol = if self.protocol == "-1" { "all" } else { &self.protocol };
+        let ports = self.ports.filter(|_| matches!(protocol, "tcp" | "udp"));
+        RuleFields {
+            group: Some(self.group.name.clone()),
+            from: (!self.egress).then(|| peer.clone()),
+            to: self.egress.then(|| peer.clone()),
+            protocol: Some(protocol.to_owned()),
+            ports: ports.map(|(from, to)| Ports(from, to)),
+        }
     }
 }
 

@@ -4,10 +4,10 @@ use aws_sdk_ec2::types::{Filter, ResourceType};
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 
@@ -27,6 +27,13 @@ pub(crate) struct Subnet {
     pub(crate) range: Option<ResourceId>,
     pub(crate) tags: Tags,
 }
+
+fields! { SubnetFields {
+    vpc: String = "vpc",
+    zone: String = "zone",
+    cidr: String = "cidr",
+    tags: Tags = "tags",
+} }
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveSubnet {
@@ -80,7 +87,7 @@ async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveSubnet>, AwsErro
 
 impl Manage for Subnet {
     type Live = LiveSubnet;
-    type Fields = TextFields;
+    type Fields = SubnetFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(Subnet::KIND, &self.name)
@@ -111,29 +118,40 @@ impl Manage for Subnet {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        let fields = TextFields::default().with("vpc", &self.vpc.name).with("zone", &self.zone);
-        match &self.cidr {
-            Some(cidr) => fields.with("cidr", cidr),
-            None => fields,
+    fn wanted(&self, _: View<'_>) -> SubnetFields<Wanted> {
+        SubnetFields {
+            vpc: Want::Is(self.vpc.name.clone()),
+            zone: Want::Is(self.zone.clone()),
+            cidr: Want::if_told(self.cidr.clone()),
+            tags: Want::Is(self.tags.clone()),
         }
-        .tags(&self.tags)
     }
 
-    fn found(&self, found: &LiveSubnet, view: View<'_>) -> TextFields {
-        TextFields::default()
-            .with("vpc", view.name(&found.vpc))
-            .with("zone", &found.zone)
-            .with("cidr", &found.cidr)
-            .tags(&found.tags)
+    fn found(&self, found: &LiveSubnet, view: View<'_>) -> SubnetFields<Found> {
+        SubnetFields {
+            vpc: Some(view.name(&found.vpc).to_owned()),
+            zone: Some(found.zone.clone()),
+            cidr: Some(found.cidr.clone()),
+            tags: Some(found.tags.clone()),
+        }
     }
 
     fn ownership(&self) -> Ownership {
         if self.existing.is_some() { Ownership::Shared } else { Ownership::Ours }
     }
 
-    fn fixed(&self) -> &'static [&'static str] {
-        &["vpc", "zone", "cidr"]
+    fn judge(&self, changed: &mut SubnetFields<Changed>, found: &LiveSubnet) -> Vec<Stuck> {
+        let fixed = SubnetFields {
+            vpc: changed.vpc.take(),
+            zone: changed.zone.take(),
+            cidr: changed.cidr.take(),
+            ..SubnetFields::none()
+        };
+        let instead = match self.ownership() {
+            Ownership::Ours | Ownership::Brought => "set the spec back, or delete the Subnet first",
+            Ownership::Shared => "correct the spec after what AWS has",
+        };
+        Stuck::fixed(&fixed, &found.id, instead.to_owned()).into_iter().collect()
     }
 
     fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
@@ -176,9 +194,13 @@ impl Manage for Subnet {
         &self,
         work: &Work<'_>,
         id: &str,
-        _changed: &TextChanged,
+        changed: &SubnetFields<Changed>,
     ) -> Result<(), AwsError> {
-        ec2::tag(work.aws, id, &self.tags).await
+        let SubnetFields { vpc: _, zone: _, cidr: _, tags } = changed;
+        if tags.is_some() {
+            ec2::tag(work.aws, id, &self.tags).await?;
+        }
+        Ok(())
     }
 }
 
