@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::aws::tags::Tags;
 use crate::policy::difference::Difference;
 
 /// How a live resource differs from the desired one.
@@ -26,17 +25,4 @@ pub(crate) struct FieldChange {
 pub(crate) struct DocumentChange {
     pub(crate) before: Option<serde_json::Value>,
     pub(crate) after: Option<serde_json::Value>,
-}
-
-/// The tags that are missing or have another value. Others are none of our business.
-pub(crate) fn tag_drift(desired: &Tags, live: &Tags) -> Vec<FieldChange> {
-    desired
-        .iter()
-        .filter(|(key, value)| live.get(*key) != Some(*value))
-        .map(|(key, value)| FieldChange {
-            field: format!("tags[{key:?}]"),
-            before: live.get(key).cloned(),
-            after: Some(value.clone()),
-        })
-        .collect()
 }

@@ -48,6 +48,14 @@ impl Value for BTreeSet<String> {
     }
 }
 
+/// A set that is absent if nothing is in it.
+pub(crate) fn set<S: Into<String>>(
+    values: impl IntoIterator<Item = S>,
+) -> Option<BTreeSet<String>> {
+    let values: BTreeSet<String> = values.into_iter().map(Into::into).collect();
+    (!values.is_empty()).then_some(values)
+}
+
 /// Tags: those that are wanted must be there. Others are none of our business.
 impl Value for Tags {
     fn tell(&self) -> String {
@@ -84,6 +92,12 @@ impl ExactTags {
     }
 }
 
+impl From<&Tags> for ExactTags {
+    fn from(tags: &Tags) -> Self {
+        Self(tags.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect())
+    }
+}
+
 impl Value for ExactTags {
     fn tell(&self) -> String {
         let tags =
@@ -97,7 +111,10 @@ impl Value for ExactTags {
     }
 
     fn drift(field: &str, delta: &Delta<Self>, drift: &mut Drift) {
-        for (key, after) in Self::of(delta) {
+        // Those that go are told last.
+        let mut tags: Vec<_> = Self::of(delta).collect();
+        tags.sort_by_key(|(_, after)| after.is_none());
+        for (key, after) in tags {
             let before = delta.before.as_ref().and_then(|found| found.0.get(key)?.as_ref());
             drift.fields.push(tag_change(field, key, before, after));
         }

@@ -246,7 +246,6 @@ fn scaling_group(
         subnets: subnet_ids,
         mixed,
         suspended: spec.suspend_processes.clone().unwrap_or_default(),
-        resumed: Vec::new(),
         protected: spec.instance_protection.unwrap_or(false),
         capacity_rebalance: spec.capacity_rebalance.unwrap_or(false),
         warm_pool,

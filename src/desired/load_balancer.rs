@@ -104,7 +104,6 @@ fn add_api(
                     subnets,
                     security_groups,
                     tags,
-                    there: Default::default(),
                 }
                 .into(),
             );
@@ -193,7 +192,6 @@ fn add_bastion(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Pro
             subnets,
             security_groups: vec![names::balancer_security_group(name, "bastion")],
             tags: names::tags(cluster, &id.name, false),
-            there: Default::default(),
         }
         .into(),
     );

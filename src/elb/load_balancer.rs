@@ -1,23 +1,26 @@
 //! `LoadBalancer`: a classic load balancer, before the API server or the bastions.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod fields;
+mod live;
+
+use std::collections::BTreeSet;
 
 use aws_sdk_elasticloadbalancing::types::{
-    ConnectionSettings, CrossZoneLoadBalancing, HealthCheck, Listener, LoadBalancerAttributes,
-    LoadBalancerDescription, Tag,
+    ConnectionSettings, CrossZoneLoadBalancing, Listener as SdkListener, LoadBalancerAttributes,
+    Tag,
 };
-use futures::future::try_join_all;
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::aws::{AwsError, Fault, ec2};
+use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, set};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
-use crate::core::seen::Looked;
-use crate::core::text::{TextChanged, TextFields};
-use crate::core::whose::{Marks, Owner, Taggable, speak_of};
+use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::{Address, Work};
+use fields::{HealthCheck, Listener, LoadBalancerFields, Subnets};
+pub(crate) use live::{ClassicName, LiveLoadBalancer, observe, observe_all};
+use live::{DESCRIBE, address, all_by_name, tags_of};
 
-const DESCRIBE: &str = "elasticloadbalancing:DescribeLoadBalancers";
 const CREATE: &str = "elasticloadbalancing:CreateLoadBalancer";
 
 #[derive(Clone, Debug, PartialEq)]
@@ -39,191 +42,11 @@ pub(crate) struct LoadBalancer {
     pub(crate) subnets: Vec<ResourceId>,
     pub(crate) security_groups: Vec<ResourceId>,
     pub(crate) tags: Tags,
-    /// What is there of it, filled in where that is changed.
-    pub(crate) there: There,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct There {
-    /// The ids of its subnets.
-    subnets: Vec<String>,
-    /// Whether there is a listener on its port.
-    listens: bool,
-}
-
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LiveLoadBalancer {
-    pub(crate) name: String,
-    pub(crate) address: Option<Address>,
-    pub(crate) internal: bool,
-    pub(crate) listeners: Vec<(i32, String)>,
-    pub(crate) health_check: String,
-    pub(crate) idle_timeout_seconds: Option<i32>,
-    pub(crate) cross_zone: bool,
-    pub(crate) subnets: Vec<String>,
-    pub(crate) security_groups: Vec<String>,
-    pub(crate) tags: Tags,
-}
-
-impl LiveLoadBalancer {
-    pub(crate) fn marks(&self) -> Marks<'_> {
-        Marks::of(&self.name).tags(&self.tags)
-    }
-}
-
-/// The classic load balancers of a region.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Classic {
-    /// Those of the cluster.
-    pub(crate) ours: Looked<LiveLoadBalancer>,
-    pub(crate) names: Looked<ClassicName>,
-}
-
-/// The name of a load balancer, whosever it is.
-#[derive(Clone, Debug)]
-pub(crate) struct ClassicName(pub(crate) String);
-
-/// Reads all load balancers (classic ones cannot be filtered), then tags and attributes of
-/// those that may be the cluster's.
-pub(crate) async fn observe(
-    aws: &Aws,
-    cluster: &str,
-    own_names: &BTreeSet<String>,
-) -> Result<Classic, AwsError> {
-    let all = match Looked::sort(all_by_name(aws).await)? {
-        Looked::Found(all) => all,
-        Looked::Denied(error) => {
-            return Ok(Classic {
-                ours: Looked::Denied(error.clone()),
-                names: Looked::Denied(error),
-            });
-        }
-        Looked::Not => return Ok(Classic::default()),
-    };
-    // Old versions of kops named them otherwise, but never without these beginnings.
-    let may_be_ours = |name: &str| {
-        own_names.contains(name) || name.starts_with("api-") || name.starts_with("bastion-")
-    };
-    let candidates: Vec<String> =
-        all.iter().map(|(name, _)| name.clone()).filter(|name| may_be_ours(name)).collect();
-    let tags = tags_of(aws, &candidates).await?;
-    let ours = all.iter().filter_map(|(name, lb)| {
-        let tags = tags.get(name)?;
-        (speak_of(tags, cluster) || own_names.contains(name)).then_some((name, lb, tags))
-    });
-    let ours = try_join_all(ours.map(async |(name, lb, tags)| {
-        let call = aws.elb.describe_load_balancer_attributes();
-        let answer = call.load_balancer_name(name).send().await.map_err(|error| {
-            let operation = "elasticloadbalancing:DescribeLoadBalancerAttributes";
-            AwsError::new(operation, name, error)
-        })?;
-        from_sdk(name, lb, answer.load_balancer_attributes(), tags)
-    }))
-    .await?;
-    let names = all.into_iter().map(|(name, _)| ClassicName(name)).collect();
-    Ok(Classic { ours: Looked::Found(ours), names: Looked::Found(names) })
-}
-
-async fn all_by_name(aws: &Aws) -> Result<Vec<(String, LoadBalancerDescription)>, AwsError> {
-    let pages = aws.elb.describe_load_balancers().into_paginator().items().send();
-    let all = pages.collect::<Result<Vec<_>, _>>().await;
-    let all = all.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
-    let named = |lb: LoadBalancerDescription| {
-        let name = Answer::of(DESCRIBE, "").id("LoadBalancerName", lb.load_balancer_name())?;
-        Ok((name, lb))
-    };
-    all.into_iter().map(named).collect()
-}
-
-async fn tags_of(aws: &Aws, names: &[String]) -> Result<BTreeMap<String, Tags>, AwsError> {
-    const OPERATION: &str = "elasticloadbalancing:DescribeTags";
-    let read = batch::read(names, batch::TAGGED_BALANCERS, async |names: &[String]| {
-        let call = aws.elb.describe_tags().set_load_balancer_names(Some(names.to_vec()));
-        let answer = call.send().await;
-        let answer = answer.map_err(|error| AwsError::new(OPERATION, "", error))?;
-        let tags = answer.tag_descriptions().iter().map(|described| {
-            let pair = |tag: &Tag| (tag.key().to_owned(), tag.value().unwrap_or("").to_owned());
-            let name = described.load_balancer_name();
-            let name = Answer::of(OPERATION, "").id("LoadBalancerName", name)?;
-            Ok((name, described.tags().iter().map(pair).collect()))
-        });
-        tags.collect()
-    });
-    Ok(read.await?.into_iter().collect())
-}
-
-fn address(name: &str, lb: &LoadBalancerDescription) -> Result<Address, AwsError> {
-    let answer = Answer::of(DESCRIBE, name);
-    Ok(Address {
-        dns_name: answer.id("DNSName", lb.dns_name())?,
-        zone: answer.id("CanonicalHostedZoneNameID", lb.canonical_hosted_zone_name_id())?,
-    })
-}
-
-fn from_sdk(
-    name: &str,
-    lb: &LoadBalancerDescription,
-    attributes: Option<&LoadBalancerAttributes>,
-    tags: &Tags,
-) -> Result<LiveLoadBalancer, AwsError> {
-    let listeners = lb.listener_descriptions().iter().filter_map(|described| described.listener());
-    let health = lb.health_check().map(|check| {
-        health_text(
-            check.target(),
-            check.healthy_threshold(),
-            check.unhealthy_threshold(),
-            check.interval(),
-            check.timeout(),
-        )
-    });
-    let attributes = attributes.cloned();
-    Ok(LiveLoadBalancer {
-        name: name.to_owned(),
-        address: Some(address(name, lb)?),
-        internal: lb.scheme() == Some("internal"),
-        listeners: listeners.map(|l| (l.load_balancer_port(), listener_text(l))).collect(),
-        health_check: health.unwrap_or_default(),
-        idle_timeout_seconds: attributes
-            .as_ref()
-            .and_then(|all| Some(all.connection_settings()?.idle_timeout())),
-        cross_zone: attributes
-            .as_ref()
-            .and_then(|all| all.cross_zone_load_balancing())
-            .is_some_and(|cross| cross.enabled()),
-        subnets: lb.subnets().to_vec(),
-        security_groups: lb.security_groups().to_vec(),
-        tags: tags.clone(),
-    })
-}
-
-fn health_text(target: &str, healthy: i32, unhealthy: i32, interval: i32, timeout: i32) -> String {
-    format!("{target} every {interval}s for {timeout}s, {healthy} up, {unhealthy} down")
-}
-
-fn listener_text(listener: &Listener) -> String {
-    told(
-        listener.protocol(),
-        listener.load_balancer_port(),
-        listener.instance_protocol().unwrap_or(listener.protocol()),
-        listener.instance_port(),
-        listener.ssl_certificate_id(),
-    )
-}
-
-fn told(
-    protocol: &str,
-    port: i32,
-    instance_protocol: &str,
-    instance_port: i32,
-    certificate: Option<&str>,
-) -> String {
-    let certificate = certificate.map(|arn| format!(" {arn}")).unwrap_or_default();
-    format!("{protocol}:{port} → {instance_protocol}:{instance_port}{certificate}")
 }
 
 impl Manage for LoadBalancer {
     type Live = LiveLoadBalancer;
-    type Fields = TextFields;
+    type Fields = LoadBalancerFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(LoadBalancer::KIND, &self.name)
@@ -255,44 +78,44 @@ impl Manage for LoadBalancer {
         found.address.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        let fields = TextFields::default()
-            .with("scheme", scheme(self.internal))
-            .set("subnets", self.subnets.iter().map(|subnet| &subnet.name))
-            .set("securityGroups", self.security_groups.iter().map(|group| &group.name))
-            .set("listeners", [self.listener_told()])
-            .with("healthCheck", health_text(&self.health_target, 2, 2, 10, 5))
-            .with("idleTimeoutSeconds", self.idle_timeout_seconds);
-        match self.cross_zone {
-            Some(cross_zone) => fields.with("crossZoneLoadBalancing", cross_zone),
-            None => fields,
+    fn wanted(&self, _: View<'_>) -> LoadBalancerFields<Wanted> {
+        let subnets = set(self.subnets.iter().map(|subnet| &subnet.name));
+        let groups = self.security_groups.iter().map(|group| &group.name);
+        LoadBalancerFields {
+            scheme: Want::Is(scheme(self.internal).to_owned()),
+            subnets: Want::maybe(subnets.map(|names| Subnets { names, ids: Vec::new() })),
+            security_groups: Want::maybe(set(groups)),
+            listener: Want::Is(self.listener()),
+            health_check: Want::Is(self.health_check()),
+            idle_timeout_seconds: Want::Is(self.idle_timeout_seconds),
+            cross_zone: Want::if_told(self.cross_zone),
+            tags: Want::Is(self.tags.clone()),
         }
-        .tags(&self.tags)
     }
 
-    fn found(&self, found: &LiveLoadBalancer, view: View<'_>) -> TextFields {
-        let ours = found.listeners.iter().filter(|(port, _)| self.is_ours(*port));
-        TextFields::default()
-            .with("scheme", scheme(found.internal))
-            .set("subnets", found.subnets.iter().map(|id| view.name(id)))
-            .set("securityGroups", found.security_groups.iter().map(|id| view.name(id)))
-            .set("listeners", ours.map(|(_, text)| text))
-            .with("healthCheck", &found.health_check)
-            .maybe("idleTimeoutSeconds", found.idle_timeout_seconds)
-            .with("crossZoneLoadBalancing", found.cross_zone)
-            .tags(&found.tags)
+    fn found(&self, found: &LiveLoadBalancer, view: View<'_>) -> LoadBalancerFields<Found> {
+        let subnets = set(found.subnets.iter().map(|id| view.name(id)));
+        LoadBalancerFields {
+            scheme: Some(scheme(found.internal).to_owned()),
+            subnets: subnets.map(|names| Subnets { names, ids: found.subnets.clone() }),
+            security_groups: set(found.security_groups.iter().map(|id| view.name(id))),
+            listener: found.listeners.iter().find(|listener| self.is_ours(listener)).cloned(),
+            health_check: found.health_check.clone(),
+            idle_timeout_seconds: found.idle_timeout_seconds,
+            cross_zone: Some(found.cross_zone),
+            tags: Some(found.tags.clone()),
+        }
     }
 
-    fn fixed(&self) -> &'static [&'static str] {
-        &["scheme"]
-    }
-
-    fn facing(&self, found: &LiveLoadBalancer, _: View<'_>) -> Self {
-        let there = There {
-            subnets: found.subnets.clone(),
-            listens: found.listeners.iter().any(|(port, _)| self.is_ours(*port)),
-        };
-        Self { there, ..self.clone() }
+    fn judge(
+        &self,
+        changed: &mut LoadBalancerFields<Changed>,
+        found: &LiveLoadBalancer,
+    ) -> Vec<Stuck> {
+        let fixed =
+            LoadBalancerFields { scheme: changed.scheme.take(), ..LoadBalancerFields::none() };
+        let instead = "set the spec back, or delete the LoadBalancer first".to_owned();
+        Stuck::fixed(&fixed, &found.name, instead).into_iter().collect()
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -303,7 +126,7 @@ impl Manage for LoadBalancer {
             .set_scheme(scheme)
             .set_subnets(Some(work.ids(&self.subnets)?))
             .set_security_groups(Some(work.ids(&self.security_groups)?))
-            .listeners(self.listener(CREATE)?)
+            .listeners(self.sdk_listener(CREATE)?)
             .set_tags(Some(self.sdk_tags(CREATE)?))
             .send()
             .await;
@@ -331,10 +154,20 @@ impl Manage for LoadBalancer {
         &self,
         work: &Work<'_>,
         id: &str,
-        changed: &TextChanged,
+        changed: &LoadBalancerFields<Changed>,
     ) -> Result<(), AwsError> {
+        let LoadBalancerFields {
+            scheme: _,
+            subnets,
+            security_groups,
+            listener,
+            health_check,
+            idle_timeout_seconds,
+            cross_zone,
+            tags,
+        } = changed;
         let object = id;
-        if changed.touches("securityGroups") {
+        if security_groups.is_some() {
             let call = work.aws.elb.apply_security_groups_to_load_balancer();
             let groups = Some(work.ids(&self.security_groups)?);
             let answer = call.load_balancer_name(object).set_security_groups(groups).send().await;
@@ -343,19 +176,20 @@ impl Manage for LoadBalancer {
                 AwsError::new(operation, object, error)
             })?;
         }
-        if changed.touches("subnets") {
-            self.move_subnets(work, object).await?;
+        if let Some(delta) = subnets {
+            let there = delta.before.as_ref().map(|before| before.ids.as_slice());
+            self.move_subnets(work, object, there.unwrap_or_default()).await?;
         }
-        if changed.touches("listeners") {
-            self.replace_listener(work, object).await?;
+        if let Some(delta) = listener {
+            self.replace_listener(work, object, delta.before.as_ref()).await?;
         }
-        if changed.touches("healthCheck") {
+        if health_check.is_some() {
             self.check_health(work, object).await?;
         }
-        if changed.touches("idleTimeoutSeconds") || changed.touches("crossZoneLoadBalancing") {
+        if idle_timeout_seconds.is_some() || cross_zone.is_some() {
             self.set_attributes(work, object).await?;
         }
-        if changed.touches_tags() {
+        if tags.is_some() {
             const OPERATION: &str = "elasticloadbalancing:AddTags";
             let call = work.aws.elb.add_tags().load_balancer_names(object);
             let answer = call.set_tags(Some(self.sdk_tags(OPERATION)?)).send().await;
@@ -369,28 +203,34 @@ impl Manage for LoadBalancer {
 
 impl LoadBalancer {
     /// Whether a listener is that of the cluster, by its port: others may be on other ports.
-    pub(crate) fn is_ours(&self, port: i32) -> bool {
-        port == self.port
+    pub(crate) fn is_ours(&self, listener: &Listener) -> bool {
+        listener.port == self.port
     }
 
-    fn protocol(&self) -> &'static str {
-        if self.certificate.is_some() { "SSL" } else { "TCP" }
+    fn listener(&self) -> Listener {
+        let protocol = if self.certificate.is_some() { "SSL" } else { "TCP" };
+        Listener {
+            protocol: protocol.to_owned(),
+            port: self.port,
+            instance_protocol: protocol.to_owned(),
+            instance_port: self.port,
+            certificate: self.certificate.clone(),
+        }
     }
 
-    fn listener(&self, operation: &'static str) -> Result<Listener, AwsError> {
-        Listener::builder()
-            .load_balancer_port(self.port)
-            .instance_port(self.port)
-            .protocol(self.protocol())
-            .instance_protocol(self.protocol())
-            .set_ssl_certificate_id(self.certificate.clone())
-            .build()
-            .map_err(|error| AwsError::unbuilt(operation, &self.aws_name, error))
+    fn sdk_listener(&self, operation: &'static str) -> Result<SdkListener, AwsError> {
+        let listener = self.listener().to_sdk();
+        listener.map_err(|error| AwsError::unbuilt(operation, &self.aws_name, error))
     }
 
-    fn listener_told(&self) -> String {
-        let (protocol, port) = (self.protocol(), self.port);
-        told(protocol, port, protocol, port, self.certificate.as_deref())
+    fn health_check(&self) -> HealthCheck {
+        HealthCheck {
+            target: self.health_target.clone(),
+            up: 2,
+            down: 2,
+            interval_seconds: 10,
+            timeout_seconds: 5,
+        }
     }
 
     fn sdk_tags(&self, operation: &'static str) -> Result<Vec<Tag>, AwsError> {
@@ -414,19 +254,13 @@ impl LoadBalancer {
         Ok(is_ours
             && (lb.scheme() == Some("internal")) == self.internal
             && subnets == wanted.iter().collect()
-            && listeners.map(listener_text).any(|text| text == self.listener_told()))
+            && listeners.map(Listener::from_sdk).any(|one| one == self.listener()))
     }
 
     async fn check_health(&self, work: &Work<'_>, object: &str) -> Result<(), AwsError> {
         const OPERATION: &str = "elasticloadbalancing:ConfigureHealthCheck";
-        let check = HealthCheck::builder()
-            .target(&self.health_target)
-            .healthy_threshold(2)
-            .unhealthy_threshold(2)
-            .interval(10)
-            .timeout(5)
-            .build()
-            .map_err(|error| AwsError::unbuilt(OPERATION, object, error))?;
+        let check = self.health_check().to_sdk();
+        let check = check.map_err(|error| AwsError::unbuilt(OPERATION, object, error))?;
         let call = work.aws.elb.configure_health_check().load_balancer_name(object);
         let answer = call.health_check(check).send().await;
         answer.map(drop).map_err(|error| AwsError::new(OPERATION, object, error))
@@ -446,18 +280,21 @@ impl LoadBalancer {
         answer.map(drop).map_err(|error| AwsError::new(OPERATION, object, error))
     }
 
-    async fn move_subnets(&self, work: &Work<'_>, object: &str) -> Result<(), AwsError> {
+    async fn move_subnets(
+        &self,
+        work: &Work<'_>,
+        object: &str,
+        there: &[String],
+    ) -> Result<(), AwsError> {
         let wanted = work.ids(&self.subnets)?;
-        let new: Vec<String> =
-            wanted.iter().filter(|id| !self.there.subnets.contains(id)).cloned().collect();
+        let new: Vec<String> = wanted.iter().filter(|id| !there.contains(id)).cloned().collect();
         if !new.is_empty() {
             let call = work.aws.elb.attach_load_balancer_to_subnets().load_balancer_name(object);
             call.set_subnets(Some(new)).send().await.map_err(|error| {
                 AwsError::new("elasticloadbalancing:AttachLoadBalancerToSubnets", object, error)
             })?;
         }
-        let old: Vec<String> =
-            self.there.subnets.iter().filter(|id| !wanted.contains(id)).cloned().collect();
+        let old: Vec<String> = there.iter().filter(|id| !wanted.contains(id)).cloned().collect();
         if !old.is_empty() {
             let call = work.aws.elb.detach_load_balancer_from_subnets().load_balancer_name(object);
             call.set_subnets(Some(old)).send().await.map_err(|error| {
@@ -469,12 +306,17 @@ impl LoadBalancer {
 
     /// A classic load balancer's listener cannot be changed but for its certificate: the one on
     /// our port is made anew, others are left.
-    async fn replace_listener(&self, work: &Work<'_>, object: &str) -> Result<(), AwsError> {
+    async fn replace_listener(
+        &self,
+        work: &Work<'_>,
+        object: &str,
+        before: Option<&Listener>,
+    ) -> Result<(), AwsError> {
         const OPERATION: &str = "elasticloadbalancing:CreateLoadBalancerListeners";
-        let listener = self.listener(OPERATION)?;
-        if self.there.listens {
+        let listener = self.sdk_listener(OPERATION)?;
+        if let Some(before) = before {
             let call = work.aws.elb.delete_load_balancer_listeners().load_balancer_name(object);
-            call.load_balancer_ports(self.port).send().await.map_err(|error| {
+            call.load_balancer_ports(before.port).send().await.map_err(|error| {
                 AwsError::new("elasticloadbalancing:DeleteLoadBalancerListeners", object, error)
             })?;
         }
@@ -486,17 +328,6 @@ impl LoadBalancer {
             answer => answer.map(drop),
         }
     }
-}
-
-/// All classic load balancers, those of the cluster's services included.
-pub(crate) async fn observe_all(aws: &Aws) -> Result<Vec<LiveLoadBalancer>, AwsError> {
-    let all = all_by_name(aws).await?;
-    let names: Vec<String> = all.iter().map(|(name, _)| name.clone()).collect();
-    let tags = tags_of(aws, &names).await?;
-    let none = Tags::new();
-    let live =
-        all.iter().map(|(name, lb)| from_sdk(name, lb, None, tags.get(name).unwrap_or(&none)));
-    live.collect()
 }
 
 pub(crate) fn scheme(internal: bool) -> &'static str {

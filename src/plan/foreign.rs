@@ -48,8 +48,8 @@ fn listeners(planner: &mut Planner<'_>, resources: &[Resource]) {
                 let found =
                     live.seen.rows::<LiveLoadBalancer>().iter().find(|row| balancer.is(row, view));
                 let listeners = found.map(|row| row.listeners.as_slice()).unwrap_or_default();
-                let foreign = listeners.iter().filter(|(port, _)| !balancer.is_ours(*port));
-                foreign.for_each(|(_, told)| tell(&balancer.name, told));
+                let foreign = listeners.iter().filter(|listener| !balancer.is_ours(listener));
+                foreign.for_each(|listener| tell(&balancer.name, &listener.to_string()));
             }
             Resource::NetworkLoadBalancer(balancer) => {
                 let found = live
