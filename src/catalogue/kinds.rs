@@ -206,6 +206,17 @@ impl Write {
         }
     }
 
+    /// Whether it makes a version of a launch template, which instances that run do not have.
+    pub(crate) fn makes_version(&self) -> bool {
+        match self {
+            Self::Update(update) => match &**update {
+                Update::LaunchTemplate(update) => update.changed.makes_version(),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// The security group that this deletes.
     pub(crate) fn deleted_group(&self) -> Option<&str> {
         match self {

@@ -193,11 +193,6 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
         }
     }
 
-    /// What else an update changes, which alone is no reason for one.
-    fn besides(&self, _: &Self::Live, _: View<'_>) -> Vec<FieldChange> {
-        Vec::new()
-    }
-
     /// Why a difference is told but left, though others are mended, and what mends it.
     fn left_because(&self, _: &FieldChange, _: &Self::Live) -> Option<(String, String)> {
         None
@@ -357,8 +352,7 @@ pub(crate) fn state<M: Manage, Write>(
             if changed.is_none() {
                 return State::Partly(None, stuck);
             }
-            let mut drift = changed.drift();
-            drift.fields.extend(resource.besides(found, view));
+            let drift = changed.drift();
             let id = M::aws_id(found);
             let write = change(Update { resource: resource.facing(found, view), id, changed });
             match stuck.is_empty() {

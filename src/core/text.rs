@@ -56,22 +56,6 @@ impl TextFields {
         self
     }
 
-    /// Tags that must be absent.
-    pub(crate) fn without_tags(mut self, keys: impl IntoIterator<Item = String>) -> Self {
-        self.0.extend(keys.into_iter().map(|key| (Field::Tag(key), None)));
-        self
-    }
-
-    /// These, and those that only `other` has as absent.
-    pub(crate) fn with_absent(mut self, other: &Self) -> Self {
-        for (field, _) in &other.0 {
-            if !self.0.iter().any(|(own, _)| own == field) {
-                self.0.push((field.clone(), None));
-            }
-        }
-        self
-    }
-
     fn get(&self, field: &Field) -> Option<&String> {
         self.0.iter().find(|(name, _)| name == field)?.1.as_ref()
     }

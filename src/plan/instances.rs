@@ -11,7 +11,7 @@ use crate::catalogue::live::Live;
 use crate::desired::user_data::{self, Bootstrap};
 use crate::desired::{DesiredCluster, Notice};
 use crate::ec2::in_use::{Hold, Thing};
-use crate::ec2::launch_template::{LaunchTemplate, LiveTemplate, makes_version};
+use crate::ec2::launch_template::{LaunchTemplate, LiveTemplate};
 use crate::limits::device;
 
 /// What was found of instance groups. Of several of one name the first counts.
@@ -208,7 +208,7 @@ fn keep_user_data(
         Some(configuration) => planner.live.old_user_data.get(configuration),
         None => {
             let live = live.templates.get(template.name.as_str());
-            live.and_then(|live| live.user_data.as_ref())
+            live.and_then(|live| live.content.user_data.as_ref())
         }
     };
     let Some(data) = data.filter(|data| !user_data::is_ours(data)) else { return false };
@@ -258,7 +258,7 @@ fn versions(
         let whole = Resource::LaunchTemplate(template.clone());
         let is_made = lifecycle == Lifecycle::Sync
             && match planner.unless_unknown(&whole, whole.state(planner.view())) {
-                State::Differs(drift, _) => drift.fields.iter().any(makes_version),
+                State::Differs(_, Some(write)) => write.makes_version(),
                 state => matches!(state, State::Missing(..)),
             };
         if is_made && found.is_some_and(|found| !found.old_versions.is_empty()) {

@@ -12,7 +12,6 @@ use crate::aws::AwsError;
 use crate::core::kind::ResourceId;
 use crate::core::wait::Waiting;
 use crate::desired::Notice;
-use crate::ec2::launch_template::{LaunchTemplate, makes_version};
 use crate::plan::{Action, Change, Plan};
 
 /// How much to tell.
@@ -188,12 +187,8 @@ pub(crate) fn apply_end(plan: &Plan, outcome: &Outcome, again: &str) -> String {
         of(Action::Create),
         of(Action::Delete)
     );
-    let outdates = |change: &&Change| {
-        change.id.kind == LaunchTemplate::KIND
-            && change.action == Action::Update
-            && change.drift.fields.iter().any(makes_version)
-    };
-    if done.iter().any(outdates) {
+    let mut writes = done.iter().filter_map(|change| change.write.as_ref());
+    if writes.any(|write| write.makes_version()) {
         let _ = writeln!(
             out,
             "Instances that run are as before. To see which: kapstan rolling-update cluster {}",

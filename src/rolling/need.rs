@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::autoscaling::fleet::{Fleet, FleetGroup, FleetMember, Source};
+use crate::core::fields::Changes as _;
 use crate::ec2::launch_template::LiveTemplate;
 
 /// One thing in which an instance is not what the cluster says.
@@ -140,11 +141,11 @@ fn of_versions(versions: &Versions, id: &str, before: &str, after: &str) -> Vec<
         after: Some(number(after, new)),
     }];
     if let (Some(old), Some(new)) = (old, new) {
-        let fields = old.differences(new);
-        if fields.is_empty() {
+        let changed = old.content.difference(&new.content);
+        if changed.is_none() {
             return Vec::new();
         }
-        reasons.extend(fields.into_iter().map(|change| Reason {
+        reasons.extend(changed.drift().fields.into_iter().map(|change| Reason {
             what: change.field,
             before: change.before,
             after: change.after,

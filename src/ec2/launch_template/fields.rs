@@ -1,0 +1,278 @@
+//! In what two versions differ.
+
+use std::collections::BTreeSet;
+
+use md5::{Digest as _, Md5};
+
+use super::content::{Content, Volume};
+use crate::aws::tags::Tags;
+use crate::core::drift::{Drift, FieldChange};
+use crate::core::fields::{
+    Changed, Changes as _, Delta, Fields as _, Found, Side, Value, Want, Wanted, fields,
+};
+
+fields! { TemplateFields {
+    image: String = "image",
+    machine_type: String = "machineType",
+    ssh_key: String = "sshKey",
+    profile: String = "instanceProfile",
+    security_groups: BTreeSet<String> = "securityGroups",
+    public_ip: bool = "publicIp",
+    root_device: String = "rootDevice",
+    root_volume: Volume = "rootVolume",
+    volumes: Volumes = "volumes",
+    ephemeral: BTreeSet<String> = "ephemeral",
+    monitoring: bool = "monitoring",
+    tenancy: String = "tenancy",
+    market: String = "market",
+    max_price: String = "maxPrice",
+    interruption: String = "instanceInterruptionBehavior",
+    http_tokens: String = "httpTokens",
+    http_hop_limit: i32 = "httpPutResponseHopLimit",
+    cpu_credits: String = "cpuCredits",
+    ebs_optimized: bool = "ebsOptimized",
+    user_data: UserData = "userData",
+    tags: Tags = "tags",
+    versions: OldVersions = "versions",
+} }
+
+impl TemplateFields<Changed> {
+    /// Whether instances are made of something else: of all but what is the template's own.
+    pub(crate) fn makes_version(&self) -> bool {
+        let content = Self { tags: None, versions: None, ..self.clone() };
+        !content.is_none()
+    }
+}
+
+/// A side that the content of a version is told on.
+pub(super) trait ContentSide: Side {
+    fn of<T: Value>(value: Option<T>) -> Self::Of<T>;
+}
+
+/// What the content does not have must be absent.
+impl ContentSide for Wanted {
+    fn of<T: Value>(value: Option<T>) -> Want<T> {
+        Want::maybe(value)
+    }
+}
+
+impl ContentSide for Found {
+    fn of<T: Value>(value: Option<T>) -> Option<T> {
+        value
+    }
+}
+
+impl Content {
+    /// Its fields, and none of the template's own; `root` is the place of the root volume among
+    /// the volumes, which only an image tells.
+    pub(super) fn fields<S: ContentSide>(&self, root: Option<usize>) -> TemplateFields<S> {
+        let set = |all: BTreeSet<String>| S::of((!all.is_empty()).then_some(all));
+        let mut volumes = self.volumes.clone();
+        let root = root.map(|place| volumes.remove(place));
+        let (root_device, root_volume) = root.unzip();
+        let disks = self.ephemeral.iter().map(|(device, disk)| format!("{device}={disk}"));
+        let spot = self.spot.as_ref();
+        TemplateFields {
+            image: S::of(self.image.clone()),
+            machine_type: S::of(self.machine_type.clone()),
+            ssh_key: S::of(self.ssh_key.clone()),
+            profile: S::of(self.profile.clone()),
+            security_groups: set(self.security_groups.iter().cloned().collect()),
+            public_ip: S::of(self.public_ip),
+            root_device: S::of(root_device),
+            root_volume: S::of(root_volume),
+            volumes: S::of((!volumes.is_empty()).then_some(Volumes(volumes))),
+            ephemeral: set(disks.collect()),
+            monitoring: S::of(Some(self.monitoring)),
+            tenancy: S::of(self.tenancy.clone()),
+            market: S::of(spot.map(|_| "spot".to_owned())),
+            max_price: S::of(spot.and_then(|spot| spot.price.clone())),
+            interruption: S::of(spot.and_then(|spot| spot.interruption.clone())),
+            http_tokens: S::of(self.http_tokens.clone()),
+            http_hop_limit: S::of(self.http_hop_limit),
+            cpu_credits: S::of(self.cpu_credits.clone()),
+            ebs_optimized: S::of(self.ebs_optimized),
+            user_data: S::of(self.user_data.clone().map(UserData)),
+            tags: S::of(None),
+            versions: S::of(None),
+        }
+    }
+
+    /// In what a later version of the same template is otherwise.
+    pub(crate) fn difference(&self, later: &Self) -> TemplateFields<Changed> {
+        later.fields::<Wanted>(None).difference(&self.fields(None))
+    }
+}
+
+impl Value for Volume {
+    fn tell(&self) -> String {
+        let mut text = format!("{} GiB {}", self.size, self.volume_type);
+        for (amount, unit) in [(self.iops, "iops"), (self.throughput, "MiB/s")] {
+            if let Some(amount) = amount {
+                text.push_str(&format!(", {amount} {unit}"));
+            }
+        }
+        if self.encrypted {
+            text.push_str(", encrypted");
+        }
+        if let Some(key) = &self.kms_key {
+            text.push_str(&format!(" with {key}"));
+        }
+        if !self.delete_on_termination {
+            text.push_str(", kept");
+        }
+        text
+    }
+
+    /// Tells each part as a field.
+    fn drift(field: &str, delta: &Delta<Self>, drift: &mut Drift) {
+        type Part = (&'static str, fn(&Volume) -> Option<String>);
+        let parts: [Part; 7] = [
+            ("Size", |volume| Some(volume.size.to_string())),
+            ("Type", |volume| Some(volume.volume_type.clone())),
+            ("Iops", |volume| Some(volume.iops?.to_string())),
+            ("Throughput", |volume| Some(volume.throughput?.to_string())),
+            ("Encryption", |volume| volume.encrypted.then(|| true.to_string())),
+            ("EncryptionKey", |volume| volume.kms_key.clone()),
+            ("DeleteOnTermination", |volume| Some(volume.delete_on_termination.to_string())),
+        ];
+        for (part, tell) in parts {
+            let told = |side: &Option<Self>| side.as_ref().and_then(tell);
+            let (before, after) = (told(&delta.before), told(&delta.after));
+            if before != after {
+                drift.fields.push(FieldChange { field: format!("{field}{part}"), before, after });
+            }
+        }
+    }
+}
+
+/// The volumes beside the root volume, by their devices.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Volumes(Vec<(String, Volume)>);
+
+impl Value for Volumes {
+    fn tell(&self) -> String {
+        let volumes = self.0.iter().map(|(device, volume)| format!("{device}: {}", volume.tell()));
+        volumes.collect::<Vec<_>>().join("; ")
+    }
+
+    /// In whichever order.
+    fn is(&self, found: &Self) -> bool {
+        self.0.len() == found.0.len()
+            && self.0.iter().all(|(device, volume)| at(&found.0, device) == Some(volume))
+    }
+
+    /// Tells each volume as a field: those that are wanted, then those that go.
+    fn drift(field: &str, delta: &Delta<Self>, drift: &mut Drift) {
+        let volumes = |side: &Option<Self>| side.clone().map_or_else(Vec::new, |all| all.0);
+        let (found, wanted) = (volumes(&delta.before), volumes(&delta.after));
+        let gone = found.iter().filter(|(device, _)| at(&wanted, device).is_none());
+        for (device, _) in wanted.iter().chain(gone) {
+            let (before, after) = (at(&found, device), at(&wanted, device));
+            if before != after {
+                drift.fields.push(FieldChange {
+                    field: format!("{field}[{device:?}]"),
+                    before: before.map(Value::tell),
+                    after: after.map(Value::tell),
+                });
+            }
+        }
+    }
+}
+
+fn at<'a>(volumes: &'a [(String, Volume)], device: &str) -> Option<&'a Volume> {
+    volumes.iter().find(|(own, _)| own == device).map(|(_, volume)| volume)
+}
+
+/// It is never told itself, since it may hold secrets.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct UserData(Vec<u8>);
+
+impl Value for UserData {
+    fn tell(&self) -> String {
+        let digest = Md5::digest(&self.0);
+        let digest: String = digest.iter().take(4).map(|b| format!("{b:02x}")).collect();
+        format!("{} bytes, {digest}…", self.0.len())
+    }
+}
+
+/// The numbers of old versions.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OldVersions(pub(super) Vec<i64>);
+
+impl Value for OldVersions {
+    fn tell(&self) -> String {
+        self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gp2(size: i32) -> Volume {
+        Volume { size, volume_type: "gp2".to_owned(), ..Volume::default() }
+    }
+
+    fn content(volumes: &[(&str, i32)]) -> Content {
+        let volumes = volumes.iter().map(|(device, size)| ((*device).to_owned(), gp2(*size)));
+        Content { volumes: volumes.collect(), ..Content::default() }
+    }
+
+    fn told(changed: &TemplateFields<Changed>) -> Vec<String> {
+        let side = |side: Option<String>| side.unwrap_or_else(|| "none".to_owned());
+        let told = changed.drift().fields.into_iter().map(|change| {
+            format!("{} {} → {}", change.field, side(change.before), side(change.after))
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn volumes_compare_by_their_devices_in_whichever_order() {
+        let before = content(&[("/dev/xvda", 20), ("/dev/xvdb", 30), ("/dev/xvdc", 40)]);
+        let turned = content(&[("/dev/xvdc", 40), ("/dev/xvda", 20), ("/dev/xvdb", 30)]);
+        assert!(before.difference(&turned).is_none());
+        let after = content(&[("/dev/xvdd", 50), ("/dev/xvda", 20), ("/dev/xvdc", 45)]);
+        let expected = [
+            "volumes[\"/dev/xvdd\"] none → 50 GiB gp2, kept",
+            "volumes[\"/dev/xvdc\"] 40 GiB gp2, kept → 45 GiB gp2, kept",
+            "volumes[\"/dev/xvdb\"] 30 GiB gp2, kept → none",
+        ];
+        assert_eq!(told(&before.difference(&after)), expected);
+        assert_eq!(told(&after.difference(&content(&[]))).len(), 3);
+    }
+
+    #[test]
+    fn a_root_volume_is_told_by_its_parts_that_differ() {
+        let found: TemplateFields<Found> = content(&[("/dev/xvda", 20)]).fields(Some(0));
+        let wanted = Volume { iops: Some(3000), encrypted: true, ..gp2(30) };
+        let wanted =
+            Content { volumes: vec![("/dev/sda1".to_owned(), wanted)], ..Content::default() };
+        let expected = [
+            "rootDevice /dev/xvda → /dev/sda1", "rootVolumeSize 20 → 30",
+            "rootVolumeIops none → 3000", "rootVolumeEncryption none → true",
+        ];
+        assert_eq!(told(&wanted.fields::<Wanted>(Some(0)).difference(&found)), expected);
+    }
+
+    #[test]
+    fn user_data_is_told_by_its_digest() {
+        let with = |data: &str| Content {
+            user_data: Some(data.as_bytes().to_vec()),
+            ..Content::default()
+        };
+        let expected = ["userData 6 bytes, 5ebe2294… → none"];
+        assert_eq!(told(&with("secret").difference(&Content::default())), expected);
+    }
+
+    #[test]
+    fn what_is_the_templates_own_makes_no_version() {
+        let old = Delta { before: Some(OldVersions(vec![2, 3])), after: None };
+        let tags = Delta { before: None, after: Some(Tags::new()) };
+        let own =
+            TemplateFields { tags: Some(tags), versions: Some(old), ..TemplateFields::none() };
+        assert!(!own.makes_version());
+        let monitoring = Some(Delta { before: Some(false), after: Some(true) });
+        assert!(TemplateFields { monitoring, ..own }.makes_version());
+    }
+}

@@ -1,0 +1,351 @@
+//! The kind: what is wanted of a launch template, and how it is written.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::types::{Filter, RequestLaunchTemplateData, ResourceType};
+
+use super::content::{Content, Spot, Volume};
+use super::fields::{OldVersions, TemplateFields};
+use super::read::{self, DESCRIBE, DESCRIBE_VERSIONS, LiveTemplate, TemplateUser};
+use super::request;
+use crate::aws::tags::{CLUSTER_TAG, Tags, owner_tag};
+use crate::aws::{Answer, Aws, AwsError, Fault, ec2};
+use crate::core::creation::{Creation, Standing};
+use crate::core::fields::{Changed, Fields as _, Found, Want, Wanted};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Manage, View};
+use crate::core::whose::{Marks, Owner, Taggable, Whose};
+use crate::core::work::{Told, Work};
+
+const CREATE: &str = "ec2:CreateLaunchTemplate";
+const CREATE_VERSION: &str = "ec2:CreateLaunchTemplateVersion";
+const DELETE_VERSIONS: &str = "ec2:DeleteLaunchTemplateVersions";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LaunchTemplate {
+    pub(crate) name: String,
+    /// The instance group that it is made for.
+    pub(crate) group: String,
+    pub(crate) zones: Vec<String>,
+    pub(crate) runs_kubernetes: bool,
+    /// The image as the spec names it.
+    pub(crate) image: String,
+    pub(crate) machine_type: String,
+    pub(crate) ssh_key: Option<ResourceId>,
+    /// The name of the instance profile.
+    pub(crate) profile: String,
+    pub(crate) security_groups: Vec<ResourceId>,
+    pub(crate) public_ip: bool,
+    pub(crate) root: Volume,
+    pub(crate) volumes: Vec<(String, Volume)>,
+    pub(crate) monitoring: bool,
+    pub(crate) tenancy: Option<String>,
+    pub(crate) spot: Option<Spot>,
+    /// `required` or `optional`.
+    pub(crate) http_tokens: Option<String>,
+    pub(crate) http_hop_limit: Option<i32>,
+    pub(crate) cpu_credits: Option<String>,
+    pub(crate) ebs_optimized: Option<bool>,
+    pub(crate) user_data: Option<Vec<u8>>,
+    pub(crate) tags: Tags,
+    /// Resources that must be there, though the template does not name their ids.
+    pub(crate) after: Vec<ResourceId>,
+    pub(crate) resolved: Resolved,
+}
+
+/// What only AWS tells, filled in before the plan is made.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Resolved {
+    pub(crate) image: String,
+    pub(crate) root_device: String,
+    /// How many disks of the instance itself are mapped.
+    pub(crate) ephemeral: i32,
+    /// The number of the next version.
+    pub(crate) next_version: i64,
+    /// Versions that instances or the group use.
+    pub(crate) used: BTreeSet<i64>,
+}
+
+impl Manage for LaunchTemplate {
+    type Live = LiveTemplate;
+    type Fields = TemplateFields<Wanted>;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(LaunchTemplate::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        let groups = self.security_groups.iter();
+        groups.chain(&self.ssh_key).chain(&self.after).cloned().collect()
+    }
+
+    fn is(&self, found: &LiveTemplate, _: View<'_>) -> bool {
+        found.name == self.name
+    }
+
+    /// A template that a group of the cluster runs on is the cluster's, even if it has lost its
+    /// tags.
+    fn marks<'a>(&self, found: &'a LiveTemplate, view: View<'a>) -> Vec<Marks<'a>> {
+        let mut users = view.seen.rows::<TemplateUser>().iter();
+        let user = users.find(|user| {
+            user.group.name == found.name
+                && user.template == found.id
+                && view.owns(user.group.kind, &Marks::of(&user.group.name).tags(&user.tags))
+        });
+        vec![match user {
+            Some(user) => {
+                let how = format!("run by {}", user.group.name);
+                found.marks().hangs_on(how, Whose::Owned)
+            }
+            None => found.marks(),
+        }]
+    }
+
+    fn adopt(&self, found: &LiveTemplate, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::Ec2(&found.id)))
+    }
+
+    fn aws_id(found: &LiveTemplate) -> String {
+        found.id.clone()
+    }
+
+    fn wanted(&self, view: View<'_>) -> TemplateFields<Wanted> {
+        let groups = self.security_groups.iter().map(|group| group.name.clone());
+        TemplateFields {
+            tags: Want::Is(self.owner_tags(view.owner)),
+            versions: Want::Any,
+            ..self.content(groups.collect()).fields(Some(0))
+        }
+    }
+
+    /// Old versions that nothing uses go when there is a new one, and are no reason for one.
+    fn wanted_over(&self, found: &LiveTemplate, view: View<'_>) -> TemplateFields<Wanted> {
+        let wanted = self.wanted(view);
+        match wanted.difference(&self.found(found, view)).makes_version() {
+            true => TemplateFields { versions: Want::Absent, ..wanted },
+            false => wanted,
+        }
+    }
+
+    fn found(&self, found: &LiveTemplate, view: View<'_>) -> TemplateFields<Found> {
+        let groups = found.content.security_groups.iter().map(|id| view.name(id).to_owned());
+        let content = Content { security_groups: groups.collect(), ..found.content.clone() };
+        let old = found.old_versions.iter();
+        let old = old.filter(|number| !self.resolved.used.contains(number)).copied();
+        let old: Vec<i64> = old.collect();
+        TemplateFields {
+            tags: Some(found.tags.clone()),
+            versions: (!old.is_empty()).then_some(OldVersions(old)),
+            ..content.fields(self.place_of_root(&content))
+        }
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let data = self.data(work)?;
+        let creation = Creation { work, resource: &self.id(), operation: CREATE };
+        let create = |token| self.create_one(work.aws, token, data.clone());
+        let look = || {
+            let mut chosen = ec2::identity(&self.tags);
+            chosen.push(ec2::filter("launch-template-name", [&self.name]));
+            self.standing(work.aws, chosen)
+        };
+        creation.with_token("", create, look).await.map(Some)
+    }
+
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TemplateFields<Changed>,
+    ) -> Result<(), AwsError> {
+        if changed.tags.is_some() {
+            ec2::tag(work.aws, id, &self.tags).await?;
+        }
+        // All fields but the template's own are of a version, which is made as a whole.
+        if !changed.makes_version() {
+            return Ok(());
+        }
+        let data = self.data(work)?;
+        let creation = Creation { work, resource: &self.id(), operation: CREATE_VERSION };
+        let within = format!("{} {}", id, self.resolved.next_version);
+        let create = |token| self.create_version(work.aws, token, id, data.clone());
+        let look = || self.newer(work.aws, id);
+        let made = creation.with_token(&within, create, look).await?;
+        if made != self.resolved.next_version.to_string() {
+            return Err(self.overtaken(&made));
+        }
+        let old = changed.versions.as_ref().and_then(|versions| versions.before.as_ref());
+        // Old versions do no harm, so that what keeps them does not fail the update.
+        if let Some(OldVersions(old)) = old
+            && let Err(error) = self.delete_old(work.aws, id, old).await
+        {
+            work.tell(Told {
+                object: self.id().to_string(),
+                message: format!("its old versions are not deleted: {error}"),
+                next: format!("allow {DELETE_VERSIONS}; the next change of it tries again"),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl LaunchTemplate {
+    async fn standing(&self, aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<Standing>, AwsError> {
+        let rows = read::describe(aws, chosen).await?;
+        let standing = rows.iter().map(|row| {
+            let answer = Answer::of(DESCRIBE, &self.name);
+            let id = answer.id("launchTemplateId", row.launch_template_id())?;
+            Ok(Standing { id, is_gone: false })
+        });
+        standing.collect()
+    }
+
+    /// The tags that tell whose the template is; others are told by no one.
+    fn owner_tags(&self, owner: &Owner) -> Tags {
+        let keys = [owner_tag(owner.cluster()), CLUSTER_TAG.to_owned()];
+        let tags = self.tags.iter().filter(|(key, _)| keys.contains(key));
+        tags.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    pub(crate) fn resource_id(&self) -> ResourceId {
+        self.id()
+    }
+
+    /// Which of the volumes found is the root volume: that of the image, or else, since it may have
+    /// been another image's, the first that is not told by the spec.
+    fn place_of_root(&self, found: &Content) -> Option<usize> {
+        let is_ours = |device: &String| self.volumes.iter().any(|(ours, _)| ours == device);
+        let mut devices = found.volumes.iter().map(|(device, _)| device);
+        let of_image = devices.clone().position(|device| *device == self.resolved.root_device);
+        of_image.or_else(|| devices.position(|device| !is_ours(device)))
+    }
+
+    /// The disks of the instance itself, as kops maps them.
+    fn ephemeral(&self) -> impl Iterator<Item = (String, String)> {
+        let letters = ('c'..='z').zip(0..self.resolved.ephemeral);
+        letters.map(|(letter, index)| (format!("/dev/sd{letter}"), format!("ephemeral{index}")))
+    }
+
+    /// The version that is wanted, the root volume first.
+    fn content(&self, security_groups: Vec<String>) -> Content {
+        let root = (self.resolved.root_device.clone(), self.root.clone());
+        Content {
+            image: Some(self.resolved.image.clone()),
+            machine_type: Some(self.machine_type.clone()),
+            ssh_key: self.ssh_key.as_ref().map(|key| key.name.clone()),
+            profile: Some(self.profile.clone()),
+            security_groups,
+            public_ip: Some(self.public_ip),
+            volumes: std::iter::once(root).chain(self.volumes.iter().cloned()).collect(),
+            ephemeral: self.ephemeral().collect(),
+            monitoring: self.monitoring,
+            tenancy: self.tenancy.clone(),
+            spot: self.spot.clone(),
+            http_tokens: self.http_tokens.clone(),
+            http_hop_limit: self.http_hop_limit,
+            cpu_credits: self.cpu_credits.clone(),
+            ebs_optimized: self.ebs_optimized,
+            user_data: self.user_data.clone(),
+        }
+    }
+
+    fn data(&self, work: &Work<'_>) -> Result<RequestLaunchTemplateData, AwsError> {
+        Ok(request::data(&self.content(work.ids(&self.security_groups)?)))
+    }
+
+    async fn create_one(
+        &self,
+        aws: &Aws,
+        token: String,
+        data: RequestLaunchTemplateData,
+    ) -> Result<String, AwsError> {
+        let call = aws.ec2.create_launch_template().launch_template_name(&self.name);
+        let answer = call
+            .client_token(token)
+            .launch_template_data(data)
+            .tag_specifications(ec2::specification(ResourceType::LaunchTemplate, &self.tags))
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CREATE, &self.name, error))?;
+        let id = answer.launch_template().and_then(|template| template.launch_template_id());
+        Answer::of(CREATE, &self.name).id("launchTemplateId", id)
+    }
+
+    /// Makes a version; returns its number.
+    async fn create_version(
+        &self,
+        aws: &Aws,
+        token: String,
+        id: &str,
+        data: RequestLaunchTemplateData,
+    ) -> Result<String, AwsError> {
+        let call = aws.ec2.create_launch_template_version().client_token(token);
+        let answer = call.launch_template_id(id).launch_template_data(data).send().await;
+        match answer.map_err(|error| AwsError::new(CREATE_VERSION, &self.name, error)) {
+            Ok(answer) => {
+                let made = answer.launch_template_version();
+                let number = made.and_then(|version| version.version_number());
+                let number =
+                    Answer::of(CREATE_VERSION, &self.name).part("versionNumber", number)?;
+                Ok(number.to_string())
+            }
+            // Another run wanted something else of the same version.
+            Err(error) if error.fault == Fault::TokenUsed => {
+                match self.newer(aws, id).await?.first() {
+                    Some(newer) => Err(self.overtaken(&newer.id)),
+                    None => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The versions from the one on that is to be made.
+    async fn newer(&self, aws: &Aws, id: &str) -> Result<Vec<Standing>, AwsError> {
+        let call = aws.ec2.describe_launch_template_versions().launch_template_id(id);
+        let call = call.min_version(self.resolved.next_version.to_string());
+        let answer = call.send().await;
+        let answer = answer.map_err(|error| AwsError::new(DESCRIBE_VERSIONS, &self.name, error))?;
+        let numbers = answer.launch_template_versions().iter().map(|version| {
+            let number = version.version_number();
+            let number = Answer::of(DESCRIBE_VERSIONS, id).part("versionNumber", number)?;
+            Ok(Standing { id: number.to_string(), is_gone: false })
+        });
+        numbers.collect()
+    }
+
+    fn overtaken(&self, version: &str) -> AwsError {
+        AwsError {
+            operation: CREATE_VERSION,
+            object: self.name.clone(),
+            fault: Fault::Other,
+            message: format!(
+                "someone else made a version at the same time, so that there is {version} and not \
+                 {} alone; run the update again",
+                self.resolved.next_version
+            ),
+        }
+    }
+
+    async fn delete_old(&self, aws: &Aws, id: &str, old: &[i64]) -> Result<(), AwsError> {
+        let numbers = old.iter().map(ToString::to_string).collect();
+        let call = aws.ec2.delete_launch_template_versions().launch_template_id(id);
+        let answer = call.set_versions(Some(numbers)).send().await;
+        let answer = answer.map_err(|error| AwsError::new(DELETE_VERSIONS, &self.name, error))?;
+        let left = answer.unsuccessfully_deleted_launch_template_versions().iter();
+        let left: Vec<String> = left
+            .map(|item| {
+                let number = item.version_number().unwrap_or_default();
+                let why = item.response_error().and_then(|error| error.message());
+                format!("{number} ({})", why.unwrap_or("without a reason"))
+            })
+            .collect();
+        match left.is_empty() {
+            true => Ok(()),
+            false => {
+                let message = format!("AWS left versions {}", left.join(", "));
+                Err(Answer::of(DELETE_VERSIONS, &self.name).not_understood(message))
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Reading launch templates and their versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::types::{
+    Filter, LaunchTemplateHttpTokensState, LaunchTemplateVersion, MarketType,
+    ResponseLaunchTemplateData, VolumeType,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::future::{try_join, try_join_all};
+
+use super::content::{Content, Spot, Volume};
+use crate::aws::tags::Tags;
+use crate::aws::{Answer, Aws, AwsError, Fault, ec2};
+use crate::core::kind::ResourceId;
+use crate::core::seen::Looked;
+use crate::core::whose::Marks;
+use crate::spec::arn::name_of;
+
+pub(super) const DESCRIBE: &str = "ec2:DescribeLaunchTemplates";
+pub(super) const DESCRIBE_VERSIONS: &str = "ec2:DescribeLaunchTemplateVersions";
+
+/// How many versions are kept, beside those that instances use.
+const VERSIONS_KEPT: i64 = 10;
+
+/// A version of a template, mostly the newest.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveTemplate {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) tags: Tags,
+    pub(crate) version: i64,
+    /// Versions beyond those that are kept, but for the default one.
+    pub(crate) old_versions: Vec<i64>,
+    pub(crate) content: Content,
+}
+
+impl LiveTemplate {
+    pub(crate) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).or_id(&self.name).tags(&self.tags)
+    }
+}
+
+/// A group that runs on a template.
+#[derive(Clone, Debug)]
+pub(crate) struct TemplateUser {
+    pub(crate) group: ResourceId,
+    /// The id of the template.
+    pub(crate) template: String,
+    /// The tags of the group.
+    pub(crate) tags: Tags,
+}
+
+/// Reads the newest version of every template of these names (EC2 gives those of all
+/// templates at once, but not those of some), and the tags of those that are marked.
+pub(crate) async fn observe(
+    aws: &Aws,
+    cluster: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Looked<LiveTemplate>, AwsError> {
+    let versions = async {
+        let call = aws.ec2.describe_launch_template_versions().versions("$Latest");
+        let rows = call.max_results(200).into_paginator().items().send();
+        let rows = rows.collect::<Result<Vec<_>, _>>().await;
+        rows.map_err(|error| AwsError::new(DESCRIBE_VERSIONS, "", error))
+    };
+    let tagged = tags_of_marked(aws, cluster);
+    let found = async {
+        let (rows, tagged) = try_join(versions, tagged).await?;
+        let mut found = Vec::new();
+        for row in &rows {
+            let live = version_from_sdk(row)?;
+            if wanted(&live.name) {
+                let tags = tagged.get(&live.id).cloned().unwrap_or_default();
+                found.push(LiveTemplate { tags, ..live });
+            }
+        }
+        let full = found.iter_mut().filter(|live| live.version >= VERSIONS_KEPT);
+        try_join_all(full.map(async |live| {
+            live.old_versions = old_versions(aws, &live.id, live.version + 1).await?;
+            Ok::<_, AwsError>(())
+        }))
+        .await?;
+        Ok(found)
+    };
+    Looked::sort(found.await)
+}
+
+/// The tags of the templates that clusters have marked, by their ids.
+async fn tags_of_marked(aws: &Aws, cluster: &str) -> Result<BTreeMap<String, Tags>, AwsError> {
+    let rows = describe(aws, vec![ec2::marked(cluster)]).await?;
+    let tagged = rows.iter().map(|row| {
+        let id = Answer::of(DESCRIBE, "").id("launchTemplateId", row.launch_template_id())?;
+        Ok((id, ec2::tags_from_sdk(row.tags())))
+    });
+    tagged.collect()
+}
+
+pub(super) async fn describe(
+    aws: &Aws,
+    chosen: Vec<Filter>,
+) -> Result<Vec<aws_sdk_ec2::types::LaunchTemplate>, AwsError> {
+    let call = aws.ec2.describe_launch_templates().set_filters(Some(chosen)).max_results(200);
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    rows.map_err(|error| AwsError::new(DESCRIBE, "", error))
+}
+
+/// The versions that would be beyond the newest ones when `next` is made; the default version
+/// cannot be deleted.
+async fn old_versions(aws: &Aws, id: &str, next: i64) -> Result<Vec<i64>, AwsError> {
+    let call = aws.ec2.describe_launch_template_versions().launch_template_id(id);
+    let newest_gone = next - VERSIONS_KEPT;
+    let call = call.min_version("1").max_version(newest_gone.to_string()).max_results(200);
+    let answer = call.send().await;
+    let answer = answer.map_err(|error| AwsError::new(DESCRIBE_VERSIONS, id, error))?;
+    let rows = answer.launch_template_versions().iter();
+    let rows = rows.filter(|version| !version.default_version().unwrap_or(false));
+    let numbers = rows.map(|version| {
+        Answer::of(DESCRIBE_VERSIONS, id).part("versionNumber", version.version_number())
+    });
+    numbers.collect()
+}
+
+/// Reads versions of templates, by the template's id and as they are named: by number, or
+/// `$Latest` or `$Default`. One call a template, all at once; what is gone is left out.
+pub(crate) async fn observe_versions(
+    aws: &Aws,
+    asked: &BTreeMap<String, BTreeSet<String>>,
+) -> Result<BTreeMap<(String, String), LiveTemplate>, AwsError> {
+    let calls = asked.iter().map(|(id, names)| async move {
+        let all = ["$Latest", "$Default"].into_iter().any(|name| names.contains(name));
+        let numbers = names.iter().filter(|name| !name.starts_with('$')).cloned();
+        let call = aws.ec2.describe_launch_template_versions().launch_template_id(id);
+        // A range of versions is answered with those that there are; a list must be there whole.
+        let call = match all {
+            true => call,
+            false => {
+                let mut numbers: Vec<i64> = numbers.filter_map(|name| name.parse().ok()).collect();
+                numbers.sort_unstable();
+                let bound = |number: Option<&i64>| number.map(ToString::to_string);
+                call.set_min_version(bound(numbers.first())).set_max_version(bound(numbers.last()))
+            }
+        };
+        let rows = call.max_results(200).into_paginator().items().send();
+        match rows.collect::<Result<Vec<_>, _>>().await {
+            Ok(rows) => Ok((id, names, rows)),
+            Err(error) => {
+                let error = AwsError::new(DESCRIBE_VERSIONS, id, error);
+                if error.fault == Fault::Missing { Ok((id, names, Vec::new())) } else { Err(error) }
+            }
+        }
+    });
+    let mut found = BTreeMap::new();
+    for (id, names, rows) in try_join_all(calls).await? {
+        let latest = rows.iter().filter_map(|row| row.version_number()).max();
+        for name in names {
+            let row = rows.iter().find(|row| match name.as_str() {
+                "$Latest" => row.version_number() == latest,
+                "$Default" => row.default_version() == Some(true),
+                number => row.version_number().is_some_and(|row| row.to_string() == number),
+            });
+            if let Some(row) = row {
+                found.insert((id.clone(), name.clone()), version_from_sdk(row)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn version_from_sdk(row: &LaunchTemplateVersion) -> Result<LiveTemplate, AwsError> {
+    let answer = Answer::of(DESCRIBE_VERSIONS, "");
+    let id = answer.id("launchTemplateId", row.launch_template_id())?;
+    let answer = Answer::of(DESCRIBE_VERSIONS, &id);
+    let name = answer.id("launchTemplateName", row.launch_template_name())?;
+    let version = answer.part("versionNumber", row.version_number())?;
+    let data = answer.part("launchTemplateData", row.launch_template_data())?;
+    let (tags, old_versions) = (Tags::new(), Vec::new());
+    Ok(LiveTemplate { content: content_from_sdk(data), id, name, tags, version, old_versions })
+}
+
+fn content_from_sdk(data: &ResponseLaunchTemplateData) -> Content {
+    let nic = data.network_interfaces().first();
+    let groups = nic.map(|nic| nic.groups()).filter(|groups| !groups.is_empty());
+    let profile = data.iam_instance_profile().and_then(|profile| {
+        let by_arn = || profile.arn().map(name_of);
+        profile.name().or_else(by_arn)
+    });
+    let mut volumes = Vec::new();
+    let mut ephemeral = Vec::new();
+    for mapping in data.block_device_mappings() {
+        let device = mapping.device_name().unwrap_or_default();
+        if let Some(disk) = mapping.virtual_name() {
+            ephemeral.push((device.to_owned(), disk.to_owned()));
+        } else if let Some(ebs) = mapping.ebs() {
+            let volume = Volume {
+                size: ebs.volume_size().unwrap_or_default(),
+                volume_type: ebs.volume_type().map_or("", VolumeType::as_str).to_owned(),
+                iops: ebs.iops(),
+                throughput: ebs.throughput(),
+                encrypted: ebs.encrypted().unwrap_or(false),
+                kms_key: ebs.kms_key_id().map(str::to_owned),
+                delete_on_termination: ebs.delete_on_termination().unwrap_or(true),
+            };
+            volumes.push((device.to_owned(), volume));
+        }
+    }
+    let market = data.instance_market_options();
+    let spot = market.filter(|market| market.market_type() == Some(&MarketType::Spot));
+    let options = spot.and_then(|spot| spot.spot_options());
+    let metadata = data.metadata_options();
+    Content {
+        image: data.image_id().map(str::to_owned),
+        machine_type: data.instance_type().map(|name| name.as_str().to_owned()),
+        ssh_key: data.key_name().map(str::to_owned),
+        profile: profile.map(str::to_owned),
+        security_groups: groups.unwrap_or(data.security_group_ids()).to_vec(),
+        public_ip: nic.and_then(|nic| nic.associate_public_ip_address()),
+        volumes,
+        ephemeral,
+        monitoring: data.monitoring().and_then(|m| m.enabled()).unwrap_or(false),
+        tenancy: data
+            .placement()
+            .and_then(|placement| placement.tenancy())
+            .map(|tenancy| tenancy.as_str().to_owned()),
+        spot: spot.map(|_| Spot {
+            price: options.and_then(|options| options.max_price()).map(str::to_owned),
+            interruption: options
+                .and_then(|options| options.instance_interruption_behavior())
+                .map(|behavior| behavior.as_str().to_owned()),
+        }),
+        http_tokens: metadata
+            .and_then(|metadata| metadata.http_tokens())
+            .map(LaunchTemplateHttpTokensState::as_str)
+            .map(str::to_owned),
+        http_hop_limit: metadata.and_then(|metadata| metadata.http_put_response_hop_limit()),
+        cpu_credits: data
+            .credit_specification()
+            .and_then(|credits| credits.cpu_credits())
+            .map(str::to_owned),
+        ebs_optimized: data.ebs_optimized(),
+        user_data: data.user_data().filter(|text| !text.is_empty()).map(decode),
+    }
+}
+
+/// AWS gives user data in base64.
+pub(crate) fn decode(text: &str) -> Vec<u8> {
+    STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec())
+}
