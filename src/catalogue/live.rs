@@ -11,7 +11,7 @@ use crate::autoscaling::load_balancer_attachment::{
 use crate::aws::{Aws, AwsError};
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::seen::{Looked, Seen};
-use crate::core::whose::Owner;
+use crate::core::whose::{Owner, speak_of};
 use crate::ec2::image::{self, Images};
 use crate::ec2::in_use::InUse;
 use crate::ec2::instance;
@@ -20,7 +20,7 @@ use crate::ec2::key_pair::{self, SshKey};
 use crate::ec2::launch_template::{self, LaunchTemplate, TemplateUser};
 use crate::ec2::volume::{self, EbsVolume};
 use crate::elb::load_balancer::{self, LiveLoadBalancer};
-use crate::elb::network_load_balancer;
+use crate::elb::network_load_balancer::{self, LeftBalancer};
 use crate::iam::instance_profile;
 use crate::iam::role::{self, LiveIamRole, LiveInstanceProfile};
 use crate::iam::role_policy::{self, LivePolicies};
@@ -66,6 +66,8 @@ pub(crate) struct Reads {
     pub(crate) load_balancers: BTreeSet<String>,
     /// AWS' names of the cluster's network load balancer and its target group.
     pub(crate) network_load_balancer: Option<(String, String)>,
+    /// Whether load balancers are looked for that the spec no longer has.
+    pub(crate) left_balancers: bool,
     pub(crate) records: Vec<String>,
     pub(crate) images: BTreeSet<String>,
     pub(crate) instance_types: BTreeSet<String>,
@@ -141,16 +143,10 @@ pub(crate) async fn observe(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> 
         live.seen.put_named(&name, attached);
         live.seen.put_named(&name, policies);
     }
-    if matches!(live.seen.of::<LiveLoadBalancer>(), Looked::Not)
-        && may_have_balancer(&live, &reads.cluster)
-    {
-        let classic = load_balancer::observe(aws, &reads.cluster, &reads.load_balancers).await?;
-        live.seen.put(classic.ours);
-    }
     let is_idle = |found: &LiveLoadBalancer| !reads.load_balancers.contains(&found.name);
-    if live.seen.rows::<LiveLoadBalancer>().iter().any(is_idle)
-        && let Some(zone) = zone_of(reads, live.seen.rows())
-    {
+    let is_left = |found: &LeftBalancer| speak_of(&found.0.tags, &reads.cluster);
+    let has_idle = live.seen.rows().iter().any(is_idle) || live.seen.rows().iter().any(is_left);
+    if has_idle && let Some(zone) = zone_of(reads, live.seen.rows()) {
         let names =
             ["api", "api.internal", "bastion"].map(|name| format!("{name}.{}", reads.cluster));
         let idle: Vec<String> =
@@ -197,17 +193,6 @@ fn tell_parts(seen: &mut Seen) {
 fn zone_of<'a>(reads: &Reads, zones: &'a [LiveZone]) -> Option<&'a LiveZone> {
     let found = reads.zone.as_ref().and_then(|zone| hosted_zone::find(zone, zones).ok()?)?;
     zones.iter().find(|zone| zone.id == found)
-}
-
-/// Whether a classic load balancer may be left that no spec has any more: it has a security
-/// group of its own, and groups stand behind it.
-fn may_have_balancer(live: &Live, cluster: &str) -> bool {
-    let ends = format!("-elb.{cluster}");
-    let has_group =
-        live.seen.rows::<LiveSecurityGroup>().iter().any(|group| group.name.ends_with(&ends));
-    let own = |name: &String| name.starts_with("api-") || name.starts_with("bastion-");
-    has_group
-        || live.seen.rows::<LiveGroup>().iter().any(|group| group.load_balancers.iter().any(own))
 }
 
 /// Reads something, or leaves it.
@@ -326,7 +311,10 @@ async fn observe_security(aws: &Aws, reads: &Reads) -> Result<impl FnOnce(&mut L
         reads.kinds.contains(&SecurityGroup::KIND),
         security_group::observe(aws, &reads.security_group_names, &reads.security_groups),
     );
-    let keys = when(reads.kinds.contains(&SshKey::KIND), key_pair::observe(aws, &reads.ssh_keys));
+    let keys = when(
+        reads.kinds.contains(&SshKey::KIND),
+        key_pair::observe(aws, &reads.cluster, &reads.ssh_keys),
+    );
     let (groups, keys) = try_join(groups, keys).await?;
     Ok(move |live: &mut Live| {
         live.seen.put(groups);
@@ -356,21 +344,16 @@ async fn observe_cluster(
         wants(LaunchTemplate::KIND),
         launch_template::observe(aws, cluster, |name| name.ends_with(&suffix)),
     );
+    let left = reads.left_balancers;
     let classic = when(
-        !reads.load_balancers.is_empty(),
+        left || !reads.load_balancers.is_empty() || wants(ExternalLoadBalancerAttachment::KIND),
         load_balancer::observe(aws, cluster, &reads.load_balancers),
     );
+    let wanted = reads.network_load_balancer.as_ref();
     let network = when(
-        reads.network_load_balancer.is_some() || wants(ExternalTargetGroupAttachment::KIND),
-        network_load_balancer::observe(aws, reads.network_load_balancer.as_ref()),
+        left || wanted.is_some() || wants(ExternalTargetGroupAttachment::KIND),
+        network_load_balancer::observe(aws, network_load_balancer::Look { wanted, left }),
     );
-    let classic_names = wants(ExternalLoadBalancerAttachment::KIND);
-    let classic = async {
-        match (classic_names, reads.load_balancers.is_empty()) {
-            (true, true) => load_balancer::observe(aws, cluster, &BTreeSet::new()).await,
-            _ => classic.await,
-        }
-    };
     let instances = try_join(
         async { Ok(attempted(!reads.images.is_empty(), image::observe(aws, &reads.images)).await) },
         async {
@@ -398,6 +381,8 @@ async fn observe_cluster(
         live.seen.put(classic.names);
         live.seen.put(network.ours);
         live.seen.put(network.target_groups);
+        live.seen.put(network.left);
+        live.seen.put(network.left_groups);
         live.seen.put(volumes);
         live.old_user_data = data.into_iter().collect();
         live.configuration_users = users;

@@ -209,13 +209,11 @@ async fn hold(
     let goes = |user: &User| {
         going.contains(&user.id) || user.scaling_group.as_ref().is_some_and(|of| going.contains(of))
     };
-    let mut around = None;
     for row in rows.iter_mut().filter(|row| row.whose.is_owned()) {
         row.held = thing(row).and_then(|thing| in_use.hold(&thing, goes));
-        if row.id.kind == SecurityGroup::KIND {
-            around = around.or_else(|| row.held.clone());
-        }
     }
+    let mut groups = rows.iter().filter(|row| row.id.kind == SecurityGroup::KIND);
+    let around = groups.find_map(|row| row.held.clone());
     let is_around = |kind| AROUND.contains(&kind);
     for row in rows.iter_mut().filter(|row| row.whose.is_owned() && is_around(row.id.kind)) {
         row.held = around.clone();
@@ -254,18 +252,8 @@ async fn balancers(aws: &Aws, look: &Look) -> Result<(Vec<Row>, ByDnsName), AwsE
             by_dns_name.push((address.dns_name.clone(), whose));
         }
     }
-    // Whoever has a target group that the spec names, has the load balancer before it.
-    let named = targets.iter().filter(|group| look.owner.names(TargetGroup::KIND, &group.marks()));
-    let named: Vec<_> = named.collect();
     for found in &network {
-        let before = named.iter().find(|group| group.balancers.contains(&found.arn));
-        let marks = match before {
-            Some(group) => {
-                let whose = look.owner.whose(TargetGroup::KIND, &group.marks());
-                found.marks().hangs_on(format!("before TargetGroup/{}", group.name), whose)
-            }
-            None => found.marks(),
-        };
+        let marks = found.marks_before(targets.iter(), &look.owner);
         let deletion = Deletion::NetworkLoadBalancer(found.arn.clone());
         rows.extend(look.by_name(LoadBalancer::KIND, &found.name, &marks, deletion));
         by_dns_name.push((found.dns_name.clone(), look.owner.whose(LoadBalancer::KIND, &marks)));
@@ -296,10 +284,8 @@ async fn volumes(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
 }
 
 async fn keys(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
-    // The name of a key pair of ours begins with the cluster's name (`SSHKey`).
     let cluster = look.owner.cluster();
-    let chosen = ec2::filter("key-name", [format!("kubernetes.{cluster}-*")]);
-    let keys = key_pair::read(aws, chosen).await?;
+    let keys = key_pair::observe(aws, cluster, &[]).await?.into_rows()?;
     let rows = keys.iter().map(|key| Row {
         id: ResourceId::new(SshKey::KIND, &key.name),
         whose: look.owner.whose(SshKey::KIND, &key.marks(cluster)),

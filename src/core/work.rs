@@ -39,6 +39,10 @@ impl Ids {
         self.ids.get(resource).map(String::as_str)
     }
 
+    pub(crate) fn address(&self, resource: &ResourceId) -> Option<&Address> {
+        self.addresses.get(resource)
+    }
+
     /// The name under which a resource with this id is wanted, or the id itself.
     pub(crate) fn name<'a>(&'a self, id: &'a str) -> &'a str {
         self.names.get(id).map_or(id, String::as_str)

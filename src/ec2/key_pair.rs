@@ -1,7 +1,7 @@
 //! `SSHKey`: the key pair with which people log in to instances.
 
 use aws_sdk_ec2::primitives::Blob;
-use aws_sdk_ec2::types::{Filter, ResourceType};
+use aws_sdk_ec2::types::ResourceType;
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
@@ -47,13 +47,21 @@ fn is_fingerprint(text: &str) -> bool {
     bytes.len() == 16 && bytes.iter().all(is_byte)
 }
 
-pub(crate) async fn observe(aws: &Aws, names: &[String]) -> Result<Looked<LiveKeyPair>, AwsError> {
-    let named = |names: &[String]| read(aws, ec2::filter("key-name", names));
-    Looked::sort(batch::read(names, batch::FILTER_VALUES, named).await)
+/// Reads the key pairs of these names, and all that bear a name of the cluster's.
+pub(crate) async fn observe(
+    aws: &Aws,
+    cluster: &str,
+    names: &[String],
+) -> Result<Looked<LiveKeyPair>, AwsError> {
+    let own = format!("kubernetes.{cluster}-*");
+    let names: Vec<String> = std::iter::once(&own).chain(names).cloned().collect();
+    let named = async |names: &[String]| read(aws, names).await;
+    Looked::sort(batch::read(&names, batch::FILTER_VALUES, named).await)
 }
 
-pub(crate) async fn read(aws: &Aws, chosen: Filter) -> Result<Vec<LiveKeyPair>, AwsError> {
-    let answer = aws.ec2.describe_key_pairs().filters(chosen).send().await;
+async fn read(aws: &Aws, names: &[String]) -> Result<Vec<LiveKeyPair>, AwsError> {
+    let call = aws.ec2.describe_key_pairs().filters(ec2::filter("key-name", names));
+    let answer = call.send().await;
     let answer = answer.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
     let live = answer.key_pairs().iter().map(|key| {
         let name = Answer::of(DESCRIBE, "").id("keyName", key.key_name())?;

@@ -19,7 +19,7 @@ use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::{Address, Work};
 use crate::elb::load_balancer::{LoadBalancer, scheme};
-use crate::elb::target_group::{self, LiveTargetGroup, TargetGroupArn};
+use crate::elb::target_group::{self, LiveTargetGroup, TargetGroup, TargetGroupArn};
 use crate::spec::arn::target_group_name;
 
 const DESCRIBE: &str = "elasticloadbalancing:DescribeLoadBalancers";
@@ -90,6 +90,14 @@ pub(crate) struct LiveListener {
     pub(crate) text: String,
 }
 
+/// A load balancer that the spec may no longer have.
+#[derive(Clone, Debug)]
+pub(crate) struct LeftBalancer(pub(crate) Tagged);
+
+/// A target group that the spec may no longer have.
+#[derive(Clone, Debug)]
+pub(crate) struct LeftTargetGroup(pub(crate) Tagged);
+
 /// The newer load balancers of a region.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Network {
@@ -97,38 +105,93 @@ pub(crate) struct Network {
     pub(crate) ours: Looked<LiveNetworkLoadBalancer>,
     /// The ARNs of all target groups.
     pub(crate) target_groups: Looked<TargetGroupArn>,
+    /// Others that bear a name such as the cluster gives.
+    pub(crate) left: Looked<LeftBalancer>,
+    /// Likewise target groups, and those that stand behind such load balancers.
+    pub(crate) left_groups: Looked<LeftTargetGroup>,
 }
 
-/// Reads the load balancer of a name, if one is wanted, and all target groups.
-pub(crate) async fn observe(
-    aws: &Aws,
-    wanted: Option<&(String, String)>,
-) -> Result<Network, AwsError> {
+/// The beginnings of the names that clusters give (kops `pkg/model/awsmodel`); Kubernetes names
+/// those of services otherwise.
+const OWN_BEGINNINGS: [&str; 2] = ["api-", "bastion-"];
+const OWN_GROUP_BEGINNINGS: [&str; 3] = ["tcp-", "tls-", "bastion-"];
+
+/// What to look for among the newer load balancers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look<'a> {
+    /// AWS' names of a load balancer and its target group.
+    pub(crate) wanted: Option<&'a (String, String)>,
+    /// Whether others may be left that the spec no longer has.
+    pub(crate) left: bool,
+}
+
+/// Reads the load balancers that are looked for, and all target groups.
+pub(crate) async fn observe(aws: &Aws, look: Look<'_>) -> Result<Network, AwsError> {
+    match find(aws, look).await {
+        Err(error) if error.fault == Fault::Denied => {
+            let target_groups = Looked::Denied(error.clone());
+            let (left, left_groups) =
+                (Looked::Denied(error.clone()), Looked::Denied(error.clone()));
+            Ok(Network { ours: Looked::Denied(error), target_groups, left, left_groups })
+        }
+        found => found,
+    }
+}
+
+async fn find(aws: &Aws, look: Look<'_>) -> Result<Network, AwsError> {
     let balancers = async {
-        match wanted {
-            Some(_) => all_balancers(aws).await,
-            None => Ok(Vec::new()),
+        match look.wanted.is_some() || look.left {
+            true => all_balancers(aws).await,
+            false => Ok(Vec::new()),
         }
     };
-    let (groups, balancers) = match try_join(all_target_groups(aws), balancers).await {
-        Ok(found) => found,
-        Err(error) => {
-            let denied = Looked::sort(Err(error.clone()))?;
-            return Ok(Network { ours: Looked::sort(Err(error))?, target_groups: denied });
-        }
-    };
+    let (groups, balancers) = try_join(all_target_groups(aws), balancers).await?;
     let target_groups = groups.iter().map(|group| TargetGroupArn(group.arn.clone()));
     let target_groups = Looked::Found(target_groups.collect());
-    let Some((name, group_name)) = wanted else {
-        return Ok(Network { ours: Looked::Not, target_groups });
+    let (name, group_name) =
+        look.wanted.map(|(name, group)| (name.as_str(), group.as_str())).unzip();
+    let (mut left, mut left_groups) = (Vec::new(), Vec::new());
+    if look.left {
+        for lb in &balancers {
+            let found = Tagged::from_sdk(lb)?;
+            let is_network = lb.r#type() == Some(&LoadBalancerTypeEnum::Network);
+            let is_named = OWN_BEGINNINGS.iter().any(|own| found.name.starts_with(own));
+            if is_network && is_named && name != Some(&found.name) {
+                left.push(found);
+            }
+        }
+        let is_left = |group: &&LiveTargetGroup| {
+            let is_named = OWN_GROUP_BEGINNINGS.iter().any(|own| group.name.starts_with(own));
+            let is_behind = left.iter().any(|lb| group.balancers.contains(&lb.arn));
+            (is_named || is_behind) && group_name != Some(&group.name)
+        };
+        left_groups.extend(groups.iter().filter(is_left).cloned().map(Tagged::from));
+    }
+    let group = groups.into_iter().find(|group| group_name == Some(&group.name));
+    let balancer = balancers.iter().find(|lb| name.is_some() && lb.load_balancer_name() == name);
+    let arn = balancer.and_then(|lb| lb.load_balancer_arn()).map(str::to_owned);
+    let of_ours = arn.into_iter().chain(group.as_ref().map(|group| group.arn.clone()));
+    let of_left = left.iter().chain(&left_groups).map(|one| one.arn.clone());
+    let arns: Vec<String> = of_ours.chain(of_left).collect();
+    let mut tags = tags(aws, &arns).await?;
+    for one in left.iter_mut().chain(&mut left_groups) {
+        one.tags = tags.remove(&one.arn).unwrap_or_default();
+    }
+    let ours = match (name, balancer, group) {
+        (None, ..) => Looked::Not,
+        (Some(_), None, None) => Looked::Found(Vec::new()),
+        (Some(name), balancer, group) => {
+            Looked::Found(vec![read(aws, name, balancer, group, tags).await?])
+        }
     };
-    let group = groups.into_iter().find(|group| group.name == *group_name);
-    let balancer = balancers.iter().find(|lb| lb.load_balancer_name() == Some(name));
-    let ours = match (balancer, group) {
-        (None, None) => Vec::new(),
-        (balancer, group) => vec![read(aws, name, balancer, group).await?],
+    let (left, left_groups) = match look.left {
+        true => (
+            Looked::Found(left.into_iter().map(LeftBalancer).collect()),
+            Looked::Found(left_groups.into_iter().map(LeftTargetGroup).collect()),
+        ),
+        false => (Looked::Not, Looked::Not),
     };
-    Ok(Network { ours: Looked::Found(ours), target_groups })
+    Ok(Network { ours, target_groups, left, left_groups })
 }
 
 async fn all_balancers(aws: &Aws) -> Result<Vec<SdkBalancer>, AwsError> {
@@ -150,19 +213,15 @@ async fn read(
     name: &str,
     balancer: Option<&SdkBalancer>,
     mut group: Option<LiveTargetGroup>,
+    mut tags: BTreeMap<String, Tags>,
 ) -> Result<LiveNetworkLoadBalancer, AwsError> {
     let answer = Answer::of(DESCRIBE, name);
     let given = |lb: &SdkBalancer| answer.id("LoadBalancerArn", lb.load_balancer_arn());
     let arn = balancer.map(given).transpose()?;
-    let tagged: Vec<String> =
-        arn.iter().chain(group.as_ref().map(|group| &group.arn)).cloned().collect();
-    let of_balancer = async {
-        match &arn {
-            Some(arn) => try_join(listeners(aws, arn), cross_zone(aws, arn)).await,
-            None => Ok((Vec::new(), false)),
-        }
+    let (listeners, cross_zone) = match &arn {
+        Some(arn) => try_join(listeners(aws, arn), cross_zone(aws, arn)).await?,
+        None => (Vec::new(), false),
     };
-    let ((listeners, cross_zone), mut tags) = try_join(of_balancer, tags(aws, &tagged)).await?;
     if let Some(group) = &mut group {
         group.tags = tags.remove(&group.arn).unwrap_or_default();
     }
@@ -654,7 +713,7 @@ impl NetworkLoadBalancer {
     }
 }
 
-/// A load balancer or a target group, for a cluster's deletion.
+/// A load balancer or a target group that may have to go.
 #[derive(Clone, Debug)]
 pub(crate) struct Tagged {
     pub(crate) arn: String,
@@ -666,7 +725,49 @@ pub(crate) struct Tagged {
     pub(crate) tags: Tags,
 }
 
+impl From<LiveTargetGroup> for Tagged {
+    fn from(group: LiveTargetGroup) -> Self {
+        Self {
+            arn: group.arn,
+            name: group.name,
+            dns_name: String::new(),
+            balancers: group.balancers,
+            tags: group.tags,
+        }
+    }
+}
+
 impl Tagged {
+    /// What the answer tells; tags are told by another call.
+    fn from_sdk(lb: &SdkBalancer) -> Result<Self, AwsError> {
+        let arn = Answer::of(DESCRIBE, "").id("LoadBalancerArn", lb.load_balancer_arn())?;
+        Ok(Self {
+            name: Answer::of(DESCRIBE, &arn).id("LoadBalancerName", lb.load_balancer_name())?,
+            dns_name: lb.dns_name().unwrap_or_default().to_owned(),
+            balancers: Vec::new(),
+            tags: Tags::new(),
+            arn,
+        })
+    }
+
+    /// A load balancer's, which goes the way of those of these target groups that the spec names
+    /// and that stand behind it.
+    pub(crate) fn marks_before<'a>(
+        &'a self,
+        groups: impl Iterator<Item = &'a Self>,
+        owner: &Owner,
+    ) -> Marks<'a> {
+        let named = |group: &&Self| owner.names(TargetGroup::KIND, &group.marks());
+        let mut behind = groups.filter(|group| group.balancers.contains(&self.arn));
+        match behind.find(named) {
+            Some(group) => {
+                let whose = owner.whose(TargetGroup::KIND, &group.marks());
+                self.marks().hangs_on(format!("before TargetGroup/{}", group.name), whose)
+            }
+            None => self.marks(),
+        }
+    }
+
     pub(crate) fn marks(&self) -> Marks<'_> {
         Marks::of(&self.arn).or_id(&self.name).tags(&self.tags)
     }
@@ -676,29 +777,11 @@ impl Tagged {
 pub(crate) async fn observe_all(aws: &Aws) -> Result<(Vec<Tagged>, Vec<Tagged>), AwsError> {
     let balancers = async {
         let all = all_balancers(aws).await?;
-        let named = |lb: &SdkBalancer| {
-            let arn = Answer::of(DESCRIBE, "").id("LoadBalancerArn", lb.load_balancer_arn())?;
-            let answer = Answer::of(DESCRIBE, &arn);
-            Ok(Tagged {
-                name: answer.id("LoadBalancerName", lb.load_balancer_name())?,
-                dns_name: lb.dns_name().unwrap_or_default().to_owned(),
-                balancers: Vec::new(),
-                tags: Tags::new(),
-                arn,
-            })
-        };
-        with_tags(aws, all.iter().map(named).collect::<Result<_, AwsError>>()?).await
+        with_tags(aws, all.iter().map(Tagged::from_sdk).collect::<Result<_, AwsError>>()?).await
     };
     let groups = async {
         let all = all_target_groups(aws).await?;
-        let named = |group: LiveTargetGroup| Tagged {
-            arn: group.arn,
-            name: group.name,
-            dns_name: String::new(),
-            balancers: group.balancers,
-            tags: Tags::new(),
-        };
-        with_tags(aws, all.into_iter().map(named).collect()).await
+        with_tags(aws, all.into_iter().map(Tagged::from).collect()).await
     };
     try_join(balancers, groups).await
 }

@@ -72,8 +72,8 @@ impl Cycle {
     }
 }
 
-/// What is waited for: whatever changes one resource, or all of a kind that go the same way.
-/// What is deleted is never waited for together with what comes to be.
+/// What is waited for: whatever changes one resource, or all of a kind that is deleted, or that
+/// comes to be or is changed.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Target<'a> {
     Resource(&'a ResourceId),
@@ -86,10 +86,15 @@ impl<'a> Target<'a> {
         [Self::Resource(&change.id), Self::all(change.id.kind, change)]
     }
 
-    /// What a change waits for.
+    /// What a change waits for. What is deleted waits for what comes to be too, since that may be
+    /// what lets go of it.
     fn awaited_by(change: &'a Change) -> impl Iterator<Item = Self> {
-        let kinds = change.behind.iter().map(|kind| Self::all(*kind, change));
-        change.needs.iter().map(Self::Resource).chain(kinds)
+        let is_deleted = change.action == Action::Delete;
+        let of_kind = |kind: &Kind, is_deleted| Self::Kind { kind: *kind, is_deleted };
+        let comes = change.behind.iter().map(move |kind| of_kind(kind, false));
+        let goes = change.behind.iter().filter(move |_| is_deleted);
+        let goes = goes.map(move |kind| of_kind(kind, true));
+        change.needs.iter().map(Self::Resource).chain(comes).chain(goes)
     }
 
     fn all(kind: Kind, like: &Change) -> Self {
@@ -238,6 +243,9 @@ mod tests {
     use std::collections::VecDeque;
 
     use super::*;
+    use crate::autoscaling::load_balancer_attachment::LoadBalancerAttachment;
+    use crate::elb::load_balancer::LoadBalancer;
+    use crate::route53::dns_name::DnsName;
     use crate::autoscaling::autoscaling_group::AutoscalingGroup;
     use crate::catalogue::deletion::Deletion;
     use crate::catalogue::kinds::Write;
@@ -295,6 +303,24 @@ mod tests {
         let mut all = vec![table, deleted, late, change(vpc, Vec::new()), key];
         sort(&mut all).unwrap();
         assert_eq!(names(&all), ["vpc", "key", "late", "table", "deleted"]);
+    }
+
+    #[test]
+    fn what_goes_waits_for_what_comes_to_be_of_a_kind_and_for_what_goes_of_it() {
+        let mut balancer = change(id(LoadBalancer::KIND, "gone"), Vec::new());
+        balancer.action = Action::Delete;
+        balancer.behind = &[DnsName::KIND, LoadBalancerAttachment::KIND];
+        let mut record = change(id(DnsName::KIND, "gone"), Vec::new());
+        record.action = Action::Delete;
+        let moved = change(id(DnsName::KIND, "moved"), vec![id(LoadBalancer::KIND, "new")]);
+        let new = change(id(LoadBalancer::KIND, "new"), Vec::new());
+        let mut all = vec![balancer, record, moved, new];
+        sort(&mut all).unwrap();
+        let told: Vec<String> = all.iter().map(|change| change.id.to_string()).collect();
+        assert_eq!(
+            told,
+            ["LoadBalancer/new", "DNSName/gone", "DNSName/moved", "LoadBalancer/gone"]
+        );
     }
 
     #[test]

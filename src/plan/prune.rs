@@ -2,39 +2,47 @@
 //! asked. What is not the cluster's own stays, and so does what running instances use; both say
 //! why.
 
+mod balancers;
 mod groups;
-mod others;
+mod network;
+mod security;
+mod volumes;
 
 use std::collections::BTreeSet;
 
 use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner};
 use crate::autoscaling::autoscaling_group::LiveGroup;
-use crate::autoscaling::load_balancer_attachment::LoadBalancerAttachment;
 use crate::catalogue::deletion::Deletion;
 use crate::catalogue::kinds::{Resource, Write};
 use crate::catalogue::live::Live;
 use crate::core::drift::{Drift, FieldChange};
 use crate::core::kind::{Kind, ResourceId};
+use crate::core::seen::Looked;
 use crate::core::whose::{Marks, Whose};
+use crate::desired::Notice;
 use crate::ec2::in_use::{Hold, Thing};
+
+const NO_LONGER: &str = "not in the spec any more";
 
 pub(super) fn plan(planner: &mut Planner<'_>, cluster: &str, resources: &[Resource]) {
     let wanted: BTreeSet<ResourceId> = resources.iter().map(Resource::id).collect();
-    let attachments = resources.iter().filter_map(|resource| match resource {
-        Resource::LoadBalancerAttachment(attachment) => Some(attachment),
-        _ => None,
-    });
-    let attachments = attachments.collect();
-    let mut pruning = Pruning { planner, wanted: &wanted, attachments, going: BTreeSet::new() };
+    let written = planner.plan.writes().map(|change| change.id.clone()).collect();
+    let going = BTreeSet::new();
+    let mut pruning = Pruning { planner, resources, wanted: &wanted, written, going };
     groups::plan(&mut pruning, cluster);
-    others::plan(&mut pruning, cluster);
+    network::plan(&mut pruning);
+    balancers::plan(&mut pruning);
+    security::plan(&mut pruning, cluster);
+    volumes::plan(&mut pruning);
 }
 
 struct Pruning<'a, 'p> {
     planner: &'a mut Planner<'p>,
+    resources: &'a [Resource],
     wanted: &'a BTreeSet<ResourceId>,
-    attachments: Vec<&'a LoadBalancerAttachment>,
+    /// What of the spec's is created or changed.
+    written: BTreeSet<ResourceId>,
     /// The Auto Scaling groups that go, and their instances with them.
     going: BTreeSet<String>,
 }
@@ -65,6 +73,37 @@ impl<'p> Pruning<'_, 'p> {
         self.planner.lifecycles.of(kind, Origin::Managed) == Lifecycle::Sync
     }
 
+    /// What there is of a kind that is written. Where the spec has none of it, nobody else tells
+    /// that it could not be looked at.
+    fn rows<T>(&mut self, kind: Kind, looked: &'p Looked<T>) -> &'p [T] {
+        let is_told = self.wanted.iter().any(|id| id.kind == kind);
+        self.rows_unless_told(kind, looked, is_told)
+    }
+
+    fn rows_unless_told<T>(&mut self, kind: Kind, looked: &'p Looked<T>, is_told: bool) -> &'p [T] {
+        if !self.writes(kind) {
+            return &[];
+        }
+        if let (Looked::Denied(error), false) = (looked, is_told) {
+            self.planner.plan.warnings.push(Notice {
+                object: kind.to_string(),
+                message: format!("what the spec no longer has could not be looked for: {error}"),
+                next: format!("allow {} to have it looked for", error.operation),
+            });
+        }
+        looked.rows()
+    }
+
+    /// Whether the plan deletes something that nobody wants.
+    fn deletes(&self, is_it: impl Fn(&Deletion) -> bool) -> bool {
+        let mut writes =
+            self.planner.plan.removals.iter().filter_map(|change| match &change.write {
+                Some(Write::Delete(deletion)) => Some(deletion),
+                _ => None,
+            });
+        writes.any(is_it)
+    }
+
     fn remove(&mut self, unwanted: Unwanted) {
         let mut drift = unwanted.deletion.drift();
         drift.fields.extend(unwanted.fields);
@@ -77,6 +116,17 @@ impl<'p> Pruning<'_, 'p> {
             behind: unwanted.behind,
             write: Some(Write::Delete(unwanted.deletion)),
         });
+    }
+
+    /// Tells of what speaks of the cluster and is not its own. Returns whether it is.
+    fn is_ours(&mut self, id: &ResourceId, marks: &Marks<'_>) -> bool {
+        let whose = self.whose(id.kind, marks);
+        if let Some(why) = whose.reason()
+            && self.planner.owner.is_marked(marks.known_tags())
+        {
+            self.stay(id.clone(), why);
+        }
+        whose.is_owned()
     }
 
     /// Removes it if it is the cluster's, and nobody uses it.
@@ -119,6 +169,11 @@ impl<'p> Pruning<'_, 'p> {
         format!("kapstan update cluster {} --yes {flags}", self.planner.plan.cluster)
     }
 
+    /// Why something stays, and what takes it later.
+    fn until_then(&self, why: &str) -> String {
+        format!("{why}; when that has changed: {}", self.command("--prune"))
+    }
+
     /// The cluster's own, which something keeps for now.
     fn keep(&mut self, id: ResourceId, why: &str) {
         self.planner.plan.kept.insert(id.clone());
@@ -143,5 +198,13 @@ impl<'p> Pruning<'_, 'p> {
 
     fn live(&self) -> &'p Live {
         self.planner.live
+    }
+}
+
+/// A thing that AWS knows by id, called by its name.
+fn named(kind: Kind, id: &str, name: Option<&String>) -> ResourceId {
+    match name {
+        Some(name) => ResourceId::new(kind, format!("{name} ({id})")),
+        None => ResourceId::new(kind, id),
     }
 }

@@ -9,6 +9,8 @@ use crate::catalogue::kinds::{IAM, Resource};
 use crate::catalogue::live::Reads;
 use crate::core::kind::{Kind, ResourceId};
 use crate::desired::{DesiredCluster, names};
+use crate::ec2::key_pair::SshKey;
+use crate::elb::load_balancer::LoadBalancer;
 use crate::iam::role::IamRole;
 use crate::iam::role_policy::{Content, IamRolePolicy};
 use crate::route53::dns_zone::DnsZone;
@@ -20,6 +22,9 @@ use crate::vpc::route_table::RouteTable;
 use crate::vpc::security_group::SecurityGroup;
 use crate::vpc::subnet::Subnet;
 use crate::vpc::vpc::Vpc;
+
+/// The kinds that are looked for where the spec has none of them, since it may have had.
+const LEFT: [Kind; 4] = [ElasticIp::KIND, NatGateway::KIND, RouteTable::KIND, SshKey::KIND];
 
 pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads {
     let looks = |kind, origin| lifecycles.of(kind, origin) != Lifecycle::Ignore;
@@ -65,7 +70,9 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
             needs_zone |= profile.policy.needs_zone();
         }
     }
-    reads.kinds = kinds(desired, &looked);
+    let writes = |kind: &Kind| lifecycles.of(*kind, Origin::Managed) == Lifecycle::Sync;
+    reads.kinds = kinds(desired, &looked, LEFT.into_iter().filter(writes));
+    reads.left_balancers = writes(&LoadBalancer::KIND);
     for resource in &desired.resources {
         if reads.kinds.contains(&resource.id().kind) {
             add(&mut reads, resource);
@@ -120,7 +127,11 @@ fn has_zone_without_groups(looked: &[&Resource]) -> bool {
 }
 
 /// The kinds that are looked at, and those that they refer to.
-fn kinds(desired: &DesiredCluster, looked: &[&Resource]) -> BTreeSet<Kind> {
+fn kinds(
+    desired: &DesiredCluster,
+    looked: &[&Resource],
+    left: impl Iterator<Item = Kind>,
+) -> BTreeSet<Kind> {
     let mut waiting: Vec<ResourceId> = looked
         .iter()
         .filter(|resource| !IAM.contains(&resource.id().kind))
@@ -136,10 +147,11 @@ fn kinds(desired: &DesiredCluster, looked: &[&Resource]) -> BTreeSet<Kind> {
             }
         }
     }
-    let mut kinds: BTreeSet<Kind> = seen.into_iter().map(|id| id.kind).collect();
+    let mut kinds: BTreeSet<Kind> = seen.into_iter().map(|id| id.kind).chain(left).collect();
     // Gateways are found by the VPC that they stand in and the routes that lead to them,
-    // addresses by their gateway.
-    if kinds.contains(&NatGateway::KIND) || kinds.contains(&ElasticIp::KIND) {
+    // addresses by their gateway; tables by the VPC, and what uses them by its subnets.
+    let of_network = [NatGateway::KIND, ElasticIp::KIND, RouteTable::KIND];
+    if of_network.iter().any(|kind| kinds.contains(kind)) {
         kinds.extend([Vpc::KIND, Subnet::KIND, NatGateway::KIND, RouteTable::KIND]);
     }
     kinds

@@ -131,12 +131,36 @@ pub(crate) fn dry_run_end(plan: &Plan, apply_with: &str) -> String {
         );
     }
     if plan.writes().next().is_none() {
-        return nothing_to_do(plan);
+        return nothing_to_do(plan, apply_with);
     }
-    format!("{}\nNothing was changed. To apply: {apply_with}\n", counts(plan))
+    let mut out = format!("{}\nNothing was changed. To apply: {apply_with}\n", counts(plan));
+    if let Some(due) = removals_due(plan, apply_with) {
+        let _ = writeln!(out, "Beside that, {due}");
+    }
+    out
 }
 
-fn nothing_to_do(plan: &Plan) -> String {
+/// What the spec no longer has, and what takes it; `None` where the plan deletes all of it.
+fn removals_due(plan: &Plan, command: &str) -> Option<String> {
+    let kept = plan.due().filter(|change| change.write.is_none()).count();
+    let goes = plan.due().filter(|change| change.write.is_some() && !plan.prunes()).count();
+    let are_due = |count: usize| match count {
+        1 => "1 removal is due".to_owned(),
+        count => format!("{count} removals are due"),
+    };
+    match (goes, kept) {
+        (0, 0) => None,
+        (0, kept) => Some(format!("{}, and held back for now as told above", are_due(kept))),
+        (1, 0) => Some(format!("1 removal is due; --prune takes it: {command} --prune")),
+        (goes, 0) => Some(format!("{}; --prune takes them: {command} --prune", are_due(goes))),
+        (goes, kept) => Some(format!(
+            "{}, {kept} of them held back for now; --prune takes the others: {command} --prune",
+            are_due(goes + kept)
+        )),
+    }
+}
+
+fn nothing_to_do(plan: &Plan, command: &str) -> String {
     let seen = plan.unchanged.len();
     let noun = if seen == 1 { "resource is" } else { "resources are" };
     let left = match plan.count(Action::Leave) {
@@ -144,7 +168,12 @@ fn nothing_to_do(plan: &Plan) -> String {
         1 => ", 1 left as it is".to_owned(),
         count => format!(", {count} left as they are"),
     };
-    format!("{}: nothing to do; {seen} {noun} as wanted{left}.\n", plan.cluster)
+    match removals_due(plan, command) {
+        None => format!("{}: nothing to do; {seen} {noun} as wanted{left}.\n", plan.cluster),
+        Some(due) => {
+            format!("{}: nothing to change; {seen} {noun} as wanted{left}.\n{due}\n", plan.cluster)
+        }
+    }
 }
 
 /// One finished change, for the progress on stderr.
@@ -175,7 +204,7 @@ fn ended(change: &Change, failure: Option<&AwsError>) -> String {
 /// How an apply ends.
 pub(crate) fn apply_end(plan: &Plan, outcome: &Outcome, again: &str) -> String {
     if plan.writes().next().is_none() {
-        return nothing_to_do(plan);
+        return nothing_to_do(plan, again);
     }
     let done: BTreeSet<&ResourceId> = outcome.done.iter().collect();
     let done: Vec<&Change> = plan.writes().filter(|change| done.contains(&change.id)).collect();

@@ -13,10 +13,10 @@ use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
 use crate::core::whose::{Marks, Owner, Whose};
-use crate::core::work::{Address, Work};
+use crate::core::work::Work;
 use crate::ec2::instance::InstanceAddress;
 use crate::elb::load_balancer::{LiveLoadBalancer, LoadBalancer};
-use crate::elb::network_load_balancer::LiveNetworkLoadBalancer;
+use crate::elb::network_load_balancer::{LeftBalancer, LiveNetworkLoadBalancer};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DnsName {
@@ -230,6 +230,10 @@ impl Manage for DnsName {
                 targets.add_balancer(&address.dns_name, whose);
             }
         }
+        for LeftBalancer(found) in view.seen.rows() {
+            let whose = view.owner.whose(LoadBalancer::KIND, &found.marks());
+            targets.add_balancer(&found.dns_name, whose);
+        }
         vec![found.marks(&targets)]
     }
 
@@ -249,15 +253,11 @@ impl Manage for DnsName {
         let Some(alias) = &found.alias else {
             return DnsNameFields { target: Some(Target::Addresses) };
         };
-        let classic = view.seen.rows::<LiveLoadBalancer>().iter().map(|lb| (&lb.name, &lb.address));
-        let network =
-            view.seen.rows::<LiveNetworkLoadBalancer>().iter().map(|lb| (&lb.name, &lb.address));
-        let leads_to = |address: &Option<Address>| {
-            address.as_ref().is_some_and(|address| dns_name(&address.dns_name) == *alias)
-        };
-        let known = classic.chain(network).find(|(_, address)| leads_to(address));
-        let name = known.map_or(alias, |(name, _)| name);
-        DnsNameFields { target: Some(Target::Alias(name.clone())) }
+        // Load balancers of both classes bear the same name, so that none tells where this leads.
+        let address = view.ids.address(&self.balancer);
+        let is_there = address.is_some_and(|address| found.leads_to(&address.dns_name));
+        let target = if is_there { &self.balancer_name } else { alias };
+        DnsNameFields { target: Some(Target::Alias(target.clone())) }
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {

@@ -41,6 +41,13 @@ pub(crate) struct LiveElasticIp {
     pub(crate) tags: Tags,
 }
 
+impl LiveElasticIp {
+    /// What it says of itself.
+    pub(crate) fn own_marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).or_id(&self.address).tags(&self.tags)
+    }
+}
+
 /// Reads the account's addresses of the region; there are few.
 pub(crate) async fn observe(aws: &Aws) -> Result<Looked<LiveElasticIp>, AwsError> {
     Looked::sort(read(aws, Vec::new()).await)
@@ -94,7 +101,7 @@ impl Manage for ElasticIp {
     }
 
     fn marks<'a>(&self, found: &'a LiveElasticIp, view: View<'a>) -> Vec<Marks<'a>> {
-        let marks = Marks::of(&found.id).or_id(&found.address).tags(&found.tags);
+        let marks = found.own_marks();
         let mut gateways = view.seen.rows::<LiveNatGateway>().iter();
         let user = gateways.find(|gateway| gateway.elastic_ip.as_ref() == Some(&found.id));
         vec![match user {

@@ -54,10 +54,15 @@ pub(crate) struct LiveNatGateway {
 }
 
 impl LiveNatGateway {
+    /// What it says of itself.
+    pub(crate) fn own_marks(&self) -> Marks<'_> {
+        Marks::of(&self.id).tags(&self.tags)
+    }
+
     /// Old versions of kops set no tags, and know a gateway by the route that leads to it
     /// (`upup/pkg/fi/cloudup/awstasks/natgateway.go`).
     pub(crate) fn marks<'a>(&'a self, view: View<'a>) -> Marks<'a> {
-        let marks = Marks::of(&self.id).tags(&self.tags);
+        let marks = self.own_marks();
         let leads_here = |table: &&LiveRouteTable| {
             table.routes.iter().any(|route| route.via == self.id)
                 && view.owns(RouteTable::KIND, &table.marks())

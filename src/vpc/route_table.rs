@@ -36,6 +36,8 @@ pub(crate) struct LiveRouteTable {
     pub(crate) vpc: String,
     pub(crate) routes: Vec<LiveRoute>,
     pub(crate) associations: Vec<LiveAssociation>,
+    /// Whether it is the main table of its VPC, or a gateway's.
+    pub(crate) beyond_subnets: bool,
     pub(crate) tags: Tags,
 }
 
@@ -110,6 +112,7 @@ fn from_sdk(table: &aws_sdk_ec2::types::RouteTable) -> Result<LiveRouteTable, Aw
         vpc: answer.id("vpcId", table.vpc_id())?,
         routes: routes.collect::<Result<_, AwsError>>()?,
         associations: associations.collect::<Result<_, AwsError>>()?,
+        beyond_subnets: table.associations().iter().any(|one| one.subnet_id().is_none()),
         tags: ec2::tags_from_sdk(table.tags()),
         id: id.clone(),
     })

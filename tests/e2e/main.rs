@@ -25,6 +25,7 @@ mod modes;
 mod ownership;
 mod quotas;
 mod removals;
+mod removals_network;
 mod reports;
 mod rolling;
 mod rolling_api;

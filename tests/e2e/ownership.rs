@@ -221,10 +221,15 @@ fn what_is_ours_goes_with_the_cluster() {
         [
             "AutoscalingGroup",
             "AutoscalingGroup configured",
+            "ElasticIP",
+            "ElasticIP of the gateway",
             "Instance of configured-ours.own.example.com",
             "Instance of ours.own.example.com",
             "LaunchConfiguration",
             "LaunchTemplate",
+            "NatGateway",
+            "RouteTable",
+            "SSHKey",
             "Subnet b",
         ]
     );

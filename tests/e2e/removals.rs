@@ -54,7 +54,8 @@ fn groups_that_are_gone_are_listed_and_deleted_only_with_prune() {
     let run = world.ok(&["update", "cluster", NAME]);
     assert!(run.stdout.contains("--prune"), "{run:#?}");
     world.apply(NAME);
-    assert!(before.iter().all(|id| world.everything().contains(id)), "nothing went");
+    let now = world.everything();
+    assert!(before.iter().all(|id| now.contains(id)), "nothing went");
     world.ok(&["update", "cluster", NAME, "--yes", "--prune"]);
     let after = world.everything();
     for gone in ["bastions.prune.example.com", "more-nodes.prune.example.com"] {

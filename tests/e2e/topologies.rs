@@ -9,7 +9,7 @@ const NAME: &str = "shape.example.com";
 
 /// A cluster of one master and two nodes. `subnets` and `more` are YAML of the spec; groups
 /// are in the subnets `a`.
-fn spec(name: &str, subnets: &str, more: &str) -> String {
+pub fn spec(name: &str, subnets: &str, more: &str) -> String {
     let etcd = ["main", "events"].map(|etcd| {
         format!("  - name: {etcd}\n    etcdMembers:\n    - name: a\n      instanceGroup: masters\n")
     });
@@ -63,10 +63,10 @@ spec:
     )
 }
 
-const PUBLIC: &str = "  - {name: a, zone: us-west-2a, type: Public}\n";
-const PRIVATE: &str = "  - {name: a, zone: us-west-2a, type: Private}
+pub const PUBLIC: &str = "  - {name: a, zone: us-west-2a, type: Public}\n";
+pub const PRIVATE: &str = "  - {name: a, zone: us-west-2a, type: Private}
   - {name: utility-a, zone: us-west-2a, type: Utility}\n";
-const PRIVATE_TOPOLOGY: &str = "  topology: {masters: private, nodes: private}\n";
+pub const PRIVATE_TOPOLOGY: &str = "  topology: {masters: private, nodes: private}\n";
 
 /// Builds a cluster, and takes it down again. Returns what it became.
 #[track_caller]

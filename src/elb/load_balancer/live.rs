@@ -6,6 +6,7 @@ use aws_sdk_elasticloadbalancing::types::{LoadBalancerAttributes, LoadBalancerDe
 use futures::future::try_join_all;
 
 use super::fields::{HealthCheck, Listener};
+use crate::aws::Fault;
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, batch};
 use crate::core::seen::Looked;
@@ -69,22 +70,28 @@ pub(crate) async fn observe(
     };
     let candidates: Vec<String> =
         all.iter().map(|(name, _)| name.clone()).filter(|name| may_be_ours(name)).collect();
-    let tags = tags_of(aws, &candidates).await?;
-    let ours = all.iter().filter_map(|(name, lb)| {
-        let tags = tags.get(name)?;
-        (speak_of(tags, cluster) || own_names.contains(name)).then_some((name, lb, tags))
-    });
-    let ours = try_join_all(ours.map(async |(name, lb, tags)| {
-        let call = aws.elb.describe_load_balancer_attributes();
-        let answer = call.load_balancer_name(name).send().await.map_err(|error| {
-            let operation = "elasticloadbalancing:DescribeLoadBalancerAttributes";
-            AwsError::new(operation, name, error)
-        })?;
-        from_sdk(name, lb, answer.load_balancer_attributes(), tags)
-    }))
-    .await?;
-    let names = all.into_iter().map(|(name, _)| ClassicName(name)).collect();
-    Ok(Classic { ours: Looked::Found(ours), names: Looked::Found(names) })
+    let names = Looked::Found(all.iter().map(|(name, _)| ClassicName(name.clone())).collect());
+    let ours = async {
+        let tags = tags_of(aws, &candidates).await?;
+        let ours = all.iter().filter_map(|(name, lb)| {
+            let tags = tags.get(name)?;
+            (speak_of(tags, cluster) || own_names.contains(name)).then_some((name, lb, tags))
+        });
+        try_join_all(ours.map(async |(name, lb, tags)| {
+            let call = aws.elb.describe_load_balancer_attributes();
+            let answer = call.load_balancer_name(name).send().await.map_err(|error| {
+                let operation = "elasticloadbalancing:DescribeLoadBalancerAttributes";
+                AwsError::new(operation, name, error)
+            })?;
+            from_sdk(name, lb, answer.load_balancer_attributes(), tags)
+        }))
+        .await
+    };
+    let ours = match ours.await {
+        Err(error) if error.fault == Fault::Denied => Looked::Denied(error),
+        ours => Looked::Found(ours?),
+    };
+    Ok(Classic { ours, names })
 }
 
 pub(super) async fn all_by_name(

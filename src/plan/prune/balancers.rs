@@ -1,0 +1,183 @@
+//! Load balancers of API and bastions, and what leads to them or stands behind them.
+//!
+//! Kubernetes marks the load balancers of services with the same tags, and names them otherwise.
+
+use super::{NO_LONGER, Pruning, Unwanted};
+use crate::autoscaling::autoscaling_group::AutoscalingGroup;
+use crate::autoscaling::load_balancer_attachment::{
+    ExternalLoadBalancerAttachment, ExternalTargetGroupAttachment, LiveAttachment,
+    LoadBalancerAttachment,
+};
+use crate::catalogue::deletion::Deletion;
+use crate::catalogue::kinds::Resource;
+use crate::core::kind::{Kind, ResourceId};
+use crate::core::manage::Manage as _;
+use crate::core::whose::Whose;
+use crate::elb::load_balancer::LiveLoadBalancer;
+use crate::elb::load_balancer::LoadBalancer;
+use crate::elb::network_load_balancer::{LeftBalancer, LeftTargetGroup};
+use crate::elb::target_group::TargetGroup;
+use crate::route53::dns_name::{DnsName, IdleRecord};
+
+/// What leads to a load balancer is turned away before that goes, and what stands behind it stands
+/// behind another one by then.
+const BEHIND: &[Kind] = &[
+    DnsName::KIND,
+    LoadBalancerAttachment::KIND,
+    ExternalLoadBalancerAttachment::KIND,
+    ExternalTargetGroupAttachment::KIND,
+];
+
+pub(super) fn plan(pruning: &mut Pruning<'_, '_>) {
+    attachments(pruning);
+    classic(pruning);
+    network(pruning);
+    target_groups(pruning);
+}
+
+fn classic(pruning: &mut Pruning<'_, '_>) {
+    let of_class = |one: &Resource| matches!(one, Resource::LoadBalancer(_));
+    let is_told = pruning.resources.iter().any(of_class);
+    let looked = pruning.live().seen.of::<LiveLoadBalancer>();
+    for found in pruning.rows_unless_told(LoadBalancer::KIND, looked, is_told) {
+        if pruning.is_found(LoadBalancer::KIND, &found.name) {
+            continue;
+        }
+        let whose = pruning.whose(LoadBalancer::KIND, &found.marks());
+        if let (true, Some(address)) = (whose.is_owned(), &found.address) {
+            records(pruning, &found.name, &address.dns_name);
+        }
+        let unwanted = Unwanted {
+            id: ResourceId::new(LoadBalancer::KIND, &found.name),
+            reason: NO_LONGER.to_owned(),
+            fields: Vec::new(),
+            needs: Vec::new(),
+            behind: BEHIND,
+            deletion: Deletion::LoadBalancer(found.name.clone()),
+        };
+        pruning.remove_if(unwanted, &whose, None);
+    }
+}
+
+fn network(pruning: &mut Pruning<'_, '_>) {
+    let looked = pruning.live().seen.of::<LeftBalancer>();
+    let of_class = |one: &Resource| matches!(one, Resource::NetworkLoadBalancer(_));
+    let is_told = pruning.resources.iter().any(of_class);
+    for LeftBalancer(found) in pruning.rows_unless_told(LoadBalancer::KIND, looked, is_told) {
+        let groups = pruning.live().seen.rows().iter().map(|LeftTargetGroup(group)| group);
+        let marks = found.marks_before(groups, &pruning.planner.owner);
+        // A classic one may bear the same name.
+        let id = ResourceId::new(LoadBalancer::KIND, format!("{} (Network)", found.name));
+        if !pruning.is_ours(&id, &marks) {
+            continue;
+        }
+        records(pruning, &found.name, &found.dns_name);
+        pruning.remove(Unwanted {
+            id,
+            reason: NO_LONGER.to_owned(),
+            fields: Vec::new(),
+            needs: Vec::new(),
+            behind: BEHIND,
+            deletion: Deletion::NetworkLoadBalancer(found.arn.clone()),
+        });
+    }
+}
+
+/// Target groups that no load balancer stands before which is left.
+fn target_groups(pruning: &mut Pruning<'_, '_>) {
+    // Read with the load balancers, or not at all.
+    for LeftTargetGroup(found) in pruning.live().seen.rows() {
+        let id = ResourceId::new(TargetGroup::KIND, &found.name);
+        if !pruning.is_ours(&id, &found.marks()) {
+            continue;
+        }
+        let goes = |arn: &String| {
+            pruning.deletes(|deletion| *deletion == Deletion::NetworkLoadBalancer(arn.clone()))
+        };
+        if let Some(balancer) = found.balancers.iter().find(|arn| !goes(arn)) {
+            let why = pruning.until_then(&format!("load balancer {balancer} stands before it"));
+            pruning.keep(id, &why);
+            continue;
+        }
+        pruning.remove(Unwanted {
+            id,
+            reason: NO_LONGER.to_owned(),
+            fields: Vec::new(),
+            needs: Vec::new(),
+            behind: &[
+                LoadBalancer::KIND,
+                AutoscalingGroup::KIND,
+                ExternalTargetGroupAttachment::KIND,
+            ],
+            deletion: Deletion::TargetGroup(found.arn.clone()),
+        });
+    }
+}
+
+/// The records that lead to a load balancer which goes.
+fn records(pruning: &mut Pruning<'_, '_>, balancer: &str, dns_name: &str) {
+    if !pruning.writes(DnsName::KIND) {
+        return;
+    }
+    for idle in pruning.live().seen.rows::<IdleRecord>() {
+        if !idle.record.leads_to(dns_name) {
+            continue;
+        }
+        let unwanted = Unwanted {
+            id: ResourceId::new(DnsName::KIND, &idle.record.name),
+            reason: format!("leads to {balancer}"),
+            fields: Vec::new(),
+            needs: Vec::new(),
+            behind: &[],
+            deletion: Deletion::DnsRecord {
+                zone: idle.record.zone.clone(),
+                record: Box::new(idle.set.clone()),
+            },
+        };
+        pruning.remove_if(unwanted, &Whose::Owned, None);
+    }
+}
+
+/// What the cluster's groups stand behind, though no group's spec says so.
+fn attachments(pruning: &mut Pruning<'_, '_>) {
+    let view = pruning.planner.view();
+    let meant = |resource: &Resource, found: &LiveAttachment| match resource {
+        Resource::LoadBalancerAttachment(wanted) => wanted.is(found, view),
+        _ => false,
+    };
+    let mut unwanted = Vec::new();
+    for found in pruning.live().seen.rows::<LiveAttachment>() {
+        let is_target_group = found.to.starts_with("arn:");
+        let kind = match is_target_group {
+            true => ExternalTargetGroupAttachment::KIND,
+            false => ExternalLoadBalancerAttachment::KIND,
+        };
+        let group = ResourceId::new(AutoscalingGroup::KIND, &found.group);
+        let is_meant = pruning.resources.iter().any(|resource| meant(resource, found));
+        if is_meant || !pruning.wanted.contains(&group) || !pruning.writes(kind) {
+            continue;
+        }
+        let deletion = match is_target_group {
+            true => Deletion::TargetGroupAttachment {
+                group: found.group.clone(),
+                target_group: found.to.clone(),
+            },
+            false => Deletion::LoadBalancerAttachment {
+                group: found.group.clone(),
+                balancer: found.to.clone(),
+            },
+        };
+        unwanted.push(Unwanted {
+            id: ResourceId::new(kind, format!("{} → {}", found.group, found.to)),
+            reason: "the group's spec does not name it".to_owned(),
+            fields: Vec::new(),
+            needs: Vec::new(),
+            // What is behind no load balancer for a while cannot be reached.
+            behind: &[DnsName::KIND, LoadBalancerAttachment::KIND],
+            deletion,
+        });
+    }
+    for unwanted in unwanted {
+        pruning.remove_if(unwanted, &Whose::Owned, None);
+    }
+}
