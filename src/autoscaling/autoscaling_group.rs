@@ -28,7 +28,9 @@ use crate::vpc::route::Route;
 use crate::vpc::route_table_association::RouteTableAssociation;
 use crate::vpc::security_group_rule::SecurityGroupRule;
 use fields::{AutoscalingGroupFields, TemplateVersion};
-pub(crate) use launch_configuration::{user_data_of_configurations, users_of_configurations};
+pub(crate) use launch_configuration::{
+    ConfigurationUser, OldUserData, user_data_of_configurations, users_of_configurations,
+};
 use live::{DESCRIBE, standing};
 pub(crate) use live::{LiveGroup, observe, read};
 use metrics::METRICS;

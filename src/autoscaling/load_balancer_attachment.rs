@@ -111,6 +111,18 @@ impl Manage for LoadBalancerAttachment {
         }
     }
 
+    /// To what it is not attached yet, it must be there.
+    fn unseen(&self, found: Option<&LiveAttachment>, view: View<'_>) -> Option<AwsError> {
+        if found.is_some() {
+            return None;
+        }
+        match &self.to {
+            Target::ExternalClassic(_) => view.seen.of::<ClassicName>().refused().cloned(),
+            Target::ExternalTargetGroup(_) => view.seen.of::<TargetGroupArn>().refused().cloned(),
+            Target::Classic(_) | Target::Network(_) => None,
+        }
+    }
+
     fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
         let classic = view.seen.of::<ClassicName>();
         let groups = view.seen.of::<TargetGroupArn>();

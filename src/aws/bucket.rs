@@ -21,11 +21,19 @@ pub(crate) struct Bucket {
 /// An object as it was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) content: Content,
     pub(crate) etag: String,
     pub(crate) written_by: Option<String>,
     /// As RFC 3339, in UTC.
     pub(crate) written_at: Option<String>,
+}
+
+/// What an object holds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Content {
+    Bytes(Vec<u8>),
+    /// So many bytes, more than were asked for, of which none was read.
+    TooLarge(u64),
 }
 
 /// What a write to an object expects to find.
@@ -56,37 +64,33 @@ impl Bucket {
         Ok(Self { client, name: name.to_owned() })
     }
 
-    /// Reads an object of at most so many bytes.
-    ///
-    /// # Errors
-    /// The size of an object that is larger, among the failures of the call.
-    pub(crate) async fn get(&self, key: &str, most: u64) -> Result<Option<Object>, GetError> {
+    /// Reads an object, and what it holds if that is at most so many bytes.
+    pub(crate) async fn get(&self, key: &str, most: u64) -> Result<Option<Object>, AwsError> {
         const OPERATION: &str = "s3:GetObject";
         let answer = self.client.get_object().bucket(&self.name).key(key).send().await;
         let answer = match answer.map_err(|error| self.error(OPERATION, key, error)) {
             Ok(answer) => answer,
             Err(error) if error.fault == Fault::Missing => return Ok(None),
-            Err(error) => return Err(GetError::Failed(error)),
+            Err(error) => return Err(error),
         };
-        let size = answer.content_length().and_then(|length| u64::try_from(length).ok());
-        if let Some(size) = size.filter(|size| *size > most) {
-            return Err(GetError::TooLarge(size));
-        }
         let failed = |message: String| {
             let object = self.place(key);
-            GetError::Failed(AwsError {
-                operation: OPERATION,
-                object,
-                fault: Fault::Other,
-                message,
-            })
+            AwsError { operation: OPERATION, object, fault: Fault::Other, message }
         };
         let etag = answer.e_tag().map(str::to_owned);
         let etag = etag.ok_or_else(|| failed("S3 gave no ETag".to_owned()))?;
         let written_by = answer.metadata().and_then(|about| about.get(WRITTEN_BY)).cloned();
         let written_at = answer.last_modified().and_then(time);
-        let body = answer.body.collect().await.map_err(|error| failed(error.to_string()))?;
-        Ok(Some(Object { bytes: body.to_vec(), etag, written_by, written_at }))
+        let size = answer.content_length().and_then(|length| u64::try_from(length).ok());
+        let content = match size.filter(|size| *size > most) {
+            Some(size) => Content::TooLarge(size),
+            None => {
+                let body =
+                    answer.body.collect().await.map_err(|error| failed(error.to_string()))?;
+                Content::Bytes(body.to_vec())
+            }
+        };
+        Ok(Some(Object { content, etag, written_by, written_at }))
     }
 
     /// Writes an object, if it is as expected. Returns its new ETag.
@@ -205,14 +209,6 @@ impl Bucket {
     {
         AwsError::new(operation, self.place(key), error)
     }
-}
-
-/// Why an object was not read.
-#[derive(Debug)]
-pub(crate) enum GetError {
-    /// It has so many bytes.
-    TooLarge(u64),
-    Failed(AwsError),
 }
 
 /// The region that S3 tells for a bucket, also when it refuses the request or sends it

@@ -85,10 +85,6 @@ pub(crate) struct Reads {
 pub(crate) struct Live {
     pub(crate) account: String,
     pub(crate) seen: Seen,
-    /// The user data of launch configurations that groups still run on.
-    pub(crate) old_user_data: BTreeMap<String, Vec<u8>>,
-    /// All groups that run on such launch configurations, those of others too.
-    pub(crate) configuration_users: BTreeMap<String, BTreeSet<String>>,
     /// `None` if images could not be looked at.
     pub(crate) images: Option<Result<Images, AwsError>>,
     pub(crate) instance_types: Option<Result<BTreeMap<String, LiveInstanceType>, AwsError>>,
@@ -252,21 +248,23 @@ async fn observe_zones(aws: &Aws, reads: &Reads) -> Result<Seen, AwsError> {
         seen.put(zones);
         return Ok(seen);
     };
-    let vpcs =
-        when(zone.private && reads.kinds.contains(&DnsZone::KIND), dns_zone::vpcs(aws, &zone.id));
+    let is_asked = zone.private && reads.kinds.contains(&DnsZone::KIND);
+    let vpcs = when(is_asked, async { Looked::sort(dns_zone::vpcs(aws, &zone.id).await) });
     let records = async {
         let wanted = reads.kinds.contains(&DnsName::KIND);
         let found = when(wanted, dns_name::observe(aws, &zone.id, &reads.records)).await?;
         let has_addresses = found.rows().iter().any(|record| record.has_addresses());
         let owner = Owner::by_tags(&reads.cluster);
-        let addresses = when(has_addresses, instance::addresses(aws, &owner)).await?;
+        let addresses =
+            when(has_addresses, async { Looked::sort(instance::addresses(aws, &owner).await) });
+        let addresses = addresses.await?;
         Ok((found, addresses))
     };
     let (vpcs, (records, addresses)) = try_join(vpcs, records).await?;
-    seen.put(Looked::Found(vpcs));
+    seen.put(vpcs);
     seen.put(zones);
     seen.put(records);
-    seen.put(Looked::Found(addresses));
+    seen.put(addresses);
     Ok(seen)
 }
 
@@ -334,7 +332,8 @@ async fn observe_cluster(
         let groups = when(wanted, autoscaling_group::observe(aws, cluster, &reads.groups)).await?;
         let names: Vec<String> =
             groups.rows().iter().filter_map(|group| group.launch_configuration.clone()).collect();
-        let data = autoscaling_group::user_data_of_configurations(aws, &names);
+        let data =
+            when(!names.is_empty(), autoscaling_group::user_data_of_configurations(aws, &names));
         let users = when(!names.is_empty(), autoscaling_group::users_of_configurations(aws));
         let (data, users) = try_join(data, users).await?;
         Ok((groups, data, users))
@@ -384,8 +383,8 @@ async fn observe_cluster(
         live.seen.put(network.left);
         live.seen.put(network.left_groups);
         live.seen.put(volumes);
-        live.old_user_data = data.into_iter().collect();
-        live.configuration_users = users;
+        live.seen.put(data);
+        live.seen.put(users);
         live.images = images;
         live.instance_types = types;
         idle

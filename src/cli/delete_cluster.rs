@@ -98,8 +98,10 @@ async fn delete(
     };
     let look = look(name, &region, &kept);
     let aws = Aws::connect(&region).await;
-    let (account, found) =
-        futures::future::try_join(aws.account(), owned::observe(&aws, &look)).await?;
+    let looked = futures::future::try_join(aws.account(), owned::observe(&aws, &look)).await;
+    let (account, found) = looked.with_context(|| {
+        format!("what {name} has in AWS could not be looked at, so nothing was deleted")
+    })?;
     let plan = teardown::make(name.as_str(), &account, &region, found);
     let place = url.of_cluster(name.as_str());
     if args.output == ReportFormat::Text {

@@ -79,7 +79,7 @@ async fn edit(
     cluster: Option<&Cluster>,
 ) -> anyhow::Result<()> {
     let before = &kept.place;
-    let kept_text = kept.lossy();
+    let kept_text = kept.lossy()?;
     if let Some(other) = store.lock_of(name).await? {
         ui.status(&format!(
             "{name} is locked at present by {other}. What you edit is written once it is free"

@@ -7,6 +7,7 @@ use anstyle::AnsiColor;
 use anyhow::Context as _;
 use clap::ValueEnum;
 
+use crate::aws::{AwsError, Fault};
 use crate::desired::Notice;
 use crate::report::style::paint;
 use crate::report::text;
@@ -71,7 +72,11 @@ impl Ui {
         self.warn(&format!("{subject}: {problem}"));
     }
 
+    /// Whoever was refused something by AWS is told what to allow.
     pub(crate) fn error(&self, error: &anyhow::Error) {
-        self.status(&format!("{} {error:#}", paint(ERROR, "error:")));
+        let calls = error.chain().filter_map(|cause| cause.downcast_ref::<AwsError>());
+        let refused = calls.into_iter().find(|call| call.fault == Fault::Denied);
+        let next = refused.map(|call| format!("; allow {}", call.operation)).unwrap_or_default();
+        self.status(&format!("{} {error:#}{next}", paint(ERROR, "error:")));
     }
 }

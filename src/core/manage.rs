@@ -218,6 +218,12 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
         None
     }
 
+    /// The refusal of a further look that tells how it stands, whose it is, or whether it can be
+    /// made; `found` is what has its place, if anything has.
+    fn unseen(&self, _: Option<&Self::Live>, _: View<'_>) -> Option<AwsError> {
+        None
+    }
+
     /// What else stands in the way, though nothing of the name was found.
     fn obstacle(&self, _: View<'_>) -> Option<(String, String)> {
         None
@@ -295,10 +301,12 @@ pub(crate) fn find<M: Manage>(resource: &M, view: View<'_>) -> Option<(String, O
     }
 }
 
+/// Why what was not found may be there for all that.
 pub(crate) fn denied<M: Manage>(resource: &M, view: View<'_>) -> Option<AwsError> {
-    match resource.sight(view.seen) {
-        Sight::Denied(error) => Some(error.clone()),
-        Sight::Rows(_) | Sight::Not => None,
+    match (resource.sight(view.seen), look_for(resource, view)) {
+        (Sight::Denied(error), _) => Some(error.clone()),
+        (Sight::Rows(_), Find::Taken(found, _)) => resource.unseen(Some(found), view),
+        _ => None,
     }
 }
 
@@ -318,6 +326,9 @@ pub(crate) fn state<M: Manage, Write>(
         Find::These(matches) => matches,
         Find::Nothing => Vec::new(),
         Find::Taken(found, whose) => {
+            if let Some(error) = resource.unseen(Some(found), view) {
+                return State::Denied(error);
+            }
             let why = whose.reason().unwrap_or_default();
             let marks = resource.marks(found, view);
             let ids: Vec<&str> = marks.iter().map(Marks::id).collect();
@@ -326,6 +337,11 @@ pub(crate) fn state<M: Manage, Write>(
             return State::Impossible(creation(), message, next);
         }
     };
+    if matches.len() < 2
+        && let Some(error) = resource.unseen(matches.first().copied(), view)
+    {
+        return State::Denied(error);
+    }
     match matches[..] {
         [] if !resource.is_wanted(view) => State::NoMatter,
         [] => {

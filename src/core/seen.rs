@@ -88,6 +88,14 @@ impl<T> Looked<T> {
         self.rows().first()
     }
 
+    /// Why it is not known, if the look was refused.
+    pub(crate) fn refused(&self) -> Option<&AwsError> {
+        match self {
+            Self::Denied(error) => Some(error),
+            Self::Found(_) | Self::Not => None,
+        }
+    }
+
     /// # Errors
     /// The look was refused.
     pub(crate) fn known(&self) -> Result<(), AwsError> {

@@ -31,9 +31,8 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
     if let Err(problem) = add_bastion(input, desired) {
         problems.push(problem);
     }
-    for group in input.groups {
-        desired.resources.extend(external(input.cluster, group).map(Into::into));
-    }
+    let external = input.groups.iter().flat_map(|group| external(input.cluster, group));
+    desired.resources.extend(told_apart(external.collect()).into_iter().map(Into::into));
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
@@ -226,6 +225,22 @@ fn external(
         group: group_id(cluster, group),
         to,
     })
+}
+
+/// kops' names of attachments run together: `a-b` before the group `c` is called like `a` before
+/// the group `b-c`. Such names get their group.
+fn told_apart(mut attachments: Vec<LoadBalancerAttachment>) -> Vec<LoadBalancerAttachment> {
+    let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for attachment in &attachments {
+        let of_name = groups.entry(attachment.name.clone()).or_default();
+        of_name.insert(attachment.group.name.clone());
+    }
+    for attachment in &mut attachments {
+        if groups.get(&attachment.name).is_some_and(|groups| groups.len() > 1) {
+            attachment.name = format!("{} ({})", attachment.name, attachment.group.name);
+        }
+    }
+    attachments
 }
 
 fn group_id(cluster: &Cluster, group: &InstanceGroup) -> ResourceId {

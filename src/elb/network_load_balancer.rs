@@ -8,7 +8,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancerAttribute, LoadBalancerSchemeEnum, LoadBalancerTypeEnum, ProtocolEnum, Tag,
     TargetTypeEnum,
 };
-use futures::future::try_join;
+use futures::future::{join, try_join};
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
@@ -127,27 +127,39 @@ pub(crate) struct Look<'a> {
 
 /// Reads the load balancers that are looked for, and all target groups.
 pub(crate) async fn observe(aws: &Aws, look: Look<'_>) -> Result<Network, AwsError> {
-    match find(aws, look).await {
-        Err(error) if error.fault == Fault::Denied => {
-            let target_groups = Looked::Denied(error.clone());
-            let (left, left_groups) =
-                (Looked::Denied(error.clone()), Looked::Denied(error.clone()));
-            Ok(Network { ours: Looked::Denied(error), target_groups, left, left_groups })
-        }
-        found => found,
-    }
-}
-
-async fn find(aws: &Aws, look: Look<'_>) -> Result<Network, AwsError> {
     let balancers = async {
         match look.wanted.is_some() || look.left {
             true => all_balancers(aws).await,
             false => Ok(Vec::new()),
         }
     };
-    let (groups, balancers) = try_join(all_target_groups(aws), balancers).await?;
-    let target_groups = groups.iter().map(|group| TargetGroupArn(group.arn.clone()));
-    let target_groups = Looked::Found(target_groups.collect());
+    let (groups, balancers) = join(all_target_groups(aws), balancers).await;
+    let arns = |groups: &Vec<LiveTargetGroup>| {
+        groups.iter().map(|group| TargetGroupArn(group.arn.clone())).collect::<Vec<_>>()
+    };
+    let target_groups = Looked::sort(groups.as_ref().map(arns).map_err(Clone::clone))?;
+    let found = async { find(aws, look, groups?, balancers?).await };
+    match found.await {
+        Ok((ours, left, left_groups)) => Ok(Network { ours, target_groups, left, left_groups }),
+        Err(error) if error.fault == Fault::Denied => {
+            let (left, left_groups) =
+                (Looked::Denied(error.clone()), Looked::Denied(error.clone()));
+            let ours = look.wanted.map_or(Looked::Not, |_| Looked::Denied(error));
+            Ok(Network { ours, target_groups, left, left_groups })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn find(
+    aws: &Aws,
+    look: Look<'_>,
+    groups: Vec<LiveTargetGroup>,
+    balancers: Vec<SdkBalancer>,
+) -> Result<
+    (Looked<LiveNetworkLoadBalancer>, Looked<LeftBalancer>, Looked<LeftTargetGroup>),
+    AwsError,
+> {
     let (name, group_name) =
         look.wanted.map(|(name, group)| (name.as_str(), group.as_str())).unzip();
     let (mut left, mut left_groups) = (Vec::new(), Vec::new());
@@ -191,7 +203,7 @@ async fn find(aws: &Aws, look: Look<'_>) -> Result<Network, AwsError> {
         ),
         false => (Looked::Not, Looked::Not),
     };
-    Ok(Network { ours, target_groups, left, left_groups })
+    Ok((ours, left, left_groups))
 }
 
 async fn all_balancers(aws: &Aws) -> Result<Vec<SdkBalancer>, AwsError> {

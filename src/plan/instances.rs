@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Planner;
 use super::lifecycle::{Lifecycle, Origin};
+use crate::autoscaling::autoscaling_group::OldUserData;
 use crate::autoscaling::autoscaling_group::{AutoscalingGroup, LiveGroup};
 use crate::catalogue::kinds::{Resource, State};
 use crate::catalogue::live::Live;
+use crate::core::seen::Looked;
 use crate::desired::user_data::{self, Bootstrap};
 use crate::desired::{DesiredCluster, Notice};
 use crate::ec2::in_use::{Hold, Thing};
@@ -41,7 +43,7 @@ pub(super) fn resolve(planner: &mut Planner<'_>, desired: &DesiredCluster) -> Ve
         for resource in &mut resources {
             if let Resource::LaunchTemplate(template) = resource {
                 image(planner, template);
-                machine_type(planner, template);
+                machine_type(planner, &live, template);
                 let kept = keep_user_data(planner, &live, template, desired.bootstrap);
                 if !kept && template.runs_kubernetes && desired.bootstrap == Bootstrap::Unset {
                     bare.push(template.group.clone());
@@ -109,10 +111,16 @@ fn image(planner: &mut Planner<'_>, template: &mut LaunchTemplate) {
     }
 }
 
-fn machine_type(planner: &mut Planner<'_>, template: &mut LaunchTemplate) {
+fn machine_type(planner: &mut Planner<'_>, live: &ByName<'_>, template: &mut LaunchTemplate) {
     let types = match &planner.live.instance_types {
         None => return,
         Some(Err(error)) => {
+            // What is not known of a type is no reason to change what is mapped for it.
+            let found = live.templates.get(template.name.as_str());
+            let of_type = found.filter(|found| {
+                found.content.machine_type.as_ref() == Some(&template.machine_type)
+            });
+            template.resolved.ephemeral = of_type.map_or(0, |found| found.mapped_disks());
             planner.plan.warnings.push(Notice {
                 object: format!("InstanceGroup/{}", template.group),
                 message: format!("its machine type could not be looked at: {error}"),
@@ -205,7 +213,17 @@ fn keep_user_data(
     let old = live.groups.get(template.name.as_str());
     let old = old.and_then(|group| group.launch_configuration.as_ref());
     let data = match old {
-        Some(configuration) => planner.live.old_user_data.get(configuration),
+        Some(configuration) => match planner.live.seen.of::<OldUserData>() {
+            Looked::Denied(error) => {
+                // What it is made of is not known without it.
+                planner.unknown.insert(template.resource_id(), error.clone());
+                return true;
+            }
+            data => {
+                let mut data = data.rows().iter();
+                data.find(|data| data.configuration == *configuration).map(|data| &data.text)
+            }
+        },
         None => {
             let live = live.templates.get(template.name.as_str());
             live.and_then(|live| live.content.user_data.as_ref())

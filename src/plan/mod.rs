@@ -356,7 +356,10 @@ impl Planner<'_> {
             // Told with the zone.
             Some((need, _)) if need.kind == DnsZone::KIND => State::NoMatter,
             Some((_, error)) => State::Denied(error),
-            None => state,
+            None => match self.unknown.get(&resource.id()) {
+                Some(error) => State::Denied(error.clone()),
+                None => state,
+            },
         }
     }
 

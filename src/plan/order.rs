@@ -243,10 +243,8 @@ mod tests {
     use std::collections::VecDeque;
 
     use super::*;
-    use crate::autoscaling::load_balancer_attachment::LoadBalancerAttachment;
-    use crate::elb::load_balancer::LoadBalancer;
-    use crate::route53::dns_name::DnsName;
     use crate::autoscaling::autoscaling_group::AutoscalingGroup;
+    use crate::autoscaling::load_balancer_attachment::LoadBalancerAttachment;
     use crate::catalogue::deletion::Deletion;
     use crate::catalogue::kinds::Write;
     use crate::catalogue::owned::Row;
@@ -255,8 +253,10 @@ mod tests {
     use crate::ec2::instance::Instance;
     use crate::ec2::key_pair::SshKey;
     use crate::ec2::launch_template::LaunchTemplate;
+    use crate::elb::load_balancer::LoadBalancer;
     use crate::iam::instance_profile::IamInstanceProfile;
     use crate::plan::teardown;
+    use crate::route53::dns_name::DnsName;
     use crate::vpc::route::Route;
     use crate::vpc::route_table::RouteTable;
     use crate::vpc::security_group::SecurityGroup;

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner};
 use crate::autoscaling::autoscaling_group::LiveGroup;
+use crate::aws::AwsError;
 use crate::catalogue::deletion::Deletion;
 use crate::catalogue::kinds::{Resource, Write};
 use crate::catalogue::live::Live;
@@ -45,6 +46,11 @@ struct Pruning<'a, 'p> {
     written: BTreeSet<ResourceId>,
     /// The Auto Scaling groups that go, and their instances with them.
     going: BTreeSet<String>,
+}
+
+/// Why something stays of which not all could be looked at.
+fn unknown(what: &str, error: &AwsError) -> String {
+    format!("{what} is not known: {error}; allow {}", error.operation)
 }
 
 /// Something that nobody wants, and what deletes it.

@@ -16,13 +16,19 @@ pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
         .filter(|change| change.action == Action::Create)
         .map(|change| &change.id)
         .collect();
-    let mut refusals = Vec::new();
+    let (mut refusals, mut warnings) = (Vec::new(), Vec::new());
     for resource in resources {
         let Resource::Subnet(subnet) = resource else { continue };
         if !created.contains(&&resource.id()) {
             continue;
         }
-        let zones = planner.live.seen.rows::<AvailabilityZone>().iter();
+        let looked = planner.live.seen.of::<AvailabilityZone>();
+        warnings.extend(looked.refused().map(|error| Notice {
+            object: resource.id().to_string(),
+            message: format!("whether there is a zone {} is not known: {error}", subnet.zone),
+            next: format!("allow {}", error.operation),
+        }));
+        let zones = looked.rows().iter();
         let zones: Vec<&str> = zones.map(|zone| zone.0.as_str()).collect();
         if !zones.is_empty() && !zones.contains(&subnet.zone.as_str()) {
             refusals.push(Notice {
@@ -58,6 +64,7 @@ pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
         }
     }
     planner.plan.refusals.extend(refusals);
+    planner.plan.warnings.extend(warnings);
 }
 
 fn overlap(left: &IpNet, right: &IpNet) -> bool {

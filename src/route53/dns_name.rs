@@ -237,6 +237,12 @@ impl Manage for DnsName {
         vec![found.marks(&targets)]
     }
 
+    /// Without the addresses of its instances, a record that leads to some may be anybody's.
+    fn unseen(&self, found: Option<&LiveRecord>, view: View<'_>) -> Option<AwsError> {
+        let refused = view.seen.of::<InstanceAddress>().refused();
+        found.filter(|found| found.has_addresses()).and(refused).cloned()
+    }
+
     fn adopt(&self, _: &LiveRecord, _: &Owner) -> Option<String> {
         Some("delete the record, or let it lead to the cluster's load balancer".to_owned())
     }

@@ -74,6 +74,11 @@ impl Manage for DnsZone {
         DnsZoneFields { vpc: vpc.map(|vpc| vpc.name.clone()) }
     }
 
+    fn unseen(&self, found: Option<&LiveZone>, view: View<'_>) -> Option<AwsError> {
+        found.and(self.private_to.as_ref())?;
+        view.seen.of::<ZoneVpc>().refused().cloned()
+    }
+
     fn ownership(&self) -> Ownership {
         Ownership::Shared
     }

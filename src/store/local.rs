@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::{Expect, NotRemoved, Refused, Stored, Version, Written};
+use super::{Content, Expect, NotRemoved, Refused, Stored, Version, Written};
 use crate::aws::bucket::time_text;
 use crate::spec::yaml;
 
@@ -39,15 +39,15 @@ impl LocalStore {
             Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
         };
         anyhow::ensure!(about.is_file(), "{}: is neither a file nor a folder", path.display());
-        anyhow::ensure!(
-            about.len() <= yaml::MAX_BYTES as u64,
-            "{}: {}",
-            path.display(),
-            yaml::too_large(about.len())
-        );
-        let bytes = fs::read(&path).with_context(|| format!("{}", path.display()))?;
         let written = Written { by: owner(&about), at: about.modified().ok().and_then(time_text) };
-        Ok(Some(Stored { version: Version::Content(bytes.clone()), bytes, written }))
+        let size = about.len();
+        if size > yaml::MAX_BYTES as u64 {
+            let version = Version::Size(size, about.modified().ok());
+            return Ok(Some(Stored { content: Content::TooLarge(size), version, written }));
+        }
+        let bytes = fs::read(&path).with_context(|| format!("{}", path.display()))?;
+        let version = Version::Content(bytes.clone());
+        Ok(Some(Stored { content: Content::Bytes(bytes), version, written }))
     }
 
     pub(super) fn write(
@@ -283,7 +283,10 @@ mod tests {
         let late = store.write("c/config", b"three", Expect::Unchanged(&one));
         assert!(matches!(late, Err(Refused::Conflict)));
         assert!(matches!(store.delete("c/config", &one), Err(Refused::Conflict)));
-        assert_eq!(store.read("c/config").unwrap().unwrap().bytes, b"two");
+        assert_eq!(
+            store.read("c/config").unwrap().unwrap().content,
+            Content::Bytes(b"two".to_vec())
+        );
     }
 
     #[test]
@@ -293,7 +296,8 @@ mod tests {
         let add_one = || {
             loop {
                 let now = store.read("c/config").unwrap().unwrap();
-                let count: u32 = String::from_utf8(now.bytes).unwrap().parse().unwrap();
+                let Content::Bytes(bytes) = now.content else { panic!("{now:?}") };
+                let count: u32 = String::from_utf8(bytes).unwrap().parse().unwrap();
                 let next = (count + 1).to_string();
                 match store.write("c/config", next.as_bytes(), Expect::Unchanged(&now.version)) {
                     Ok(_) => break,
@@ -307,7 +311,10 @@ mod tests {
                 scope.spawn(|| (0..25).for_each(|_| add_one()));
             }
         });
-        assert_eq!(store.read("c/config").unwrap().unwrap().bytes, b"100");
+        assert_eq!(
+            store.read("c/config").unwrap().unwrap().content,
+            Content::Bytes(b"100".to_vec())
+        );
     }
 
     #[test]

@@ -19,7 +19,11 @@ mod s3;
 pub(crate) mod url;
 mod who;
 
+use std::time::SystemTime;
+
 use anyhow::Context as _;
+
+pub(crate) use crate::aws::bucket::Content;
 
 use url::StoreUrl;
 
@@ -30,10 +34,10 @@ pub(crate) enum Store {
     S3(s3::S3Store),
 }
 
-/// An object's bytes as they were read.
+/// An object as it was read.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) content: Content,
     pub(crate) version: Version,
     /// Who wrote it and when, as far as the store knows.
     pub(crate) written: Written,
@@ -44,6 +48,8 @@ pub(crate) struct Stored {
 pub(crate) enum Version {
     /// The content itself, where the store keeps no versions.
     Content(Vec<u8>),
+    /// Of what is too large to be read: its size, and when it was written.
+    Size(u64, Option<SystemTime>),
     Etag(String),
 }
 

@@ -6,19 +6,20 @@ use anyhow::{Context as _, anyhow, bail};
 use futures::future::{join_all, try_join_all};
 
 use super::conflict::{Conflict, changed_fields};
-use super::{Expect, Refused, Store, Version};
+use super::{Content, Expect, Refused, Store, Version};
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{self, Document, Spec};
 use crate::spec::name::{ClusterName, ObjectName};
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
 use crate::spec::ssh_credential::{self, SshCredential};
+use crate::spec::yaml;
 
 /// What is kept at a place, whether or not it can be read.
 #[derive(Clone, Debug)]
 pub(crate) struct KeptText {
     pub(crate) place: Place,
-    bytes: Vec<u8>,
+    content: Content,
     version: Version,
 }
 
@@ -103,14 +104,20 @@ impl Place {
     }
 
     /// How it is mended when it cannot be read.
-    fn mending(&self) -> String {
+    fn mending(&self, content: &Content) -> String {
+        let edit = |what: String| match content {
+            Content::Bytes(_) => format!("kapstan edit {what}, or "),
+            Content::TooLarge(_) => String::new(),
+        };
         match self {
             Self::Cluster(cluster) => format!(
-                "mend it with kapstan edit cluster {cluster}, or kapstan replace -f FILE --force"
+                "mend it with {}kapstan replace -f FILE --force",
+                edit(format!("cluster {cluster}"))
             ),
             Self::InstanceGroup(cluster, name) => format!(
-                "mend it with kapstan edit ig {name} --name {cluster}, or kapstan replace -f FILE \
-                 --force, or remove it with kapstan delete ig {name} --name {cluster} --yes"
+                "mend it with {}kapstan replace -f FILE --force, or remove it with kapstan delete \
+                 ig {name} --name {cluster} --yes",
+                edit(format!("ig {name} --name {cluster}"))
             ),
             Self::SshKey { .. } => "remove it and keep the key again".to_owned(),
         }
@@ -141,12 +148,13 @@ impl KeptText {
     /// # Errors
     /// It cannot be read, or is not what belongs at its place; and how to mend it.
     pub(crate) fn document(&self) -> anyhow::Result<Document> {
-        self.read().map_err(|error| anyhow!("{error:#}\n{}", self.place.mending()))
+        self.read().map_err(|error| anyhow!("{error:#}\n{}", self.place.mending(&self.content)))
     }
 
     fn read(&self) -> anyhow::Result<Document> {
         let key = self.place.key();
-        let text = std::str::from_utf8(&self.bytes);
+        let bytes = bytes_of(&self.content, &key)?;
+        let text = std::str::from_utf8(bytes);
         let text = text.with_context(|| format!("{key} in the state store is no text"))?;
         let document = document::read_one(text, &key)?;
         let wanted = self.place.to_string();
@@ -171,18 +179,34 @@ impl KeptText {
     /// The cluster, without what cannot be read of it; `None` if nothing can be, or if it is
     /// another.
     pub(crate) fn cluster_in_part(&self) -> Option<Cluster> {
-        let text = std::str::from_utf8(&self.bytes).ok()?;
+        let Content::Bytes(bytes) = &self.content else { return None };
+        let text = std::str::from_utf8(bytes).ok()?;
         let cluster = document::cluster_in_part(text)?;
         (cluster.name() == self.place.cluster().as_str()).then_some(cluster)
     }
 
     pub(crate) fn is_text(&self, text: &str) -> bool {
-        self.bytes == text.as_bytes()
+        matches!(&self.content, Content::Bytes(bytes) if bytes == text.as_bytes())
     }
 
     /// The text for a person to mend; what is no text in it is marked.
-    pub(crate) fn lossy(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
+    ///
+    /// # Errors
+    /// It is too large for that.
+    pub(crate) fn lossy(&self) -> anyhow::Result<String> {
+        match &self.content {
+            Content::Bytes(bytes) => Ok(String::from_utf8_lossy(bytes).into_owned()),
+            Content::TooLarge(_) => self.document().map(|document| document.text),
+        }
+    }
+}
+
+/// # Errors
+/// There are more of them than are read.
+fn bytes_of<'a>(content: &'a Content, key: &str) -> anyhow::Result<&'a [u8]> {
+    match content {
+        Content::Bytes(bytes) => Ok(bytes),
+        Content::TooLarge(size) => bail!("{key} in the state store: {}", yaml::too_large(*size)),
     }
 }
 
@@ -327,7 +351,7 @@ impl Store {
         let stored = self.read(&place.key()).await?;
         Ok(stored.map(|stored| KeptText {
             place: place.clone(),
-            bytes: stored.bytes,
+            content: stored.content,
             version: stored.version,
         }))
     }
@@ -371,8 +395,12 @@ impl Store {
         let names = names.iter().filter(|name| ObjectName::new(name).is_ok());
         let paths: Vec<String> = names.map(|name| format!("{folder}/{name}")).collect();
         let reads = futures::future::try_join_all(paths.iter().map(|path| self.read(path)));
-        let stored = reads.await?.into_iter().flatten();
-        Ok(stored.map(|stored| String::from_utf8_lossy(&stored.bytes).into_owned()).collect())
+        let stored = reads.await?.into_iter().zip(&paths);
+        let stored = stored.filter_map(|(stored, path)| Some((stored?, path)));
+        let keys = stored.map(|(stored, path)| {
+            Ok(String::from_utf8_lossy(bytes_of(&stored.content, path)?).into_owned())
+        });
+        keys.collect()
     }
 
     /// Writes a new text of an object that was read before.
@@ -419,7 +447,7 @@ impl Store {
                 let now = self.read(&before.place.key()).await?;
                 let written = now.as_ref().map(|now| now.written.clone()).unwrap_or_default();
                 let changed = now.map(|now| {
-                    let now = KeptText { bytes: now.bytes, ..before.clone() };
+                    let now = KeptText { content: now.content, ..before.clone() };
                     match (before.read(), now.read()) {
                         (Ok(before), Ok(now)) => changed_fields(&before, &now),
                         (_, Err(error)) => vec![format!("it cannot be read any more: {error:#}")],

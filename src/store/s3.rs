@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use super::{Expect, NotRemoved, Refused, Stored, Version, Written, who};
-use crate::aws::bucket::{Bucket, Condition, GetError};
+use crate::aws::bucket::{Bucket, Condition};
 use crate::aws::{AwsError, Fault};
 use crate::spec::yaml;
 
@@ -26,13 +26,9 @@ impl S3Store {
     }
 
     pub(super) async fn read(&self, key: &str) -> anyhow::Result<Option<Stored>> {
-        let object = match self.bucket.get(&self.key(key), yaml::MAX_BYTES as u64).await {
-            Ok(object) => object,
-            Err(GetError::TooLarge(size)) => bail!("{key}: {}", yaml::too_large(size)),
-            Err(GetError::Failed(error)) => return Err(error.into()),
-        };
+        let object = self.bucket.get(&self.key(key), yaml::MAX_BYTES as u64).await?;
         Ok(object.map(|object| Stored {
-            bytes: object.bytes,
+            content: object.content,
             version: Version::Etag(object.etag),
             written: Written { by: object.written_by, at: object.written_at },
         }))
@@ -47,7 +43,9 @@ impl S3Store {
         let condition = match expect {
             Expect::Absent => Condition::Absent,
             Expect::Unchanged(Version::Etag(etag)) => Condition::Etag(etag),
-            Expect::Unchanged(Version::Content(_)) => return Err(Refused::Conflict),
+            Expect::Unchanged(Version::Content(_) | Version::Size(..)) => {
+                return Err(Refused::Conflict);
+            }
         };
         let written = self.bucket.put(&self.key(key), bytes, condition, &who::writer()).await;
         refused(written).map(Version::Etag)

@@ -3,13 +3,13 @@
 use aws_sdk_ec2::operation::create_dhcp_options::CreateDhcpOptionsError;
 use aws_sdk_ec2::types::{Filter, NewDhcpConfiguration, ResourceType};
 
-use crate::aws::tags::Tags;
+use crate::aws::tags::{CLUSTER_TAG, OWNER_TAG, Tags};
 use crate::aws::{Answer, Aws, AwsError, ec2, sent_once};
 use crate::core::creation::{Creation, Standing};
+use crate::core::fields::{Changed, Found, Stuck, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
-use crate::core::text::{TextChanged, TextFields};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 
@@ -23,6 +23,12 @@ pub(crate) struct DhcpOptions {
     pub(crate) domain_name_servers: String,
     pub(crate) tags: Tags,
 }
+
+fields! { DhcpOptionsFields {
+    domain_name: String = "domainName",
+    domain_name_servers: String = "domainNameServers",
+    tags: Tags = "tags",
+} }
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveDhcpOptions {
@@ -60,7 +66,7 @@ async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveDhcpOptions>, Aw
 
 impl Manage for DhcpOptions {
     type Live = LiveDhcpOptions;
-    type Fields = TextFields;
+    type Fields = DhcpOptionsFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(DhcpOptions::KIND, &self.name)
@@ -87,22 +93,44 @@ impl Manage for DhcpOptions {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> TextFields {
-        TextFields::default()
-            .with("domainName", &self.domain_name)
-            .with("domainNameServers", &self.domain_name_servers)
-            .tags(&self.tags)
+    fn wanted(&self, _: View<'_>) -> DhcpOptionsFields<Wanted> {
+        DhcpOptionsFields {
+            domain_name: Want::Is(self.domain_name.clone()),
+            domain_name_servers: Want::Is(self.domain_name_servers.clone()),
+            tags: Want::Is(self.tags.clone()),
+        }
     }
 
-    fn found(&self, found: &LiveDhcpOptions, _: View<'_>) -> TextFields {
-        TextFields::default()
-            .with("domainName", &found.domain_name)
-            .with("domainNameServers", &found.domain_name_servers)
-            .tags(&found.tags)
+    fn found(&self, found: &LiveDhcpOptions, _: View<'_>) -> DhcpOptionsFields<Found> {
+        DhcpOptionsFields {
+            domain_name: Some(found.domain_name.clone()),
+            domain_name_servers: Some(found.domain_name_servers.clone()),
+            tags: Some(found.tags.clone()),
+        }
     }
 
-    fn fixed(&self) -> &'static [&'static str] {
-        &["domainName", "domainNameServers"]
+    /// Options are not deleted while a VPC uses them (EC2 API, `DeleteDhcpOptions`): others take
+    /// their place first.
+    fn judge(
+        &self,
+        changed: &mut DhcpOptionsFields<Changed>,
+        found: &LiveDhcpOptions,
+    ) -> Vec<Stuck> {
+        let fixed = DhcpOptionsFields {
+            domain_name: changed.domain_name.take(),
+            domain_name_servers: changed.domain_name_servers.take(),
+            tags: None,
+        };
+        let id = &found.id;
+        let tells = |key: &&String| *key == CLUSTER_TAG || key.starts_with(OWNER_TAG);
+        let keys = self.tags.keys().filter(tells).map(|key| format!("Key={key}"));
+        let keys = keys.collect::<Vec<_>>().join(" ");
+        let instead = format!(
+            "take the cluster's tags off it, and the next update makes others that the VPC then \
+             uses: aws ec2 delete-tags --resources {id} --tags {keys}; after that it can go: aws \
+             ec2 delete-dhcp-options --dhcp-options-id {id}"
+        );
+        Stuck::fixed(&fixed, id, instead).into_iter().collect()
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -115,9 +143,13 @@ impl Manage for DhcpOptions {
         &self,
         work: &Work<'_>,
         id: &str,
-        _changed: &TextChanged,
+        changed: &DhcpOptionsFields<Changed>,
     ) -> Result<(), AwsError> {
-        ec2::tag(work.aws, id, &self.tags).await
+        let DhcpOptionsFields { domain_name: _, domain_name_servers: _, tags } = changed;
+        match tags {
+            Some(_) => ec2::tag(work.aws, id, &self.tags).await,
+            None => Ok(()),
+        }
     }
 }
 

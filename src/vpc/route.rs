@@ -90,6 +90,13 @@ impl Manage for Route {
         RouteFields { via: Some(Way { through, is_gone: found.blackhole }) }
     }
 
+    fn unseen(&self, found: Option<&LiveRoute>, view: View<'_>) -> Option<AwsError> {
+        match (&self.via, found) {
+            (Via::Instance(_), None) => view.seen.of::<RouteInstance>().refused().cloned(),
+            _ => None,
+        }
+    }
+
     fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
         missing_instance(&self.via, view)
     }

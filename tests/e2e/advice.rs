@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_ec2::types::{Filter, Tag, VolumeType};
+use aws_sdk_ec2::types::{Filter, NewDhcpConfiguration, Tag, VolumeType};
 use serde_json::{Value as Json, json};
 
 use crate::harness::{World, cluster, group, wait};
@@ -64,10 +64,8 @@ fn whoever_may_not_look_is_told_what_helps() {
     for read in reads {
         world.rules(json!([{"operation": format!("{read}$"), "error": "AccessDenied"}]));
         let run = world.run(&["update", "cluster", NAME]);
-        let told = match run.stdout.is_empty() {
-            true => Vec::new(),
-            false => advice(&world, &[]),
-        };
+        let told = advice(&world, &[]);
+        assert!(!told.is_empty(), "{read}: {run:#?}");
         // Refused for one reason only, in whatever is not known then.
         assert!(!run.stderr.contains("cannot be changed once it exists"), "{run:#?}");
         assert!(!run.stderr.contains("which does not exist and is not created"), "{run:#?}");
@@ -149,5 +147,47 @@ fn a_field_that_is_fixed_is_set_back_or_made_anew() {
     refused();
     wait(world.ec2().delete_volume().volume_id(volume(&world)).send()).unwrap();
     world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+}
+
+#[test]
+fn dhcp_options_that_are_otherwise_make_room_for_others() {
+    let world = world("advice_dhcp", "");
+    let (ec2, name) = (world.ec2(), || Filter::builder().name("tag:Name").values(NAME).build());
+    let own = wait(ec2.describe_dhcp_options().filters(name()).send()).unwrap();
+    let own = &own.dhcp_options()[0];
+    let vpc = wait(ec2.describe_vpcs().filters(name()).send()).unwrap();
+    let vpc = vpc.vpcs()[0].vpc_id().unwrap().to_owned();
+    // Somebody gave the VPC others, which are said to be the cluster's.
+    let domain = NewDhcpConfiguration::builder().key("domain-name").values("example.org").build();
+    let other = wait(ec2.create_dhcp_options().dhcp_configurations(domain).send()).unwrap();
+    let other = other.dhcp_options().unwrap().dhcp_options_id().unwrap().to_owned();
+    let tags = Some(own.tags().to_vec());
+    wait(ec2.create_tags().resources(&other).set_tags(tags).send()).unwrap();
+    let associate = ec2.associate_dhcp_options().vpc_id(&vpc).dhcp_options_id(&other);
+    wait(associate.send()).unwrap();
+    let delete = |id: &str| {
+        let answer = wait(ec2.delete_dhcp_options().dhcp_options_id(id).send());
+        answer
+            .map(drop)
+            .map_err(|error| error.into_service_error().meta().code().map(str::to_owned))
+    };
+    delete(own.dhcp_options_id().unwrap()).unwrap();
+
+    let run = world.run(&["update", "cluster", NAME]);
+    assert_eq!(run.code, 1, "{run:#?}");
+    let [told] = &advice(&world, &[])[..] else { panic!("{run:#?}") };
+    let off = format!("aws ec2 delete-tags --resources {other} --tags ");
+    let (_, command) = told.split_once(&off).unwrap();
+    let (keys, _) = command.split_once("; ").unwrap();
+    assert!(told.ends_with(&format!("aws ec2 delete-dhcp-options --dhcp-options-id {other}")));
+    assert_eq!(delete(&other).unwrap_err().as_deref(), Some("DependencyViolation"));
+
+    let keys = keys.split(' ').map(|key| key.strip_prefix("Key=").unwrap());
+    let tags = keys.map(|key| Tag::builder().key(key).build()).collect();
+    wait(ec2.delete_tags().resources(&other).set_tags(Some(tags)).send()).unwrap();
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+    delete(&other).unwrap();
     world.assert_settled(NAME, &[]);
 }

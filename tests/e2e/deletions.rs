@@ -167,6 +167,78 @@ fn more_groups_than_go_at_once_may_be_named_by_one_that_comes_later() {
     world.ok(&DELETE);
 }
 
+/// A security group with the cluster's tags, of which a rule names another.
+fn naming(world: &World, name: &str, other: &SecurityGroup) -> String {
+    let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+    let tags = TagSpecification::builder().resource_type(ResourceType::SecurityGroup);
+    let tags = tags.tags(tag(&format!("kubernetes.io/cluster/{NAME}"), "owned"));
+    let tags = tags.tags(tag("KubernetesCluster", NAME)).build();
+    let create = world.ec2().create_security_group().group_name(name).description(name);
+    let create = create.vpc_id(other.vpc_id().unwrap()).tag_specifications(tags);
+    let id = wait(create.send()).unwrap().group_id().unwrap().to_owned();
+    let allow = world.ec2().authorize_security_group_ingress().group_id(&id);
+    wait(allow.ip_permissions(all_from(other.group_id().unwrap())).send()).unwrap();
+    id
+}
+
+fn names_in_rules(world: &World, group: &str) -> Vec<String> {
+    let found = wait(world.ec2().describe_security_groups().group_ids(group).send()).unwrap();
+    let rules = found.security_groups()[0].ip_permissions();
+    let named = rules.iter().flat_map(|rule| rule.user_id_group_pairs());
+    named.filter_map(|pair| pair.group_id().map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_rule_of_a_group_that_the_spec_names_stays_though_its_tags_are_the_cluster_s() {
+    let world = built("del_named_rule");
+    let nodes = group_of(&world, &format!("nodes.{NAME}"));
+    let nodes_id = nodes.group_id().unwrap().to_owned();
+    let (named, ours) = (naming(&world, "named", &nodes), naming(&world, "ours", &nodes));
+    let more = format!("{IMAGE}  additionalSecurityGroups: [{named}]\n");
+    world.replace(&group(NAME, "masters", "Master", &more));
+
+    let said = world.fails(&DELETE);
+    assert_says(&said, &[&format!("a rule of security group {named} (named)")]);
+    assert!(!said.contains(&format!("a rule of security group {ours}")), "{said}");
+    assert_eq!(names_in_rules(&world, &named), [nodes_id.as_str()]);
+    let left = wait(world.ec2().describe_security_groups().group_ids(&ours).send());
+    assert!(left.is_err(), "{left:?}");
+
+    let revoke = world.ec2().revoke_security_group_ingress().group_id(&named);
+    wait(revoke.ip_permissions(all_from(&nodes_id)).send()).unwrap();
+    wait(world.ec2().delete_security_group().group_id(named).send()).unwrap();
+    world.ok(&DELETE);
+}
+
+#[test]
+fn a_group_that_is_pruned_waits_for_rules_of_groups_that_the_spec_names() {
+    let specs = |masters: &str| {
+        let own = cluster(NAME, "  bootstrap: none\n  iam: {}\n");
+        let masters = format!("{IMAGE}{masters}");
+        [own, group(NAME, "masters", "Master", &masters), group(NAME, "nodes", "Node", IMAGE)]
+            .join("---\n")
+    };
+    let bastions = group(NAME, "bastions", "Bastion", IMAGE);
+    let world = World::whole("del_pruned_rule", NAME, &[specs(""), bastions].join("---\n"));
+    world.apply(NAME);
+    let bastion = group_of(&world, &format!("bastion.{NAME}"));
+    let bastion_id = bastion.group_id().unwrap();
+    let named = naming(&world, "named", &bastion);
+    world.ok(&["delete", "ig", "bastions", "--name", NAME, "--yes"]);
+    world.replace(&specs(&format!("  additionalSecurityGroups: [{named}]\n")));
+    let run = world.ok(&["update", "cluster", NAME, "--yes", "--prune"]);
+    let stays = format!(
+        "= SecurityGroup/bastion.{NAME} ({bastion_id})  stays: named by a rule of {named}, which"
+    );
+    assert_says(&run.stdout, &[&stays]);
+    assert_eq!(names_in_rules(&world, &named), [bastion_id]);
+    let revoke = world.ec2().revoke_security_group_ingress().group_id(&named);
+    wait(revoke.ip_permissions(all_from(bastion_id)).send()).unwrap();
+    world.ok(&["update", "cluster", NAME, "--yes", "--prune"]);
+    let left = wait(world.ec2().describe_security_groups().group_ids(bastion_id).send());
+    assert!(left.is_err(), "{left:?}");
+}
+
 #[test]
 fn a_role_that_no_group_has_any_more_goes_with_what_is_attached_to_it() {
     let specs =

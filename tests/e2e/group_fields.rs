@@ -250,6 +250,43 @@ fn load_balancers_of_the_user_s_own() {
 }
 
 #[test]
+fn load_balancers_and_groups_whose_names_run_together_are_told_apart() {
+    let behind = |name: &str, to: &str| {
+        let to = format!("{IMAGE}  externalLoadBalancers: [{{loadBalancerName: {to}}}]\n");
+        group(NAME, name, "Node", &to)
+    };
+    let specs = [specs(""), behind("c", "a-b"), behind("b-c", "a"), behind("d", "a")];
+    let world = World::whole("fields_together", NAME, &specs.join("---\n"));
+    let elb = aws_sdk_elasticloadbalancing::Client::new(&world.sdk());
+    let listener = aws_sdk_elasticloadbalancing::types::Listener::builder();
+    let listener =
+        listener.protocol("tcp").load_balancer_port(80).instance_port(80).build().unwrap();
+    for name in ["a", "a-b"] {
+        let call = elb.create_load_balancer().load_balancer_name(name);
+        let call = call.listeners(listener.clone()).availability_zones("us-west-2a");
+        wait(call.send()).unwrap();
+    }
+    let plan = world.plan(NAME, &[]);
+    let ids =
+        plan["changes"].as_array().unwrap().iter().map(|change| change["id"].as_str().unwrap());
+    let kind = "ExternalLoadBalancerAttachment/";
+    let mut ids: Vec<&str> = ids.filter_map(|id| id.strip_prefix(kind)).collect();
+    ids.sort();
+    let apart =
+        ["extlb-a-b-c (b-c.fields.example.com)", "extlb-a-b-c (c.fields.example.com)", "extlb-a-d"];
+    assert_eq!(ids, apart);
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+    let groups = wait(world.autoscaling().describe_auto_scaling_groups().send()).unwrap();
+    for (name, to) in [("c", "a-b"), ("b-c", "a"), ("d", "a")] {
+        let name = format!("{name}.{NAME}");
+        let mut groups = groups.auto_scaling_groups().iter();
+        let group = groups.find(|group| group.auto_scaling_group_name() == Some(&name)).unwrap();
+        assert_eq!(group.load_balancer_names(), [to], "{name}");
+    }
+}
+
+#[test]
 fn an_instance_profile_of_the_user_s_own() {
     let world = World::whole("fields_profile", NAME, &specs(""));
     world.apply(NAME);

@@ -24,6 +24,7 @@ mod locks;
 mod modes;
 mod ownership;
 mod quotas;
+mod refused_reads;
 mod removals;
 mod removals_network;
 mod reports;

@@ -244,6 +244,72 @@ fn what_is_no_group_is_told_by_its_key_and_harms_nothing() {
 }
 
 #[test]
+fn a_text_that_is_too_large_is_told_replaced_or_deleted() {
+    let (world, stores) = both("too_large");
+    let cluster_file = world.write("cluster.yaml", &cluster(NAME, STRICT));
+    let group_file = world.write("nodes.yaml", &group(NAME, "nodes", "Node", ""));
+    let large = vec![b'#'; 4 * 1024 * 1024 + 200_000];
+    let told = "4.2 MiB are more than a spec may have (4 MiB)";
+    for store in &stores {
+        let ok = |args: &[&str]| world.ok(&[args, &["--state", store]].concat());
+        let fails = |args: &[&str]| world.fails(&[args, &["--state", store]].concat());
+        let (config, nodes) = (format!("{NAME}/config"), format!("{NAME}/instancegroup/nodes"));
+        #[track_caller]
+        fn assert_names(said: &str, key: &str, told: &str) {
+            assert!(said.contains(&format!("{key} in the state store: {told}")), "{said}");
+            assert!(said.contains("mend it with kapstan replace -f FILE --force"), "{said}");
+        }
+
+        put(&world, store, &config, &large);
+        for args in [
+            &["get", "cluster", NAME][..],
+            &["update", "cluster", NAME],
+            &["edit", "cluster", NAME],
+            &["replace", "-f", &cluster_file],
+            &["delete", "cluster", NAME, "--yes"],
+        ] {
+            assert_names(&fails(args), &config, told);
+        }
+        assert_names(&ok(&["get", "clusters"]).stderr, &config, told);
+        let said = fails(&["get", "cluster", "other.example.com"]);
+        assert!(said.contains(&format!("the state store has {NAME}")), "{said}");
+        let replaced = ok(&["replace", "-f", &cluster_file, "--force"]);
+        assert_eq!(replaced.stdout, format!("Cluster/{NAME} replaced\n"), "{replaced:#?}");
+        ok(&["get", "cluster", NAME]);
+
+        put(&world, store, &nodes, &large);
+        let shown = ok(&["get", "ig", "--name", NAME, "-o", "name"]);
+        assert_eq!(shown.stdout, "masters\n");
+        assert_names(&shown.stderr, &nodes, told);
+        for args in [
+            &["get", "ig", "nodes", "--name", NAME][..],
+            &["update", "cluster", NAME],
+            &["edit", "ig", "nodes", "--name", NAME],
+            &["replace", "-f", &group_file],
+        ] {
+            assert_names(&fails(args), &nodes, told);
+        }
+        ok(&["replace", "-f", &group_file, "--force"]);
+        ok(&["get", "ig", "nodes", "--name", NAME]);
+        for removal in
+            [&["delete", "ig", "nodes", "--name", NAME][..], &["delete", "-f", &group_file]]
+        {
+            put(&world, store, &nodes, &large);
+            ok(&[removal, &["--yes"]].concat());
+            assert_eq!(ok(&["get", "ig", "--name", NAME, "-o", "name"]).stdout, "masters\n");
+        }
+
+        put(&world, store, &nodes, &large);
+        put(&world, store, &config, &large);
+        ok(&["delete", "cluster", NAME, "--region", "us-west-2", "--yes"]);
+        assert_eq!(all_keys(&world, store), [""; 0]);
+        put(&world, store, &config, &large);
+        ok(&["delete", "-f", &cluster_file, "--yes"]);
+        assert_eq!(all_keys(&world, store), [""; 0]);
+    }
+}
+
+#[test]
 fn a_text_that_cannot_be_read_is_mended_replaced_or_deleted() {
     let (world, stores) = both("unreadable");
     let cluster_file = world.write("cluster.yaml", &cluster(NAME, STRICT));

@@ -13,6 +13,7 @@ from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
 from moto.ec2 import utils as ec2_utils
 from moto.ec2.exceptions import DependencyViolationError
+from moto.ec2.models.dhcp_options import DHCPOptionsSetBackend
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend, LaunchTemplateVersion
 from moto.ec2.models.nat_gateways import NatGatewayBackend
@@ -115,6 +116,7 @@ def correct():
     map_ephemeral_disks()
     name_zone_of_balancers()
     tag_dhcp_options()
+    let_go_of_dhcp_options()
     remember_template_versions()
     delete_template_versions()
     page_templates()
@@ -172,6 +174,19 @@ def tag_dhcp_options():
         return answer
 
     DHCPOptions.create_dhcp_options = with_tags
+
+
+def let_go_of_dhcp_options():
+    """Once AssociateDhcpOptions gave a VPC others, it holds those no more that it used before (EC2
+    API, DeleteDhcpOptions)."""
+    associate = DHCPOptionsSetBackend.associate_dhcp_options
+
+    def in_place(backend, options, vpc):
+        if vpc.dhcp_options and vpc.dhcp_options.vpc is vpc:
+            vpc.dhcp_options.vpc = None
+        associate(backend, options, vpc)
+
+    DHCPOptionsSetBackend.associate_dhcp_options = in_place
 
 
 def remember_template_versions():

@@ -1,31 +1,45 @@
 //! Launch configurations: what groups ran on before there were launch templates.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::live::read;
 use crate::aws::{Answer, Aws, AwsError, batch};
+use crate::core::seen::Looked;
 use crate::ec2::launch_template;
 
-/// The groups that run on each launch configuration, whosever they are.
+/// A group that runs on a launch configuration, whosever it is.
+#[derive(Clone, Debug)]
+pub(crate) struct ConfigurationUser {
+    pub(crate) configuration: String,
+    pub(crate) group: String,
+}
+
+/// The user data of a launch configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct OldUserData {
+    pub(crate) configuration: String,
+    pub(crate) text: Vec<u8>,
+}
+
+/// All groups that run on launch configurations.
 pub(crate) async fn users_of_configurations(
     aws: &Aws,
-) -> Result<BTreeMap<String, BTreeSet<String>>, AwsError> {
-    let mut users: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for group in read(aws, |call| call).await? {
-        if let Some(configuration) = group.launch_configuration {
-            users.entry(configuration).or_default().insert(group.name);
-        }
-    }
-    Ok(users)
+) -> Result<Looked<ConfigurationUser>, AwsError> {
+    let groups = Looked::sort(read(aws, |call| call).await)?;
+    Ok(groups.flat_map(|group| {
+        let user = |configuration: &String| ConfigurationUser {
+            configuration: configuration.clone(),
+            group: group.name.clone(),
+        };
+        group.launch_configuration.iter().map(user).collect()
+    }))
 }
 
 /// The user data of launch configurations, for groups that are moved off them.
 pub(crate) async fn user_data_of_configurations(
     aws: &Aws,
     names: &[String],
-) -> Result<Vec<(String, Vec<u8>)>, AwsError> {
+) -> Result<Looked<OldUserData>, AwsError> {
     const OPERATION: &str = "autoscaling:DescribeLaunchConfigurations";
-    batch::read(names, batch::LAUNCH_CONFIGURATIONS, async |names: &[String]| {
+    let read = batch::read(names, batch::LAUNCH_CONFIGURATIONS, async |names: &[String]| {
         let call = aws.autoscaling.describe_launch_configurations();
         let call = call.set_launch_configuration_names(Some(names.to_vec()));
         let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
@@ -34,10 +48,10 @@ pub(crate) async fn user_data_of_configurations(
         let with_data = with_data.filter(|(_, text)| !text.is_empty());
         let data = with_data.map(|(row, text)| {
             let name = row.launch_configuration_name();
-            let name = Answer::of(OPERATION, "").id("LaunchConfigurationName", name)?;
-            Ok((name, launch_template::decode(text)))
+            let configuration = Answer::of(OPERATION, "").id("LaunchConfigurationName", name)?;
+            Ok(OldUserData { configuration, text: launch_template::decode(text) })
         });
         data.collect()
-    })
-    .await
+    });
+    Looked::sort(read.await)
 }

@@ -37,6 +37,11 @@ pub(crate) struct LiveTemplate {
 }
 
 impl LiveTemplate {
+    /// How many disks of the instance itself it maps.
+    pub(crate) fn mapped_disks(&self) -> i32 {
+        i32::try_from(self.content.ephemeral.len()).unwrap_or(i32::MAX)
+    }
+
     pub(crate) fn marks(&self) -> Marks<'_> {
         Marks::of(&self.id).or_id(&self.name).tags(&self.tags)
     }

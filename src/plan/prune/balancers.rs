@@ -2,7 +2,7 @@
 //!
 //! Kubernetes marks the load balancers of services with the same tags, and names them otherwise.
 
-use super::{NO_LONGER, Pruning, Unwanted};
+use super::{NO_LONGER, Pruning, Unwanted, unknown};
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
 use crate::autoscaling::load_balancer_attachment::{
     ExternalLoadBalancerAttachment, ExternalTargetGroupAttachment, LiveAttachment,
@@ -44,6 +44,10 @@ fn classic(pruning: &mut Pruning<'_, '_>) {
             continue;
         }
         let whose = pruning.whose(LoadBalancer::KIND, &found.marks());
+        if let (true, Some(error)) = (whose.is_owned(), unknown_records(pruning)) {
+            pruning.keep(ResourceId::new(LoadBalancer::KIND, &found.name), &error);
+            continue;
+        }
         if let (true, Some(address)) = (whose.is_owned(), &found.address) {
             records(pruning, &found.name, &address.dns_name);
         }
@@ -69,6 +73,10 @@ fn network(pruning: &mut Pruning<'_, '_>) {
         // A classic one may bear the same name.
         let id = ResourceId::new(LoadBalancer::KIND, format!("{} (Network)", found.name));
         if !pruning.is_ours(&id, &marks) {
+            continue;
+        }
+        if let Some(why) = unknown_records(pruning) {
+            pruning.keep(id, &why);
             continue;
         }
         records(pruning, &found.name, &found.dns_name);
@@ -112,6 +120,13 @@ fn target_groups(pruning: &mut Pruning<'_, '_>) {
             deletion: Deletion::TargetGroup(found.arn.clone()),
         });
     }
+}
+
+/// Why it is not known what leads to a load balancer, if records go with it.
+fn unknown_records(pruning: &Pruning<'_, '_>) -> Option<String> {
+    let refused = pruning.live().seen.of::<IdleRecord>().refused()?;
+    let told = || unknown("whether a record leads to it", refused);
+    pruning.writes(DnsName::KIND).then(told)
 }
 
 /// The records that lead to a load balancer which goes.

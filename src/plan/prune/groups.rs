@@ -1,14 +1,15 @@
 //! Instance groups, with what they launch from and the IAM resources of their roles.
 
-use super::{Pruning, Unwanted};
+use super::{Pruning, Unwanted, unknown};
+use crate::autoscaling::autoscaling_group::ConfigurationUser;
 use crate::autoscaling::autoscaling_group::{AutoscalingGroup, LiveGroup};
 use crate::catalogue::deletion::Deletion;
 use crate::core::kind::ResourceId;
 use crate::ec2::in_use::Thing;
 use crate::ec2::launch_template::{LaunchTemplate, LiveTemplate};
 use crate::iam::instance_profile::IamInstanceProfile;
-use crate::iam::role::IamRole;
-use crate::iam::role::{Attached, LiveInstanceProfile};
+use crate::iam::role::LiveIamRole;
+use crate::iam::role::{Attached, IamRole, LiveInstanceProfile};
 use crate::iam::role_policy::LivePolicies;
 use crate::spec::role::Role;
 
@@ -54,9 +55,14 @@ fn scaling_group(pruning: &mut Pruning<'_, '_>, group: &LiveGroup) {
 /// The launch configuration of a group that goes; what another group runs on stays.
 fn configuration(pruning: &mut Pruning<'_, '_>, name: &str, group: &ResourceId) {
     let id = ResourceId::new(LaunchTemplate::KIND, name);
-    let mut users = pruning.live().configuration_users.get(name).into_iter().flatten();
-    match users.find(|user| **user != group.name) {
-        Some(user) => pruning.stay(id, &format!("used by AutoscalingGroup/{user}")),
+    let users = pruning.live().seen.of::<ConfigurationUser>();
+    if let Some(error) = users.refused() {
+        pruning.keep(id, &unknown("which groups run on it", error));
+        return;
+    }
+    let mut users = users.rows().iter().filter(|user| user.configuration == name);
+    match users.find(|user| user.group != group.name) {
+        Some(user) => pruning.stay(id, &format!("used by AutoscalingGroup/{}", user.group)),
         None => {
             let deletion = Deletion::LaunchConfiguration(name.to_owned());
             let needs = vec![group.clone()];
@@ -93,7 +99,19 @@ fn templates(pruning: &mut Pruning<'_, '_>) {
 /// act by the profile that carries it.
 fn of_role(pruning: &mut Pruning<'_, '_>, name: &str) {
     let profile = ResourceId::new(IamInstanceProfile::KIND, name);
-    let found = pruning.live().seen.one::<LiveInstanceProfile>(name);
+    let seen = &pruning.live().seen;
+    let refused = [
+        seen.named::<LiveInstanceProfile>(name).refused(),
+        seen.named::<LiveIamRole>(name).refused(),
+        seen.named::<LivePolicies>(name).refused(),
+        seen.named::<Attached>(name).refused(),
+    ];
+    if let Some(error) = refused.into_iter().flatten().next() {
+        let id = ResourceId::new(IamRole::KIND, name);
+        pruning.keep(id, &unknown("what there is of it", error));
+        return;
+    }
+    let found = seen.one::<LiveInstanceProfile>(name);
     let thing = found.map(|found| Thing::InstanceProfile(found.arn.clone()));
     if let Some(found) = found {
         let whose = pruning.planner.whose_iam(profile.kind, name);

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::holder::{EXPIRY, Holder};
 use crate::spec::name::ClusterName;
+use crate::store::Content;
 use crate::store::{Expect, Refused, Store, Version};
 
 /// A lock as someone else sees it.
@@ -76,7 +77,10 @@ impl Store {
     pub(crate) async fn lock_of(&self, cluster: &ClusterName) -> anyhow::Result<Option<Seen>> {
         let stored = self.read(&key(cluster)).await?;
         Ok(stored.map(|stored| Seen {
-            holder: serde_json::from_slice(&stored.bytes).ok(),
+            holder: match stored.content {
+                Content::Bytes(bytes) => serde_json::from_slice(&bytes).ok(),
+                Content::TooLarge(_) => None,
+            },
             version: stored.version,
         }))
     }
