@@ -16,8 +16,10 @@ use aws_sdk_autoscaling::operation::update_auto_scaling_group::UpdateAutoScaling
 use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, MixedInstancesPolicy};
 
 use crate::aws::tags::Tags;
-use crate::aws::{AwsError, Fault, ec2};
+use crate::aws::{Aws, AwsError, Fault, done, ec2};
+use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, ExactTags, Found, Want, Wanted, set};
+use crate::core::holders::Holders;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::{Manage, View};
 use crate::core::whose::{Marks, Owner, Taggable, Whose};
@@ -29,7 +31,8 @@ use crate::vpc::route_table_association::RouteTableAssociation;
 use crate::vpc::security_group_rule::SecurityGroupRule;
 use fields::{AutoscalingGroupFields, TemplateVersion};
 pub(crate) use launch_configuration::{
-    ConfigurationUser, OldUserData, user_data_of_configurations, users_of_configurations,
+    ConfigurationUser, LaunchConfigurationDeletion, OldUserData, user_data_of_configurations,
+    users_of_configurations,
 };
 use live::{DESCRIBE, standing};
 pub(crate) use live::{LiveGroup, observe, read};
@@ -310,5 +313,22 @@ impl AutoscalingGroup {
             None => (Some(specification), None),
             Some(mixed) => (None, Some(mixed.to_sdk(specification))),
         })
+    }
+}
+
+/// Deletes a group with its instances, by its name.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AutoscalingGroupDeletion(pub(crate) String);
+
+impl Delete for AutoscalingGroupDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(name) = self;
+        let call = aws.autoscaling.delete_auto_scaling_group();
+        let call = call.auto_scaling_group_name(name).force_delete(true);
+        done("autoscaling:DeleteAutoScalingGroup", name, call.send().await)
+    }
+
+    async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
+        Ok(())
     }
 }

@@ -1,8 +1,10 @@
 //! `LoadBalancerAttachment`, `ExternalLoadBalancerAttachment` and
 //! `ExternalTargetGroupAttachment`: the instances of a group stand behind a load balancer.
 
-use crate::aws::AwsError;
+use crate::aws::{Aws, AwsError, done};
+use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
@@ -178,6 +180,46 @@ impl Manage for LoadBalancerAttachment {
         _: &str,
         _: &AttachmentFields<Changed>,
     ) -> Result<(), AwsError> {
+        Ok(())
+    }
+}
+
+/// A group no longer stands behind a classic load balancer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LoadBalancerAttachmentDeletion {
+    pub(crate) group: String,
+    pub(crate) balancer: String,
+}
+
+impl Delete for LoadBalancerAttachmentDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self { group, balancer } = self;
+        let call = aws.autoscaling.detach_load_balancers().auto_scaling_group_name(group);
+        let answer = call.load_balancer_names(balancer).send().await;
+        done("autoscaling:DetachLoadBalancers", group, answer)
+    }
+
+    async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
+        Ok(())
+    }
+}
+
+/// The instances of a group are no longer in a target group.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TargetGroupAttachmentDeletion {
+    pub(crate) group: String,
+    pub(crate) target_group: String,
+}
+
+impl Delete for TargetGroupAttachmentDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self { group, target_group } = self;
+        let call = aws.autoscaling.detach_load_balancer_target_groups();
+        let call = call.auto_scaling_group_name(group).target_group_arns(target_group);
+        done("autoscaling:DetachLoadBalancerTargetGroups", group, call.send().await)
+    }
+
+    async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
         Ok(())
     }
 }

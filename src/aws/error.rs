@@ -209,6 +209,19 @@ impl fmt::Display for AwsError {
 
 impl std::error::Error for AwsError {}
 
+/// An answer that tells nothing but that it was done.
+pub(crate) fn done<T, E, R>(
+    operation: &'static str,
+    object: &str,
+    answer: Result<T, SdkError<E, R>>,
+) -> Result<(), AwsError>
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    answer.map(|_| ()).map_err(|error| AwsError::new(operation, object, error))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

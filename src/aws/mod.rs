@@ -28,7 +28,7 @@ use aws_sdk_iam::primitives::{DateTime, DateTimeFormat};
 
 pub(crate) use answer::Answer;
 use error::NotSent;
-pub(crate) use error::{AwsError, Fault, of_record_change};
+pub(crate) use error::{AwsError, Fault, done, of_record_change};
 pub(crate) use once::sent_once;
 
 /// The clients of one region, with one count of calls.

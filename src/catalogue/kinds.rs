@@ -1,4 +1,7 @@
 //! All kinds: the one table, and what it yields.
+//!
+//! A line tells a kind's type, kops' name of the task, the layer, and behind which kinds it is
+//! deleted.
 
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
 use crate::autoscaling::load_balancer_attachment::{
@@ -30,7 +33,7 @@ use crate::vpc::nat_gateway::NatGateway;
 use crate::vpc::route::Route;
 use crate::vpc::route_table::RouteTable;
 use crate::vpc::route_table_association::RouteTableAssociation;
-use crate::vpc::security_group::SecurityGroup;
+use crate::vpc::security_group::{SecurityGroup, SecurityGroupDeletion};
 use crate::vpc::security_group_rule::SecurityGroupRule;
 use crate::vpc::subnet::Subnet;
 use crate::vpc::vpc::Vpc;
@@ -38,7 +41,7 @@ use crate::vpc::vpc::Vpc;
 use super::deletion::Deletion;
 
 macro_rules! kinds {
-    ($($kind:ident = $name:literal in $layer:ident),* $(,)?) => {
+    ($($kind:ident = $name:literal in $layer:ident $(behind [$($held_by:ident),*])?),* $(,)?) => {
         /// The place of each kind in the table.
         enum Rank {
             $($kind,)*
@@ -51,36 +54,45 @@ macro_rules! kinds {
 
         /// Every kind, each behind those that it depends on.
         pub(crate) const ALL: &[Kind] = &[$($kind::KIND,)*];
+
+        /// The kinds of which all that go must be gone before one of this kind can go (EC2 user
+        /// guide, "Delete your VPC").
+        pub(crate) fn gone_before(kind: Kind) -> &'static [Kind] {
+            $($(if kind == $kind::KIND {
+                return &[$($held_by::KIND),*];
+            })?)*
+            &[]
+        }
     };
 }
 
 kinds! {
-    Vpc = "VPC" in Network,
+    Vpc = "VPC" in Network behind [Subnet, SecurityGroup, RouteTable, InternetGateway, TargetGroup],
     VpcCidrBlock = "VPCCIDRBlock" in Network,
-    DhcpOptions = "DHCPOptions" in Network,
+    DhcpOptions = "DHCPOptions" in Network behind [Vpc],
     VpcDhcpOptionsAssociation = "VPCDHCPOptionsAssociation" in Network,
-    Subnet = "Subnet" in Network,
-    InternetGateway = "InternetGateway" in Network,
-    ElasticIp = "ElasticIP" in Network,
+    Subnet = "Subnet" in Network behind [Instance, LoadBalancer, NatGateway, RouteTable],
+    InternetGateway = "InternetGateway" in Network behind [Instance, LoadBalancer, NatGateway, ElasticIp],
+    ElasticIp = "ElasticIP" in Network behind [NatGateway],
     NatGateway = "NatGateway" in Network,
-    RouteTable = "RouteTable" in Network,
+    RouteTable = "RouteTable" in Network behind [NatGateway],
     Route = "Route" in Network,
     RouteTableAssociation = "RouteTableAssociation" in Network,
-    IamRole = "IAMRole" in Security,
+    IamRole = "IAMRole" in Security behind [IamInstanceProfile],
     IamRolePolicy = "IAMRolePolicy" in Security,
-    IamInstanceProfile = "IAMInstanceProfile" in Security,
+    IamInstanceProfile = "IAMInstanceProfile" in Security behind [Instance, AutoscalingGroup],
     IamInstanceProfileRole = "IAMInstanceProfileRole" in Security,
-    SecurityGroup = "SecurityGroup" in Security,
+    SecurityGroup = "SecurityGroup" in Security behind [Instance, LoadBalancer],
     SecurityGroupRule = "SecurityGroupRule" in Security,
     SshKey = "SSHKey" in Security,
-    EbsVolume = "EBSVolume" in Cluster,
-    LoadBalancer = "LoadBalancer" in Cluster,
+    EbsVolume = "EBSVolume" in Cluster behind [Instance],
+    LoadBalancer = "LoadBalancer" in Cluster behind [DnsName],
     DnsZone = "DNSZone" in Cluster,
     DnsName = "DNSName" in Cluster,
-    LaunchTemplate = "LaunchTemplate" in Cluster,
+    LaunchTemplate = "LaunchTemplate" in Cluster behind [AutoscalingGroup],
     AutoscalingGroup = "AutoscalingGroup" in Cluster,
-    Instance = "Instance" in Cluster,
-    TargetGroup = "TargetGroup" in Cluster,
+    Instance = "Instance" in Cluster behind [AutoscalingGroup],
+    TargetGroup = "TargetGroup" in Cluster behind [LoadBalancer, AutoscalingGroup],
     LoadBalancerAttachment = "LoadBalancerAttachment" in Cluster,
     ExternalLoadBalancerAttachment = "ExternalLoadBalancerAttachment" in Cluster,
     ExternalTargetGroupAttachment = "ExternalTargetGroupAttachment" in Cluster,
@@ -220,7 +232,7 @@ impl Write {
     /// The security group that this deletes.
     pub(crate) fn deleted_group(&self) -> Option<&str> {
         match self {
-            Self::Delete(Deletion::SecurityGroup { id, .. }) => Some(id),
+            Self::Delete(Deletion::SecurityGroup(SecurityGroupDeletion { id, .. })) => Some(id),
             _ => None,
         }
     }

@@ -10,20 +10,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::types::{Filter, VolumeState};
 use futures::future::{try_join, try_join_all, try_join3, try_join4, try_join5};
 
+use crate::autoscaling::autoscaling_group::AutoscalingGroupDeletion;
 use crate::aws::tags::{CLUSTER_TAG, Tags};
 use crate::aws::{Aws, AwsError, ec2};
 use crate::catalogue::deletion::Deletion;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::whose::{self, Marks, Owner, Whose};
 use crate::ec2::in_use::{self, Hold, Thing, User};
-use crate::ec2::key_pair::{self, SshKey};
-use crate::ec2::volume::EbsVolume;
-use crate::elb::load_balancer::{self, LoadBalancer};
-use crate::elb::network_load_balancer;
-use crate::elb::target_group::TargetGroup;
-use crate::iam::instance_profile::{self, IamInstanceProfile};
+use crate::ec2::instance::InstancesDeletion;
+use crate::ec2::key_pair::{self, KeyPairDeletion, SshKey};
+use crate::ec2::launch_template::LaunchTemplateDeletion;
+use crate::ec2::volume::{EbsVolume, VolumeDeletion};
+use crate::elb::load_balancer::{self, LoadBalancer, LoadBalancerDeletion};
+use crate::elb::network_load_balancer::{self, NetworkLoadBalancerDeletion};
+use crate::elb::target_group::{TargetGroup, TargetGroupDeletion};
+use crate::iam::instance_profile::{self, IamInstanceProfile, InstanceProfileDeletion};
 use crate::iam::look::{Look as RoleLook, name_role_of};
-use crate::iam::role::{self, IamRole};
+use crate::iam::role::{self, IamRole, RoleDeletion};
 use crate::iam::role_policy;
 use crate::policy::document::Document;
 use crate::route53::hosted_zone::HostedZone;
@@ -31,7 +34,7 @@ use crate::spec::role::Role;
 use crate::vpc::dhcp_options::DhcpOptions;
 use crate::vpc::internet_gateway::InternetGateway;
 use crate::vpc::route_table::RouteTable;
-use crate::vpc::security_group::{self, SecurityGroup};
+use crate::vpc::security_group::{self, SecurityGroup, SecurityGroupDeletion};
 use crate::vpc::vpc::Vpc;
 
 /// Something that was found.
@@ -189,19 +192,24 @@ async fn hold(
     profiles: &BTreeMap<String, String>,
 ) -> Result<(), AwsError> {
     let thing = |row: &Row| match &row.deletion {
-        Deletion::InstanceProfile { name, .. } | Deletion::Role { name, .. } => {
+        Deletion::InstanceProfile(InstanceProfileDeletion { name, .. })
+        | Deletion::Role(RoleDeletion { name, .. }) => {
             profiles.get(name).map(|arn| Thing::InstanceProfile(arn.clone()))
         }
-        Deletion::SecurityGroup { id, .. } => Some(Thing::SecurityGroup(id.clone())),
-        Deletion::LaunchTemplate(id) => Some(Thing::LaunchTemplate(id.clone())),
+        Deletion::SecurityGroup(SecurityGroupDeletion { id, .. }) => {
+            Some(Thing::SecurityGroup(id.clone()))
+        }
+        Deletion::LaunchTemplate(LaunchTemplateDeletion(id)) => {
+            Some(Thing::LaunchTemplate(id.clone()))
+        }
         _ => None,
     };
     let owned = || rows.iter().filter(|row| row.whose.is_owned());
     let things: BTreeSet<Thing> = owned().filter_map(thing).collect();
     let going: BTreeSet<String> = owned()
         .flat_map(|row| match &row.deletion {
-            Deletion::Instances(ids) => ids.clone(),
-            Deletion::AutoscalingGroup(name) => vec![name.clone()],
+            Deletion::Instances(InstancesDeletion(ids)) => ids.clone(),
+            Deletion::AutoscalingGroup(AutoscalingGroupDeletion(name)) => vec![name.clone()],
             _ => Vec::new(),
         })
         .collect();
@@ -245,7 +253,7 @@ async fn balancers(aws: &Aws, look: &Look) -> Result<(Vec<Row>, ByDnsName), AwsE
     let (mut rows, mut by_dns_name) = (Vec::new(), Vec::new());
     for found in &classic {
         let marks = found.marks();
-        let deletion = Deletion::LoadBalancer(found.name.clone());
+        let deletion = LoadBalancerDeletion(found.name.clone()).into();
         rows.extend(look.by_name(LoadBalancer::KIND, &found.name, &marks, deletion));
         if let Some(address) = &found.address {
             let whose = look.owner.whose(LoadBalancer::KIND, &marks);
@@ -254,12 +262,12 @@ async fn balancers(aws: &Aws, look: &Look) -> Result<(Vec<Row>, ByDnsName), AwsE
     }
     for found in &network {
         let marks = found.marks_before(targets.iter(), &look.owner);
-        let deletion = Deletion::NetworkLoadBalancer(found.arn.clone());
+        let deletion = NetworkLoadBalancerDeletion(found.arn.clone()).into();
         rows.extend(look.by_name(LoadBalancer::KIND, &found.name, &marks, deletion));
         by_dns_name.push((found.dns_name.clone(), look.owner.whose(LoadBalancer::KIND, &marks)));
     }
     for found in &targets {
-        let deletion = Deletion::TargetGroup(found.arn.clone());
+        let deletion = TargetGroupDeletion(found.arn.clone()).into();
         rows.extend(look.by_name(TargetGroup::KIND, &found.name, &found.marks(), deletion));
     }
     Ok((rows, by_dns_name))
@@ -277,7 +285,7 @@ async fn volumes(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
         let goes = matches!(volume.state(), Some(VolumeState::Deleting | VolumeState::Deleted));
         let id = volume.volume_id().filter(|_| !goes)?;
         let tags = ec2::tags_from_sdk(volume.tags());
-        let deletion = Deletion::Volume(id.to_owned());
+        let deletion = VolumeDeletion(id.to_owned()).into();
         look.by_id(EbsVolume::KIND, &Marks::of(id).tags(&tags), deletion)
     });
     Ok(rows.collect())
@@ -289,7 +297,7 @@ async fn keys(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
     let rows = keys.iter().map(|key| Row {
         id: ResourceId::new(SshKey::KIND, &key.name),
         whose: look.owner.whose(SshKey::KIND, &key.marks(cluster)),
-        deletion: Deletion::KeyPair(key.name.clone()),
+        deletion: KeyPairDeletion(key.name.clone()).into(),
         marks_of_ours: None,
         held: None,
     });
@@ -308,7 +316,8 @@ async fn groups(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
     groups.extend(named.into_iter().filter(|group| !known.contains(&group.id)));
     let rows = groups.iter().filter_map(|group| {
         let told = format!("{} ({})", group.name, group.id);
-        let deletion = Deletion::SecurityGroup { id: group.id.clone(), rules: group.rules.clone() };
+        let deletion =
+            SecurityGroupDeletion { id: group.id.clone(), rules: group.rules.clone() }.into();
         look.row(SecurityGroup::KIND, &group.name, told, &group.marks(), deletion)
     });
     Ok(rows.collect())
@@ -343,7 +352,7 @@ async fn iam(aws: &Aws, look: &Look) -> Result<(Vec<Row>, BTreeMap<String, Strin
         if let Some(profile) = profile.one() {
             arn = Some((name.clone(), profile.arn.clone()));
             let roles = profile.role.iter().map(|role| role.name.clone()).collect();
-            let deletion = Deletion::InstanceProfile { name: name.clone(), roles };
+            let deletion = InstanceProfileDeletion { name: name.clone(), roles }.into();
             rows.push(row(IamInstanceProfile::KIND, found.profile(&look.owner), deletion));
         }
         if let (Some(_), Some(policies), Some(attached)) =
@@ -351,7 +360,7 @@ async fn iam(aws: &Aws, look: &Look) -> Result<(Vec<Row>, BTreeMap<String, Strin
         {
             let policies = policies.iter().map(|(name, _)| name.to_owned()).collect();
             let attached = attached.0.clone();
-            let deletion = Deletion::Role { name: name.clone(), policies, attached };
+            let deletion = RoleDeletion { name: name.clone(), policies, attached }.into();
             rows.push(row(IamRole::KIND, found.role(), deletion));
         }
         profile.known()?;

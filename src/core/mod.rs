@@ -2,9 +2,11 @@
 //! apart from others', compared, written and waited for. Nothing here knows a kind by name.
 
 pub(crate) mod creation;
+pub(crate) mod deletion;
 pub(crate) mod document;
 pub(crate) mod drift;
 pub(crate) mod fields;
+pub(crate) mod holders;
 pub(crate) mod kind;
 pub(crate) mod manage;
 pub(crate) mod seen;

@@ -4,7 +4,9 @@ use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types::ResourceType;
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
+use crate::core::deletion::Delete;
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
@@ -136,6 +138,22 @@ impl Manage for SshKey {
     }
 
     async fn update(&self, _: &Work<'_>, _: &str, (): &()) -> Result<(), AwsError> {
+        Ok(())
+    }
+}
+
+/// Deletes a key pair, by its name.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct KeyPairDeletion(pub(crate) String);
+
+impl Delete for KeyPairDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(name) = self;
+        let call = aws.ec2.delete_key_pair().key_name(name);
+        done("ec2:DeleteKeyPair", name, call.send().await)
+    }
+
+    async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
         Ok(())
     }
 }

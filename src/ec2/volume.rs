@@ -4,14 +4,17 @@ use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types::{Filter, ResourceType, Volume, VolumeState, VolumeType};
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, ec2};
+use crate::aws::{Answer, Aws, AwsError, done, ec2};
 use crate::core::creation::{Creation, Standing};
+use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Value, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Twin, View};
 use crate::core::seen::Looked;
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
+use crate::vpc::interface::User;
 
 const DESCRIBE: &str = "ec2:DescribeVolumes";
 const CREATE: &str = "ec2:CreateVolume";
@@ -293,4 +296,34 @@ impl EbsVolume {
             member(other) == member(own) || !is_another
         })
     }
+}
+
+/// Deletes a volume, by its id.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct VolumeDeletion(pub(crate) String);
+
+impl Delete for VolumeDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(id) = self;
+        let call = aws.ec2.delete_volume().volume_id(id);
+        done("ec2:DeleteVolume", id, call.send().await)
+    }
+
+    async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
+        of_volume(work.aws, &self.0, holders).await
+    }
+}
+
+async fn of_volume(aws: &Aws, id: &str, holders: &mut Holders) -> Result<(), AwsError> {
+    use aws_sdk_ec2::types::VolumeAttachmentState::{Detached, Detaching};
+    let call = aws.ec2.describe_volumes().filters(ec2::filter("volume-id", [id]));
+    let answer =
+        call.send().await.map_err(|error| AwsError::new("ec2:DescribeVolumes", id, error))?;
+    for one in answer.volumes().iter().flat_map(|volume| volume.attachments()) {
+        let Some(instance) = one.instance_id() else { continue };
+        let passes = matches!(one.state(), Some(Detached | Detaching))
+            || User::Instance(instance.to_owned()).is_going(aws).await?;
+        holders.add(passes, format!("instance {instance}, to which it is attached"));
+    }
+    Ok(())
 }

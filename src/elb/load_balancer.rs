@@ -11,8 +11,10 @@ use aws_sdk_elasticloadbalancing::types::{
 };
 
 use crate::aws::tags::Tags;
-use crate::aws::{AwsError, Fault, ec2};
+use crate::aws::{Aws, AwsError, Fault, done, ec2};
+use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, set};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::whose::{Marks, Owner, Taggable};
@@ -332,4 +334,20 @@ impl LoadBalancer {
 
 pub(crate) fn scheme(internal: bool) -> &'static str {
     if internal { "internal" } else { "internet-facing" }
+}
+
+/// Deletes a classic load balancer, by its name.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LoadBalancerDeletion(pub(crate) String);
+
+impl Delete for LoadBalancerDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(name) = self;
+        let call = aws.elb.delete_load_balancer().load_balancer_name(name);
+        done("elasticloadbalancing:DeleteLoadBalancer", name, call.send().await)
+    }
+
+    async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
+        Ok(())
+    }
 }

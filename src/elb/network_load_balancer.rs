@@ -11,7 +11,9 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use futures::future::{join, try_join};
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
+use crate::core::deletion::Delete;
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
@@ -805,4 +807,22 @@ async fn with_tags(aws: &Aws, mut all: Vec<Tagged>) -> Result<Vec<Tagged>, AwsEr
         one.tags = tags.remove(&one.arn).unwrap_or_default();
     }
     Ok(all)
+}
+
+/// Deletes a network load balancer, by its ARN.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NetworkLoadBalancerDeletion(pub(crate) String);
+
+impl Delete for NetworkLoadBalancerDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(arn) = self;
+        let call = aws.elbv2.delete_load_balancer().load_balancer_arn(arn);
+        done("elasticloadbalancing:DeleteLoadBalancer", arn, call.send().await)
+    }
+
+    async fn holders(&self, _: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
+        // AWS names in its message what uses one.
+        holders.add(false, "what AWS names".to_owned());
+        Ok(())
+    }
 }

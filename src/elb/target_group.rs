@@ -3,7 +3,11 @@
 use aws_sdk_elasticloadbalancingv2::types::{ProtocolEnum, TargetGroup as SdkTargetGroup};
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, AwsError};
+use crate::aws::{Answer, Aws, AwsError, done};
+use crate::core::deletion::Delete;
+use crate::core::holders::Holders;
+use crate::core::work::Work;
+use crate::vpc::interface::User;
 
 pub(crate) const DESCRIBE: &str = "elasticloadbalancing:DescribeTargetGroups";
 
@@ -64,4 +68,32 @@ pub(crate) fn wanted_health() -> String {
 
 fn health_text(protocol: &str, interval: i32, healthy: i32, unhealthy: i32) -> String {
     format!("{protocol} every {interval}s, {healthy} up, {unhealthy} down")
+}
+
+/// Deletes a target group, by its ARN.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TargetGroupDeletion(pub(crate) String);
+
+impl Delete for TargetGroupDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(arn) = self;
+        let call = aws.elbv2.delete_target_group().target_group_arn(arn);
+        done("elasticloadbalancing:DeleteTargetGroup", arn, call.send().await)
+    }
+
+    async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
+        of_targets(work.aws, &self.0, holders).await
+    }
+}
+
+async fn of_targets(aws: &Aws, arn: &str, holders: &mut Holders) -> Result<(), AwsError> {
+    let operation = "elasticloadbalancing:DescribeTargetGroups";
+    let answer = aws.elbv2.describe_target_groups().target_group_arns(arn).send().await;
+    let answer = answer.map_err(|error| AwsError::new(operation, arn, error))?;
+    for balancer in answer.target_groups().iter().flat_map(|group| group.load_balancer_arns()) {
+        let name = balancer.split('/').nth(2).unwrap_or(balancer);
+        let passes = User::Balancer(name.to_owned()).is_going(aws).await?;
+        holders.add(passes, format!("load balancer {balancer}"));
+    }
+    Ok(())
 }

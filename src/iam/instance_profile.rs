@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault};
+use crate::aws::{Answer, Aws, AwsError, Fault, done};
+use crate::core::deletion::{Delete, gone_or};
 use crate::core::drift::Drift;
 use crate::core::fields::{Changed, Found, Value as _, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen, Sight};
@@ -151,4 +153,36 @@ async fn visible(aws: &Aws, name: &str) -> Result<Attempt<()>, AwsError> {
             Attempt::NotYet(Held { holder: "IAM to show it".to_owned(), error })
         }
     })
+}
+
+/// Deletes an instance profile, which lets go of its roles before.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InstanceProfileDeletion {
+    pub(crate) name: String,
+    pub(crate) roles: Vec<String>,
+}
+
+impl Delete for InstanceProfileDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self { name, roles } = self;
+        for role in roles {
+            let call = aws.iam.remove_role_from_instance_profile();
+            let answer = call.instance_profile_name(name).role_name(role).send().await;
+            gone_or(done("iam:RemoveRoleFromInstanceProfile", name, answer))?;
+        }
+        let call = aws.iam.delete_instance_profile().instance_profile_name(name);
+        done("iam:DeleteInstanceProfile", name, call.send().await)
+    }
+
+    async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
+        of_profile(work.aws, &self.name, holders).await
+    }
+}
+
+async fn of_profile(aws: &Aws, name: &str, holders: &mut Holders) -> Result<(), AwsError> {
+    let found = observe(aws, name).await?;
+    if let Some(role) = found.one().and_then(|profile| profile.role.as_ref()) {
+        holders.add(false, format!("role {}, which is in it since", role.name));
+    }
+    Ok(())
 }

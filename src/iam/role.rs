@@ -3,10 +3,12 @@
 use aws_sdk_iam::types::Tag;
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault};
+use crate::aws::{Answer, Aws, AwsError, Fault, done};
+use crate::core::deletion::{Delete, gone_or};
 use crate::core::document::LiveDocument;
-use crate::core::drift::Drift;
+use crate::core::drift::{Drift, FieldChange};
 use crate::core::fields::{Changed, Found, Value as _, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen, Sight};
@@ -215,4 +217,56 @@ pub(crate) fn tags_to_sdk(
     let tags = tags.collect::<Result<Vec<_>, _>>();
     let tags = tags.map_err(|error| AwsError::unbuilt(operation, object, error))?;
     Ok((!tags.is_empty()).then_some(tags))
+}
+
+/// Deletes a role with the policies in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RoleDeletion {
+    pub(crate) name: String,
+    pub(crate) policies: Vec<String>,
+    /// The ARNs of managed policies, which are somebody's and only detached.
+    pub(crate) attached: Vec<String>,
+}
+
+impl Delete for RoleDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self { name, policies, attached } = self;
+        for policy in policies {
+            let call = aws.iam.delete_role_policy().role_name(name).policy_name(policy);
+            gone_or(done("iam:DeleteRolePolicy", name, call.send().await))?;
+        }
+        for arn in attached {
+            let call = aws.iam.detach_role_policy().role_name(name).policy_arn(arn);
+            gone_or(done("iam:DetachRolePolicy", name, call.send().await))?;
+        }
+        let call = aws.iam.delete_role().role_name(name);
+        done("iam:DeleteRole", name, call.send().await)
+    }
+
+    async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
+        of_role(work.aws, &self.name, holders).await
+    }
+
+    fn drift(&self) -> Drift {
+        let detached = |arn: &String| FieldChange {
+            field: "attachedPolicy".to_owned(),
+            before: Some(arn.clone()),
+            after: None,
+        };
+        Drift { fields: self.attached.iter().map(detached).collect(), ..Drift::default() }
+    }
+}
+
+async fn of_role(aws: &Aws, name: &str, holders: &mut Holders) -> Result<(), AwsError> {
+    let pages = aws.iam.list_instance_profiles_for_role().role_name(name).into_paginator();
+    let profiles = pages.items().send().collect::<Result<Vec<_>, _>>().await;
+    let profiles =
+        profiles.map_err(|error| AwsError::new("iam:ListInstanceProfilesForRole", name, error))?;
+    for profile in &profiles {
+        holders.add(false, format!("instance profile {}", profile.instance_profile_name()));
+    }
+    for policy in attached(aws, name).await? {
+        holders.add(false, format!("policy {policy}, attached since"));
+    }
+    Ok(())
 }

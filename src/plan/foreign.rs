@@ -9,14 +9,13 @@ use std::collections::BTreeMap;
 
 use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner};
-use crate::catalogue::deletion::Deletion;
 use crate::catalogue::kinds::{Resource, Write};
 use crate::core::drift::{Drift, FieldChange};
 use crate::core::kind::ResourceId;
 use crate::elb::load_balancer::{LiveLoadBalancer, LoadBalancer};
 use crate::elb::network_load_balancer::LiveNetworkLoadBalancer;
 use crate::vpc::security_group::{LiveSecurityGroup, SecurityGroup};
-use crate::vpc::security_group_rule::SecurityGroupRule;
+use crate::vpc::security_group_rule::{SecurityGroupRule, SecurityGroupRuleDeletion};
 
 pub(super) fn plan(planner: &mut Planner<'_>, resources: &[Resource]) {
     rules(planner, resources);
@@ -126,7 +125,7 @@ fn plan_group(
             },
             needs: Vec::new(),
             behind: &[],
-            write: goes.then(|| Write::Delete(Deletion::SecurityGroupRule(live.clone()))),
+            write: goes.then(|| Write::Delete(SecurityGroupRuleDeletion(live.clone()).into())),
         });
     }
     planner.plan.changes.extend(changes);

@@ -245,7 +245,6 @@ mod tests {
     use super::*;
     use crate::autoscaling::autoscaling_group::AutoscalingGroup;
     use crate::autoscaling::load_balancer_attachment::LoadBalancerAttachment;
-    use crate::catalogue::deletion::Deletion;
     use crate::catalogue::kinds::Write;
     use crate::catalogue::owned::Row;
     use crate::core::drift::Drift;
@@ -253,6 +252,7 @@ mod tests {
     use crate::ec2::instance::Instance;
     use crate::ec2::key_pair::SshKey;
     use crate::ec2::launch_template::LaunchTemplate;
+    use crate::ec2::launch_template::LaunchTemplateDeletion;
     use crate::elb::load_balancer::LoadBalancer;
     use crate::iam::instance_profile::IamInstanceProfile;
     use crate::plan::teardown;
@@ -263,13 +263,14 @@ mod tests {
     use crate::vpc::security_group_rule::SecurityGroupRule;
     use crate::vpc::subnet::Subnet;
     use crate::vpc::vpc::Vpc;
+    use crate::vpc::vpc::VpcDeletion;
 
     fn id(kind: Kind, name: impl ToString) -> ResourceId {
         ResourceId::new(kind, name.to_string())
     }
 
     fn change(id: ResourceId, needs: Vec<ResourceId>) -> Change {
-        let write = Some(Write::Delete(Deletion::Vpc(id.name.clone())));
+        let write = Some(Write::Delete(VpcDeletion(id.name.clone()).into()));
         let (drift, reason) = (Drift::default(), String::new());
         Change { id, action: Action::Create, drift, reason, needs, behind: &[], write }
     }
@@ -370,7 +371,7 @@ mod tests {
         let one = |kind, name: String| Row {
             id: id(kind, &name),
             whose: Whose::Owned,
-            deletion: Deletion::LaunchTemplate(name),
+            deletion: LaunchTemplateDeletion(name).into(),
             marks_of_ours: None,
             held: None,
         };

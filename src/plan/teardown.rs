@@ -3,57 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::order;
-use crate::autoscaling::autoscaling_group::AutoscalingGroup;
 use crate::catalogue::deletion::Deletion;
+use crate::catalogue::kinds;
 use crate::catalogue::kinds::Write;
 use crate::catalogue::owned::Row;
 use crate::core::drift::{Drift, FieldChange};
-use crate::core::kind::Kind;
-use crate::ec2::instance::Instance;
-use crate::ec2::launch_template::LaunchTemplate;
-use crate::ec2::volume::EbsVolume;
-use crate::elb::load_balancer::LoadBalancer;
-use crate::elb::target_group::TargetGroup;
-use crate::iam::instance_profile::IamInstanceProfile;
-use crate::iam::role::IamRole;
 use crate::plan::{Action, Change, Plan};
-use crate::route53::dns_name::DnsName;
-use crate::vpc::dhcp_options::DhcpOptions;
-use crate::vpc::elastic_ip::ElasticIp;
-use crate::vpc::internet_gateway::InternetGateway;
-use crate::vpc::nat_gateway::NatGateway;
-use crate::vpc::route_table::RouteTable;
-use crate::vpc::security_group::SecurityGroup;
-use crate::vpc::subnet::Subnet;
-use crate::vpc::vpc::Vpc;
-
-/// The kinds that must be gone before one can go (EC2 user guide, "Delete your VPC").
-fn held_by(kind: Kind) -> &'static [Kind] {
-    match kind {
-        Instance::KIND | LaunchTemplate::KIND => &[AutoscalingGroup::KIND],
-        LoadBalancer::KIND => &[DnsName::KIND],
-        TargetGroup::KIND => &[LoadBalancer::KIND, AutoscalingGroup::KIND],
-        EbsVolume::KIND => &[Instance::KIND],
-        SecurityGroup::KIND => &[Instance::KIND, LoadBalancer::KIND],
-        ElasticIp::KIND => &[NatGateway::KIND],
-        InternetGateway::KIND => {
-            &[Instance::KIND, LoadBalancer::KIND, NatGateway::KIND, ElasticIp::KIND]
-        }
-        RouteTable::KIND => &[NatGateway::KIND],
-        Subnet::KIND => &[Instance::KIND, LoadBalancer::KIND, NatGateway::KIND, RouteTable::KIND],
-        Vpc::KIND => &[
-            Subnet::KIND,
-            SecurityGroup::KIND,
-            RouteTable::KIND,
-            InternetGateway::KIND,
-            TargetGroup::KIND,
-        ],
-        DhcpOptions::KIND => &[Vpc::KIND],
-        IamInstanceProfile::KIND => &[Instance::KIND, AutoscalingGroup::KIND],
-        IamRole::KIND => &[IamInstanceProfile::KIND],
-        _ => &[],
-    }
-}
+use crate::vpc::security_group::SecurityGroupDeletion;
+use crate::vpc::shared_tags::TagsDeletion;
 
 /// The deletions of all that a cluster owns. What it does not own stays, and says why.
 pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Row>) -> Plan {
@@ -61,7 +18,7 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Row>) 
     let is_kept = |row: &&Row| row.whose.is_owned() && row.held.is_some();
     let kept = found.iter().filter(is_kept).map(|row| row.id.clone()).collect();
     let group = |row: &Row| match &row.deletion {
-        Deletion::SecurityGroup { id, .. } => Some(id.clone()),
+        Deletion::SecurityGroup(SecurityGroupDeletion { id, .. }) => Some(id.clone()),
         _ => None,
     };
     let kept_groups = found.iter().filter(is_kept).filter_map(group).collect();
@@ -97,7 +54,7 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Row>) 
 
 fn deletion(row: Row) -> Change {
     Change {
-        behind: held_by(row.id.kind),
+        behind: kinds::gone_before(row.id.kind),
         id: row.id,
         action: Action::Delete,
         drift: row.deletion.drift(),
@@ -127,7 +84,7 @@ fn stay(row: Row, reason: String) -> Change {
         change.action = Action::Update;
         change.reason.push_str("; the cluster's tags on it go");
         change.drift.fields = tags.iter().map(gone).collect();
-        change.write = Some(Write::Delete(Deletion::Tags { id, tags }));
+        change.write = Some(Write::Delete(TagsDeletion { id, tags }.into()));
     }
     change
 }
@@ -136,15 +93,17 @@ fn stay(row: Row, reason: String) -> Change {
 mod tests {
     use super::*;
     use crate::catalogue::kinds;
+    use crate::core::kind::Kind;
     use crate::core::kind::ResourceId;
     use crate::core::whose::Whose;
+    use crate::vpc::vpc::VpcDeletion;
 
     #[test]
     fn every_kind_goes_behind_what_hangs_on_it() {
         let one = |kind: &Kind| Row {
             id: ResourceId::new(*kind, "one"),
             whose: Whose::Owned,
-            deletion: Deletion::Vpc(String::new()),
+            deletion: VpcDeletion(String::new()).into(),
             marks_of_ours: None,
             held: None,
         };
@@ -152,7 +111,7 @@ mod tests {
         assert_eq!(plan.refusals, []);
         let at = |kind: &Kind| plan.changes.iter().position(|change| change.id.kind == *kind);
         for kind in kinds::ALL {
-            for held_by in held_by(*kind) {
+            for held_by in kinds::gone_before(*kind) {
                 assert!(at(held_by) < at(kind), "{kind} before {held_by}");
             }
         }

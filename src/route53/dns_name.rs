@@ -8,7 +8,9 @@ use aws_sdk_route53::types::{
 use futures::future::try_join_all;
 
 use crate::aws::{Aws, AwsError, of_record_change};
+use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
@@ -306,6 +308,35 @@ impl DnsName {
         let answer = call.change_batch(batch).send().await;
         answer.map(drop).map_err(|error| of_record_change(&self.name, error))
     }
+}
+
+/// Deletes a record as it was found.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DnsRecordDeletion {
+    pub(crate) zone: String,
+    pub(crate) record: Box<ResourceRecordSet>,
+}
+
+impl Delete for DnsRecordDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self { zone, record } = self;
+        delete_record(aws, zone, record).await
+    }
+
+    async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
+        Ok(())
+    }
+}
+
+async fn delete_record(aws: &Aws, zone: &str, record: &ResourceRecordSet) -> Result<(), AwsError> {
+    let name = record.name();
+    let unbuilt = |error| AwsError::unbuilt("route53:ChangeResourceRecordSets", name, error);
+    let change = Change::builder().action(ChangeAction::Delete);
+    let change = change.resource_record_set(record.clone()).build().map_err(unbuilt)?;
+    let changes = ChangeBatch::builder().changes(change).build().map_err(unbuilt)?;
+    let call = aws.route53.change_resource_record_sets().hosted_zone_id(zone);
+    let answer = call.change_batch(changes).send().await;
+    answer.map(drop).map_err(|error| of_record_change(name, error))
 }
 
 #[cfg(test)]

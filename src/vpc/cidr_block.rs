@@ -2,9 +2,11 @@
 
 use aws_sdk_ec2::operation::associate_vpc_cidr_block::AssociateVpcCidrBlockError;
 
-use crate::aws::{Aws, AwsError, sent_once};
+use crate::aws::{Aws, AwsError, done, sent_once};
 use crate::core::creation::{Creation, Standing};
+use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::whose::Marks;
@@ -93,5 +95,21 @@ impl VpcCidrBlock {
         let has_it = vpc::has_range(aws, vpc, &self.cidr).await?;
         let standing = has_it.then(|| Standing { id: self.cidr.clone(), is_gone: false });
         Ok(standing.into_iter().collect())
+    }
+}
+
+/// Takes a range from a VPC beside its first, by the id of its association.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CidrBlockDeletion(pub(crate) String);
+
+impl Delete for CidrBlockDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(association) = self;
+        let call = aws.ec2.disassociate_vpc_cidr_block().association_id(association);
+        done("ec2:DisassociateVpcCidrBlock", association, call.send().await)
+    }
+
+    async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
+        Ok(())
     }
 }

@@ -4,9 +4,11 @@ use aws_sdk_ec2::operation::create_dhcp_options::CreateDhcpOptionsError;
 use aws_sdk_ec2::types::{Filter, NewDhcpConfiguration, ResourceType};
 
 use crate::aws::tags::{CLUSTER_TAG, OWNER_TAG, Tags};
-use crate::aws::{Answer, Aws, AwsError, ec2, sent_once};
+use crate::aws::{Answer, Aws, AwsError, done, ec2, sent_once};
 use crate::core::creation::{Creation, Standing};
+use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Stuck, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
@@ -177,4 +179,29 @@ impl DhcpOptions {
         let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
         Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
     }
+}
+
+/// Deletes DHCP options, by their id.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DhcpOptionsDeletion(pub(crate) String);
+
+impl Delete for DhcpOptionsDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(id) = self;
+        let call = aws.ec2.delete_dhcp_options().dhcp_options_id(id);
+        done("ec2:DeleteDhcpOptions", id, call.send().await)
+    }
+
+    async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
+        of_options(work.aws, &self.0, holders).await
+    }
+}
+
+async fn of_options(aws: &Aws, id: &str, holders: &mut Holders) -> Result<(), AwsError> {
+    let call = aws.ec2.describe_vpcs().filters(ec2::filter("dhcp-options-id", [id]));
+    let answer = call.send().await.map_err(|error| AwsError::new("ec2:DescribeVpcs", id, error))?;
+    for vpc in answer.vpcs() {
+        holders.add(false, format!("VPC {}", vpc.vpc_id().unwrap_or_default()));
+    }
+    Ok(())
 }

@@ -4,14 +4,17 @@ use aws_sdk_ec2::operation::allocate_address::AllocateAddressError;
 use aws_sdk_ec2::types::{DomainType, Filter, ResourceType};
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, ec2, sent_once};
+use crate::aws::{Answer, Aws, AwsError, done, ec2, sent_once};
 use crate::core::creation::{Creation, Standing};
+use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, Twin, View};
 use crate::core::seen::Looked;
 use crate::core::whose::Marks;
 use crate::core::work::Work;
+use crate::vpc::interface::interfaces;
 use crate::vpc::nat_gateway::{LiveNatGateway, NatGateway};
 
 const DESCRIBE: &str = "ec2:DescribeAddresses";
@@ -175,4 +178,32 @@ impl ElasticIp {
         let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
         Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
     }
+}
+
+/// Releases an address, by the id of its allocation.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ElasticIpDeletion(pub(crate) String);
+
+impl Delete for ElasticIpDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(id) = self;
+        let call = aws.ec2.release_address().allocation_id(id);
+        done("ec2:ReleaseAddress", id, call.send().await)
+    }
+
+    async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
+        of_address(work.aws, &self.0, holders).await
+    }
+}
+
+async fn of_address(aws: &Aws, id: &str, holders: &mut Holders) -> Result<(), AwsError> {
+    let call = aws.ec2.describe_addresses().filters(ec2::filter("allocation-id", [id]));
+    let answer =
+        call.send().await.map_err(|error| AwsError::new("ec2:DescribeAddresses", id, error))?;
+    let users = answer.addresses().iter().filter_map(|address| address.network_interface_id());
+    let users: Vec<String> = users.map(str::to_owned).collect();
+    if users.is_empty() {
+        return Ok(());
+    }
+    interfaces(aws, ec2::filter("network-interface-id", users), |_| true, holders).await
 }

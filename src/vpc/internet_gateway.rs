@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::operation::create_internet_gateway::CreateInternetGatewayError;
-use aws_sdk_ec2::types::{Filter, ResourceType};
+use aws_sdk_ec2::types::{Filter, NetworkInterface, ResourceType};
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault, ec2, sent_once};
+use crate::aws::{Answer, Aws, AwsError, Fault, done, ec2, sent_once};
 use crate::core::creation::{Creation, Standing};
+use crate::core::deletion::{Delete, gone_or};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
+use crate::vpc::interface::interfaces;
 use crate::vpc::vpc::{LiveVpc, Vpc};
 
 const DESCRIBE: &str = "ec2:DescribeInternetGateways";
@@ -194,5 +197,33 @@ impl InternetGateway {
             }
             answer => answer.map(|_| ()),
         }
+    }
+}
+
+/// Deletes an internet gateway, which leaves its VPCs before.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct InternetGatewayDeletion {
+    pub(crate) id: String,
+    pub(crate) vpcs: Vec<String>,
+}
+
+impl Delete for InternetGatewayDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self { id, vpcs } = self;
+        for vpc in vpcs {
+            let call = aws.ec2.detach_internet_gateway().internet_gateway_id(id);
+            let answer = call.vpc_id(vpc).send().await;
+            gone_or(done("ec2:DetachInternetGateway", id, answer))?;
+        }
+        let call = aws.ec2.delete_internet_gateway().internet_gateway_id(id);
+        done("ec2:DeleteInternetGateway", id, call.send().await)
+    }
+
+    async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
+        // It can be detached once no public address is mapped through it.
+        let is_public = |row: &NetworkInterface| {
+            row.association().is_some_and(|address| address.public_ip().is_some())
+        };
+        interfaces(work.aws, ec2::filter("vpc-id", &self.vpcs), is_public, holders).await
     }
 }

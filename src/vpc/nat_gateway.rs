@@ -5,9 +5,11 @@ use std::time::Duration;
 use aws_sdk_ec2::types::{Filter, NatGatewayState, ResourceType};
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
 use crate::core::creation::{Creation, Standing};
+use crate::core::deletion::{Delete, going};
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
@@ -16,6 +18,7 @@ use crate::core::whose::{Marks, Whose};
 use crate::core::work::Work;
 use crate::vpc::route_table::{LiveRouteTable, RouteTable};
 
+const DELETE_GATEWAY: &str = "ec2:DeleteNatGateway";
 const DESCRIBE: &str = "ec2:DescribeNatGateways";
 const CREATE: &str = "ec2:CreateNatGateway";
 
@@ -252,4 +255,35 @@ async fn ready(aws: &Aws, id: &str) -> Result<Attempt<()>, AwsError> {
         }
         _ => Attempt::NotYet(held("a new gateway takes AWS some minutes")),
     })
+}
+
+/// Deletes a NAT gateway, by its id.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NatGatewayDeletion(pub(crate) String);
+
+impl Delete for NatGatewayDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(id) = self;
+        let call = aws.ec2.delete_nat_gateway().nat_gateway_id(id);
+        done(DELETE_GATEWAY, id, call.send().await)
+    }
+
+    async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
+        Ok(())
+    }
+
+    async fn standing(&self, aws: &Aws) -> Result<Attempt<()>, AwsError> {
+        deleted(aws, &self.0).await
+    }
+}
+
+async fn deleted(aws: &Aws, id: &str) -> Result<Attempt<()>, AwsError> {
+    use NatGatewayState::{Deleted, Failed};
+    let call = aws.ec2.describe_nat_gateways().filter(ec2::filter("nat-gateway-id", [id]));
+    let answer = call.send().await;
+    let answer = answer.map_err(|error| AwsError::new("ec2:DescribeNatGateways", id, error))?;
+    let states = answer.nat_gateways().iter().filter_map(|row| row.state());
+    let stand = states.filter(|state| !matches!(state, Deleted | Failed));
+    let stand: Vec<String> = stand.map(|state| format!("{id} ({state})")).collect();
+    Ok(going(DELETE_GATEWAY, id, &stand))
 }

@@ -3,9 +3,11 @@
 use aws_sdk_ec2::types::{Filter, ResourceType, RouteState};
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, batch, ec2};
+use crate::aws::{Answer, Aws, AwsError, batch, done, ec2};
 use crate::core::creation::{Creation, Standing};
+use crate::core::deletion::{Delete, gone_or};
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
@@ -197,4 +199,42 @@ impl RouteTable {
         let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
         Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
     }
+}
+
+/// Deletes a route table, which lets go of its subnets before.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RouteTableDeletion {
+    pub(crate) id: String,
+    pub(crate) associations: Vec<String>,
+}
+
+impl Delete for RouteTableDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self { id, associations } = self;
+        for association in associations {
+            let call = aws.ec2.disassociate_route_table().association_id(association);
+            gone_or(done("ec2:DisassociateRouteTable", association, call.send().await))?;
+        }
+        let call = aws.ec2.delete_route_table().route_table_id(id);
+        done("ec2:DeleteRouteTable", id, call.send().await)
+    }
+
+    async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
+        of_table(work.aws, &self.id, &self.associations, holders).await
+    }
+}
+
+async fn of_table(
+    aws: &Aws,
+    id: &str,
+    known: &[String],
+    holders: &mut Holders,
+) -> Result<(), AwsError> {
+    let rows = read(aws, vec![ec2::filter("route-table-id", [id])]).await?;
+    for one in rows.iter().flat_map(|table| &table.associations) {
+        if !known.contains(&one.id) {
+            holders.add(false, format!("its association {}", one.id));
+        }
+    }
+    Ok(())
 }

@@ -4,14 +4,17 @@ use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType};
 use futures::future::try_join;
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
+use crate::core::deletion::{Delete, gone_or};
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
-use crate::vpc::security_group_rule::{LiveRule, Peer};
+use crate::vpc::interface::interfaces;
+use crate::vpc::security_group_rule::{self, LiveRule, Peer};
 
 const DESCRIBE: &str = "ec2:DescribeSecurityGroups";
 const CREATE: &str = "ec2:CreateSecurityGroup";
@@ -225,4 +228,55 @@ impl Manage for SecurityGroup {
         }
         Ok(())
     }
+}
+
+/// Deletes a security group, and the rules that hold it before.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SecurityGroupDeletion {
+    pub(crate) id: String,
+    /// Its own, and those of others that name it: groups that name each other hold each other.
+    pub(crate) rules: Vec<LiveRule>,
+}
+
+impl Delete for SecurityGroupDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self { id, rules } = self;
+        // Groups that name each other hold each other.
+        for rule in rules {
+            gone_or(security_group_rule::revoke(aws, rule).await)?;
+        }
+        let call = aws.ec2.delete_security_group().group_id(id);
+        done("ec2:DeleteSecurityGroup", id, call.send().await)
+    }
+
+    async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
+        let looked = naming_rules(work, &self.id, holders).await;
+        holders.look(looked);
+        let chosen = ec2::filter("group-id", [&self.id]);
+        interfaces(work.aws, chosen, |_| true, holders).await
+    }
+}
+
+/// Rules of other groups that name a group. Those of groups that are the cluster's own and wanted
+/// no more are taken out here: groups that name each other could wait for ever, and one that an
+/// instance keeps for now would keep all that it names.
+async fn naming_rules(work: &Work<'_>, id: &str, holders: &mut Holders) -> Result<(), AwsError> {
+    let aws = work.aws;
+    for filter in ["ip-permission.group-id", "egress.ip-permission.group-id"] {
+        for group in read(aws, vec![ec2::filter(filter, [id])]).await? {
+            if group.id == id {
+                continue;
+            }
+            if !work.has_own_group(&group.id) {
+                let holder = format!("a rule of security group {} ({})", group.id, group.name);
+                holders.add_once(holder);
+                continue;
+            }
+            for rule in group.rules.iter().filter(|rule| rule.names(id)) {
+                gone_or(security_group_rule::revoke(aws, rule).await)?;
+            }
+            holders.add(true, format!("the rules of {} ({})", group.id, group.name));
+        }
+    }
+    Ok(())
 }

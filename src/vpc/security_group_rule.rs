@@ -5,7 +5,9 @@ use std::fmt;
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, UserIdGroupPair};
 
 use crate::aws::{Aws, AwsError, Fault};
+use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::whose::Marks;
@@ -254,5 +256,20 @@ pub(crate) async fn revoke(aws: &Aws, rule: &LiveRule) -> Result<(), AwsError> {
                 AwsError::new("ec2:RevokeSecurityGroupIngress", &rule.group, error)
             })
         }
+    }
+}
+
+/// Takes a rule out of its group.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SecurityGroupRuleDeletion(pub(crate) LiveRule);
+
+impl Delete for SecurityGroupRuleDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(rule) = self;
+        revoke(aws, rule).await
+    }
+
+    async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
+        Ok(())
     }
 }

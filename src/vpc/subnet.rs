@@ -3,13 +3,16 @@
 use aws_sdk_ec2::types::{Filter, ResourceType};
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
+use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::Looked;
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
+use crate::vpc::interface::interfaces;
 
 const DESCRIBE: &str = "ec2:DescribeSubnets";
 const CREATE: &str = "ec2:CreateSubnet";
@@ -218,4 +221,21 @@ pub(crate) async fn availability_zones(aws: &Aws) -> Result<Looked<AvailabilityZ
             .filter_map(|zone| zone.zone_name().map(|name| AvailabilityZone(name.to_owned())))
             .collect()
     }))
+}
+
+/// Deletes a subnet, by its id.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SubnetDeletion(pub(crate) String);
+
+impl Delete for SubnetDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(id) = self;
+        let call = aws.ec2.delete_subnet().subnet_id(id);
+        done("ec2:DeleteSubnet", id, call.send().await)
+    }
+
+    async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
+        let chosen = ec2::filter("subnet-id", [&self.0]);
+        interfaces(work.aws, chosen, |_| true, holders).await
+    }
 }

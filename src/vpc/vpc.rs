@@ -4,10 +4,13 @@ use aws_sdk_ec2::operation::create_vpc::CreateVpcError;
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, VpcAttributeName};
 use futures::future::{try_join, try_join_all};
 
+use super::contents::in_vpc;
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, ec2, sent_once};
+use crate::aws::{Answer, Aws, AwsError, done, ec2, sent_once};
 use crate::core::creation::{Creation, Standing};
+use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, Twin, View};
 use crate::core::seen::Looked;
@@ -327,6 +330,23 @@ impl Vpc {
         let value = AttributeBooleanValue::builder().set_value(self.dns_hostnames).build();
         let call = work.aws.ec2.modify_vpc_attribute().vpc_id(id).enable_dns_hostnames(value);
         call.send().await.map_err(|error| AwsError::new("ec2:ModifyVpcAttribute", id, error))?;
+        Ok(())
+    }
+}
+
+/// Deletes a VPC, by its id.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct VpcDeletion(pub(crate) String);
+
+impl Delete for VpcDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(id) = self;
+        let call = aws.ec2.delete_vpc().vpc_id(id);
+        done("ec2:DeleteVpc", id, call.send().await)
+    }
+
+    async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
+        in_vpc(work.aws, &self.0, holders).await;
         Ok(())
     }
 }

@@ -1,8 +1,11 @@
 //! Launch configurations: what groups ran on before there were launch templates.
 
 use super::live::read;
-use crate::aws::{Answer, Aws, AwsError, batch};
+use crate::aws::{Answer, Aws, AwsError, batch, done};
+use crate::core::deletion::Delete;
+use crate::core::holders::Holders;
 use crate::core::seen::Looked;
+use crate::core::work::Work;
 use crate::ec2::launch_template;
 
 /// A group that runs on a launch configuration, whosever it is.
@@ -54,4 +57,34 @@ pub(crate) async fn user_data_of_configurations(
         data.collect()
     });
     Looked::sort(read.await)
+}
+
+/// Deletes a launch configuration, by its name.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LaunchConfigurationDeletion(pub(crate) String);
+
+impl Delete for LaunchConfigurationDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(name) = self;
+        let call = aws.autoscaling.delete_launch_configuration();
+        let call = call.launch_configuration_name(name);
+        done("autoscaling:DeleteLaunchConfiguration", name, call.send().await)
+    }
+
+    async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
+        of_configuration(work.aws, &self.0, holders).await
+    }
+}
+
+async fn of_configuration(aws: &Aws, name: &str, holders: &mut Holders) -> Result<(), AwsError> {
+    let pages = aws.autoscaling.describe_auto_scaling_groups().into_paginator();
+    let groups = pages.items().send().collect::<Result<Vec<_>, _>>().await;
+    let groups = groups
+        .map_err(|error| AwsError::new("autoscaling:DescribeAutoScalingGroups", "", error))?;
+    for group in groups.iter().filter(|one| one.launch_configuration_name() == Some(name)) {
+        // A group has a status only while it is being deleted.
+        let group_name = group.auto_scaling_group_name().unwrap_or_default();
+        holders.add(group.status().is_some(), format!("Auto Scaling group {group_name}"));
+    }
+    Ok(())
 }

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::types::{InstanceStateName, LaunchTemplate as SdkTemplate};
 use futures::future::try_join3;
 
-use crate::autoscaling::autoscaling_group::{self, AutoscalingGroup, LiveGroup};
+use crate::autoscaling::autoscaling_group::{
+    self, AutoscalingGroup, AutoscalingGroupDeletion, LaunchConfigurationDeletion, LiveGroup,
+};
 use crate::aws::tags::Tags;
 use crate::aws::{Aws, AwsError, ec2};
-use crate::catalogue::deletion::Deletion;
 use crate::catalogue::owned::{Look, Row};
 use crate::core::kind::ResourceId;
 use crate::core::whose::{Marks, Whose};
-use crate::ec2::instance::{Instance, addresses_of};
-use crate::ec2::launch_template::LaunchTemplate;
+use crate::ec2::instance::{Instance, InstancesDeletion, addresses_of};
+use crate::ec2::launch_template::{LaunchTemplate, LaunchTemplateDeletion};
 
 /// The rows, and the addresses of the cluster's instances.
 pub(super) async fn observe(
@@ -39,7 +40,7 @@ pub(super) async fn observe(
     let is_ours = |name: &str| whose.get(name).is_some_and(Whose::is_owned);
     let mut rows = Vec::new();
     for group in &groups {
-        let deletion = Deletion::AutoscalingGroup(group.name.clone());
+        let deletion = AutoscalingGroupDeletion(group.name.clone()).into();
         let marks = marks_of(group, &own_templates);
         rows.extend(look.by_name(AutoscalingGroup::KIND, &group.name, &marks, deletion));
     }
@@ -60,7 +61,7 @@ pub(super) async fn observe(
             Some(group) => marks.hangs_on(format!("run by {}", group.name), Whose::Owned),
             None => marks,
         };
-        let deletion = Deletion::LaunchTemplate(id.to_owned());
+        let deletion = LaunchTemplateDeletion(id.to_owned()).into();
         rows.extend(look.by_name(LaunchTemplate::KIND, name, &marks, deletion));
     }
     let mut addresses = BTreeSet::new();
@@ -101,7 +102,7 @@ fn configurations(groups: &[LiveGroup], is_ours: impl Fn(&str) -> bool) -> Vec<R
         rows.push(Row {
             id: ResourceId::new(LaunchTemplate::KIND, name),
             whose,
-            deletion: Deletion::LaunchConfiguration(name.to_owned()),
+            deletion: LaunchConfigurationDeletion(name.to_owned()).into(),
             marks_of_ours: None,
             held: None,
         });
@@ -170,7 +171,7 @@ fn members(
             rows.push(Row {
                 id: ResourceId::new(Instance::KIND, id),
                 whose,
-                deletion: Deletion::Instances(vec![id.to_owned()]),
+                deletion: InstancesDeletion(vec![id.to_owned()]).into(),
                 marks_of_ours: None,
                 held: None,
             });
@@ -181,7 +182,7 @@ fn members(
         rows.push(Row {
             id: ResourceId::new(Instance::KIND, name),
             whose: Whose::Owned,
-            deletion: Deletion::Instances(ours.into_iter().collect()),
+            deletion: InstancesDeletion(ours.into_iter().collect()).into(),
             marks_of_ours: None,
             held: None,
         });

@@ -6,16 +6,17 @@ use aws_sdk_ec2::types::{Filter, NatGateway as SdkNat, NatGatewayState, Vpc as S
 use futures::future::{try_join3, try_join4};
 
 use crate::aws::{Aws, AwsError, ec2};
-use crate::catalogue::deletion::Deletion;
 use crate::catalogue::owned::{Look, Row, marked_or_named};
 use crate::core::whose::{Marks, Whose};
-use crate::vpc::dhcp_options::DhcpOptions;
-use crate::vpc::elastic_ip::ElasticIp;
-use crate::vpc::internet_gateway::{self, InternetGateway, LiveInternetGateway};
-use crate::vpc::nat_gateway::NatGateway;
-use crate::vpc::route_table::{self, RouteTable};
-use crate::vpc::subnet::Subnet;
-use crate::vpc::vpc::Vpc;
+use crate::vpc::dhcp_options::{DhcpOptions, DhcpOptionsDeletion};
+use crate::vpc::elastic_ip::{ElasticIp, ElasticIpDeletion};
+use crate::vpc::internet_gateway::{
+    self, InternetGateway, InternetGatewayDeletion, LiveInternetGateway,
+};
+use crate::vpc::nat_gateway::{NatGateway, NatGatewayDeletion};
+use crate::vpc::route_table::{self, RouteTable, RouteTableDeletion};
+use crate::vpc::subnet::{Subnet, SubnetDeletion};
+use crate::vpc::vpc::{Vpc, VpcDeletion};
 
 pub(super) async fn observe(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
     let (vpcs, subnets, nats, (tables, addresses, options)) = try_join4(
@@ -41,7 +42,7 @@ pub(super) async fn observe(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError
         if let Some((nat, whose)) = users.get(id) {
             marks = marks.hangs_on(format!("the address of {nat}"), whose.clone());
         }
-        look.by_id(ElasticIp::KIND, &marks, Deletion::ElasticIp(id.to_owned()))
+        look.by_id(ElasticIp::KIND, &marks, ElasticIpDeletion(id.to_owned()).into())
     });
     let addresses: Vec<Row> = addresses.collect();
     Ok([vpcs, subnets, nats, tables, addresses, options].concat())
@@ -78,7 +79,7 @@ async fn of_vpcs(
     }
     let rows = vpcs.iter().filter_map(|vpc| {
         let (id, tags) = (vpc.vpc_id()?, ec2::tags_from_sdk(vpc.tags()));
-        look.by_id(Vpc::KIND, &Marks::of(id).tags(&tags), Deletion::Vpc(id.to_owned()))
+        look.by_id(Vpc::KIND, &Marks::of(id).tags(&tags), VpcDeletion(id.to_owned()).into())
     });
     let mut rows: Vec<Row> = rows.collect();
     rows.extend(gateways.iter().filter_map(|gateway| {
@@ -89,7 +90,7 @@ async fn of_vpcs(
             None => gateway.marks(),
         };
         let deletion =
-            Deletion::InternetGateway { id: gateway.id.clone(), vpcs: gateway.vpcs.clone() };
+            InternetGatewayDeletion { id: gateway.id.clone(), vpcs: gateway.vpcs.clone() }.into();
         look.by_id(InternetGateway::KIND, &marks, deletion)
     }));
     Ok(rows)
@@ -104,7 +105,7 @@ async fn subnets(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
     let subnets = marked_or_named(look, |subnet| subnet.subnet_id(), read).await?;
     let rows = subnets.iter().filter_map(|subnet| {
         let (id, tags) = (subnet.subnet_id()?, ec2::tags_from_sdk(subnet.tags()));
-        look.by_id(Subnet::KIND, &Marks::of(id).tags(&tags), Deletion::Subnet(id.to_owned()))
+        look.by_id(Subnet::KIND, &Marks::of(id).tags(&tags), SubnetDeletion(id.to_owned()).into())
     });
     Ok(rows.collect())
 }
@@ -114,7 +115,7 @@ async fn tables(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
     let tables = marked_or_named(look, |table| Some(&table.id), read).await?;
     let rows = tables.iter().filter_map(|table| {
         let associations = table.associations.iter().map(|one| one.id.clone()).collect();
-        let deletion = Deletion::RouteTable { id: table.id.clone(), associations };
+        let deletion = RouteTableDeletion { id: table.id.clone(), associations }.into();
         look.by_id(RouteTable::KIND, &table.marks(), deletion)
     });
     Ok(rows.collect())
@@ -142,7 +143,7 @@ async fn nat_gateways(
         let addresses = nat.nat_gateway_addresses().iter().filter_map(|one| one.allocation_id());
         let used = addresses.map(|address| (address.to_owned(), (id.to_owned(), whose.clone())));
         users.extend(used.filter(|(_, (_, whose))| !whose.is_owned()));
-        rows.extend(look.by_id(NatGateway::KIND, &marks, Deletion::NatGateway(id.to_owned())));
+        rows.extend(look.by_id(NatGateway::KIND, &marks, NatGatewayDeletion(id.to_owned()).into()));
     }
     Ok((rows, users))
 }
@@ -163,7 +164,7 @@ async fn dhcp_options(aws: &Aws, look: &Look) -> Result<Vec<Row>, AwsError> {
     let options = marked_or_named(look, |options| options.dhcp_options_id(), read).await?;
     let rows = options.iter().filter_map(|options| {
         let (id, tags) = (options.dhcp_options_id()?, ec2::tags_from_sdk(options.tags()));
-        let deletion = Deletion::DhcpOptions(id.to_owned());
+        let deletion = DhcpOptionsDeletion(id.to_owned()).into();
         look.by_id(DhcpOptions::KIND, &Marks::of(id).tags(&tags), deletion)
     });
     Ok(rows.collect())

@@ -7,10 +7,9 @@ use aws_sdk_route53::types::{ResourceRecordSet, RrType};
 use futures::future::try_join_all;
 
 use crate::aws::{Aws, AwsError};
-use crate::catalogue::deletion::Deletion;
 use crate::catalogue::owned::{ByDnsName, Look, Row};
 use crate::core::kind::ResourceId;
-use crate::route53::dns_name::{DnsName, LiveRecord, Targets};
+use crate::route53::dns_name::{DnsName, DnsRecordDeletion, LiveRecord, Targets};
 use crate::route53::hosted_zone::{self, HostedZone};
 
 /// Looks into every zone in which the cluster's names may lie: a record leads to the cluster's
@@ -44,7 +43,7 @@ pub(super) async fn observe(
         Some(Row {
             id: ResourceId::new(DnsName::KIND, record.name.clone()),
             whose: look.owner.whose(DnsName::KIND, &record.marks(&targets)),
-            deletion: Deletion::DnsRecord { zone, record: Box::new(set) },
+            deletion: DnsRecordDeletion { zone, record: Box::new(set) }.into(),
             marks_of_ours: None,
             held: None,
         })

@@ -9,9 +9,11 @@ use super::fields::{OldVersions, TemplateFields};
 use super::read::{self, DESCRIBE, DESCRIBE_VERSIONS, LiveTemplate, TemplateUser};
 use super::request;
 use crate::aws::tags::{CLUSTER_TAG, Tags, owner_tag};
-use crate::aws::{Answer, Aws, AwsError, Fault, ec2};
+use crate::aws::{Answer, Aws, AwsError, Fault, done, ec2};
 use crate::core::creation::{Creation, Standing};
+use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Fields as _, Found, Want, Wanted};
+use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::whose::{Marks, Owner, Taggable, Whose};
@@ -347,5 +349,21 @@ impl LaunchTemplate {
                 Err(Answer::of(DELETE_VERSIONS, &self.name).not_understood(message))
             }
         }
+    }
+}
+
+/// Deletes a launch template, by its id.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LaunchTemplateDeletion(pub(crate) String);
+
+impl Delete for LaunchTemplateDeletion {
+    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
+        let Self(id) = self;
+        let call = aws.ec2.delete_launch_template().launch_template_id(id);
+        done("ec2:DeleteLaunchTemplate", id, call.send().await)
+    }
+
+    async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
+        Ok(())
     }
 }

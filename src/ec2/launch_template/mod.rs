@@ -8,5 +8,5 @@ mod read;
 mod request;
 
 pub(crate) use content::{Spot, Volume};
-pub(crate) use kind::{LaunchTemplate, Resolved};
+pub(crate) use kind::{LaunchTemplate, LaunchTemplateDeletion, Resolved};
 pub(crate) use read::{LiveTemplate, TemplateUser, decode, observe, observe_versions};

@@ -6,18 +6,19 @@ use super::{NO_LONGER, Pruning, Unwanted, unknown};
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
 use crate::autoscaling::load_balancer_attachment::{
     ExternalLoadBalancerAttachment, ExternalTargetGroupAttachment, LiveAttachment,
-    LoadBalancerAttachment,
+    LoadBalancerAttachment, LoadBalancerAttachmentDeletion, TargetGroupAttachmentDeletion,
 };
 use crate::catalogue::deletion::Deletion;
 use crate::catalogue::kinds::Resource;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::Manage as _;
 use crate::core::whose::Whose;
-use crate::elb::load_balancer::LiveLoadBalancer;
-use crate::elb::load_balancer::LoadBalancer;
-use crate::elb::network_load_balancer::{LeftBalancer, LeftTargetGroup};
-use crate::elb::target_group::TargetGroup;
-use crate::route53::dns_name::{DnsName, IdleRecord};
+use crate::elb::load_balancer::{LiveLoadBalancer, LoadBalancer, LoadBalancerDeletion};
+use crate::elb::network_load_balancer::{
+    LeftBalancer, LeftTargetGroup, NetworkLoadBalancerDeletion,
+};
+use crate::elb::target_group::{TargetGroup, TargetGroupDeletion};
+use crate::route53::dns_name::{DnsName, DnsRecordDeletion, IdleRecord};
 
 /// What leads to a load balancer is turned away before that goes, and what stands behind it stands
 /// behind another one by then.
@@ -57,7 +58,7 @@ fn classic(pruning: &mut Pruning<'_, '_>) {
             fields: Vec::new(),
             needs: Vec::new(),
             behind: BEHIND,
-            deletion: Deletion::LoadBalancer(found.name.clone()),
+            deletion: LoadBalancerDeletion(found.name.clone()).into(),
         };
         pruning.remove_if(unwanted, &whose, None);
     }
@@ -86,7 +87,7 @@ fn network(pruning: &mut Pruning<'_, '_>) {
             fields: Vec::new(),
             needs: Vec::new(),
             behind: BEHIND,
-            deletion: Deletion::NetworkLoadBalancer(found.arn.clone()),
+            deletion: NetworkLoadBalancerDeletion(found.arn.clone()).into(),
         });
     }
 }
@@ -100,7 +101,9 @@ fn target_groups(pruning: &mut Pruning<'_, '_>) {
             continue;
         }
         let goes = |arn: &String| {
-            pruning.deletes(|deletion| *deletion == Deletion::NetworkLoadBalancer(arn.clone()))
+            pruning.deletes(|deletion| {
+                *deletion == Deletion::NetworkLoadBalancer(NetworkLoadBalancerDeletion(arn.clone()))
+            })
         };
         if let Some(balancer) = found.balancers.iter().find(|arn| !goes(arn)) {
             let why = pruning.until_then(&format!("load balancer {balancer} stands before it"));
@@ -117,7 +120,7 @@ fn target_groups(pruning: &mut Pruning<'_, '_>) {
                 AutoscalingGroup::KIND,
                 ExternalTargetGroupAttachment::KIND,
             ],
-            deletion: Deletion::TargetGroup(found.arn.clone()),
+            deletion: TargetGroupDeletion(found.arn.clone()).into(),
         });
     }
 }
@@ -144,10 +147,11 @@ fn records(pruning: &mut Pruning<'_, '_>, balancer: &str, dns_name: &str) {
             fields: Vec::new(),
             needs: Vec::new(),
             behind: &[],
-            deletion: Deletion::DnsRecord {
+            deletion: DnsRecordDeletion {
                 zone: idle.record.zone.clone(),
                 record: Box::new(idle.set.clone()),
-            },
+            }
+            .into(),
         };
         pruning.remove_if(unwanted, &Whose::Owned, None);
     }
@@ -173,14 +177,16 @@ fn attachments(pruning: &mut Pruning<'_, '_>) {
             continue;
         }
         let deletion = match is_target_group {
-            true => Deletion::TargetGroupAttachment {
+            true => TargetGroupAttachmentDeletion {
                 group: found.group.clone(),
                 target_group: found.to.clone(),
-            },
-            false => Deletion::LoadBalancerAttachment {
+            }
+            .into(),
+            false => LoadBalancerAttachmentDeletion {
                 group: found.group.clone(),
                 balancer: found.to.clone(),
-            },
+            }
+            .into(),
         };
         unwanted.push(Unwanted {
             id: ResourceId::new(kind, format!("{} → {}", found.group, found.to)),

@@ -1,15 +1,15 @@
 //! Instance groups, with what they launch from and the IAM resources of their roles.
 
 use super::{Pruning, Unwanted, unknown};
-use crate::autoscaling::autoscaling_group::ConfigurationUser;
-use crate::autoscaling::autoscaling_group::{AutoscalingGroup, LiveGroup};
-use crate::catalogue::deletion::Deletion;
+use crate::autoscaling::autoscaling_group::{
+    AutoscalingGroup, AutoscalingGroupDeletion, ConfigurationUser, LaunchConfigurationDeletion,
+    LiveGroup,
+};
 use crate::core::kind::ResourceId;
 use crate::ec2::in_use::Thing;
-use crate::ec2::launch_template::{LaunchTemplate, LiveTemplate};
-use crate::iam::instance_profile::IamInstanceProfile;
-use crate::iam::role::LiveIamRole;
-use crate::iam::role::{Attached, IamRole, LiveInstanceProfile};
+use crate::ec2::launch_template::{LaunchTemplate, LaunchTemplateDeletion, LiveTemplate};
+use crate::iam::instance_profile::{IamInstanceProfile, InstanceProfileDeletion};
+use crate::iam::role::{Attached, IamRole, LiveIamRole, LiveInstanceProfile, RoleDeletion};
 use crate::iam::role_policy::LivePolicies;
 use crate::spec::role::Role;
 
@@ -42,7 +42,7 @@ fn scaling_group(pruning: &mut Pruning<'_, '_>, group: &LiveGroup) {
         pruning.stay(id, why);
         return;
     }
-    let deletion = Deletion::AutoscalingGroup(group.name.clone());
+    let deletion = AutoscalingGroupDeletion(group.name.clone()).into();
     let reason = format!("{NO_GROUP}, with {} instances", group.instances.len());
     let (fields, needs) = (Vec::new(), Vec::new());
     pruning.remove(Unwanted { id: id.clone(), reason, fields, needs, behind: &[], deletion });
@@ -64,7 +64,7 @@ fn configuration(pruning: &mut Pruning<'_, '_>, name: &str, group: &ResourceId) 
     match users.find(|user| user.group != group.name) {
         Some(user) => pruning.stay(id, &format!("used by AutoscalingGroup/{}", user.group)),
         None => {
-            let deletion = Deletion::LaunchConfiguration(name.to_owned());
+            let deletion = LaunchConfigurationDeletion(name.to_owned()).into();
             let needs = vec![group.clone()];
             let reason = format!("the launch configuration of {}", group.name);
             let fields = Vec::new();
@@ -89,7 +89,7 @@ fn templates(pruning: &mut Pruning<'_, '_>) {
             fields: Vec::new(),
             needs: group.into_iter().collect(),
             behind: &[],
-            deletion: Deletion::LaunchTemplate(template.id.clone()),
+            deletion: LaunchTemplateDeletion(template.id.clone()).into(),
         };
         pruning.remove_if(unwanted, &whose, Some(Thing::LaunchTemplate(template.id.clone())));
     }
@@ -122,10 +122,11 @@ fn of_role(pruning: &mut Pruning<'_, '_>, name: &str) {
             fields: Vec::new(),
             needs: groups.map(|name| ResourceId::new(AutoscalingGroup::KIND, name)).collect(),
             behind: &[],
-            deletion: Deletion::InstanceProfile {
+            deletion: InstanceProfileDeletion {
                 name: name.to_owned(),
                 roles: found.role.iter().map(|role| role.name.clone()).collect(),
-            },
+            }
+            .into(),
         };
         pruning.remove_if(unwanted, &whose, thing.clone());
     }
@@ -139,11 +140,12 @@ fn of_role(pruning: &mut Pruning<'_, '_>, name: &str) {
             fields: Vec::new(),
             needs: vec![profile],
             behind: &[],
-            deletion: Deletion::Role {
+            deletion: RoleDeletion {
                 name: name.to_owned(),
                 policies: policies.iter().map(|(name, _)| name.to_owned()).collect(),
                 attached: attached.map(|attached| attached.0.clone()).unwrap_or_default(),
-            },
+            }
+            .into(),
         };
         pruning.remove_if(unwanted, &whose, thing);
     }

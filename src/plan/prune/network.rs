@@ -10,23 +10,21 @@ use crate::core::kind::{Kind, ResourceId};
 use crate::core::whose::Whose;
 use crate::ec2::in_use::Thing;
 use crate::elb::load_balancer::LoadBalancer;
-use crate::vpc::cidr_block::VpcCidrBlock;
-use crate::vpc::elastic_ip::{ElasticIp, LiveElasticIp};
-use crate::vpc::nat_gateway::{LiveNatGateway, NatGateway};
+use crate::vpc::cidr_block::{CidrBlockDeletion, VpcCidrBlock};
+use crate::vpc::elastic_ip::{ElasticIp, ElasticIpDeletion, LiveElasticIp};
+use crate::vpc::nat_gateway::{LiveNatGateway, NatGateway, NatGatewayDeletion};
 use crate::vpc::route::Route;
-use crate::vpc::route_table::LiveRoute;
-use crate::vpc::route_table::{LiveRouteTable, RouteTable};
+use crate::vpc::route_table::{LiveRoute, LiveRouteTable, RouteTable, RouteTableDeletion};
 use crate::vpc::route_table_association::RouteTableAssociation;
-use crate::vpc::subnet::{LiveSubnet, Subnet};
-use crate::vpc::vpc::LiveVpc;
-use crate::vpc::vpc::Vpc;
+use crate::vpc::subnet::{LiveSubnet, Subnet, SubnetDeletion};
+use crate::vpc::vpc::{LiveVpc, Vpc};
 
 pub(super) fn plan(pruning: &mut Pruning<'_, '_>) {
     let left = Left::find(pruning);
     let held = left.held(pruning);
     for subnet in &left.subnets {
         let id = named(Subnet::KIND, &subnet.id, subnet.tags.get("Name"));
-        let deletion = Deletion::Subnet(subnet.id.clone());
+        let deletion = SubnetDeletion(subnet.id.clone()).into();
         let behind = &[AutoscalingGroup::KIND, LoadBalancer::KIND, NatGateway::KIND];
         settle(pruning, id, held.get(subnet.id.as_str()), behind, deletion);
     }
@@ -36,20 +34,20 @@ pub(super) fn plan(pruning: &mut Pruning<'_, '_>) {
         let goes = |subnet: &str| left.subnets.iter().any(|one| one.id == subnet);
         let associations = table.associations.iter().filter(|one| goes(&one.subnet));
         let associations = associations.map(|one| one.id.clone()).collect();
-        let deletion = Deletion::RouteTable { id: table.id.clone(), associations };
+        let deletion = RouteTableDeletion { id: table.id.clone(), associations }.into();
         let behind = &[Subnet::KIND, RouteTableAssociation::KIND];
         settle(pruning, id, held.get(table.id.as_str()), behind, deletion);
     }
     for gateway in &left.gateways {
         let id = named(NatGateway::KIND, &gateway.id, gateway.tags.get("Name"));
-        let deletion = Deletion::NatGateway(gateway.id.clone());
+        let deletion = NatGatewayDeletion(gateway.id.clone()).into();
         // Until then it is a way out for instances.
         let behind = &[AutoscalingGroup::KIND, Route::KIND, RouteTableAssociation::KIND];
         settle(pruning, id, held.get(gateway.id.as_str()), behind, deletion);
     }
     for address in &left.addresses {
         let id = named(ElasticIp::KIND, &address.address, address.tags.get("Name"));
-        let deletion = Deletion::ElasticIp(address.id.clone());
+        let deletion = ElasticIpDeletion(address.id.clone()).into();
         settle(pruning, id, held.get(address.id.as_str()), &[NatGateway::KIND], deletion);
     }
     ranges(pruning);
@@ -250,7 +248,7 @@ fn ranges(pruning: &mut Pruning<'_, '_>) {
                 fields: Vec::new(),
                 needs: Vec::new(),
                 behind: &[Subnet::KIND],
-                deletion: Deletion::CidrBlock(association.clone()),
+                deletion: CidrBlockDeletion(association.clone()).into(),
             };
             pruning.remove_if(unwanted, &Whose::Owned, None);
         }

@@ -11,13 +11,12 @@ use crate::core::kind::ResourceId;
 use crate::core::seen::Looked;
 use crate::desired::names;
 use crate::ec2::in_use::Thing;
-use crate::ec2::key_pair::{LiveKeyPair, SshKey};
-use crate::ec2::launch_template::LaunchTemplate;
-use crate::ec2::launch_template::LiveTemplate;
+use crate::ec2::key_pair::{KeyPairDeletion, LiveKeyPair, SshKey};
+use crate::ec2::launch_template::{LaunchTemplate, LaunchTemplateDeletion, LiveTemplate};
 use crate::elb::load_balancer::LoadBalancer;
 use crate::iam::role::IamRole;
 use crate::spec::role::Role;
-use crate::vpc::security_group::{LiveSecurityGroup, SecurityGroup};
+use crate::vpc::security_group::{LiveSecurityGroup, SecurityGroup, SecurityGroupDeletion};
 use crate::vpc::security_group_rule::{LiveRule, Peer, SecurityGroupRule};
 
 pub(super) fn plan(pruning: &mut Pruning<'_, '_>, cluster: &str) {
@@ -83,7 +82,7 @@ fn security_groups(pruning: &mut Pruning<'_, '_>, cluster: &str) {
                 SecurityGroupRule::KIND,
                 IamRole::KIND,
             ],
-            deletion: Deletion::SecurityGroup { id: group.id.clone(), rules },
+            deletion: SecurityGroupDeletion { id: group.id.clone(), rules }.into(),
         };
         pruning.remove_if(unwanted, &whose, Some(thing));
     }
@@ -117,7 +116,7 @@ fn key_pairs(pruning: &mut Pruning<'_, '_>, cluster: &str) {
             fields: Vec::new(),
             needs: Vec::new(),
             behind: &[LaunchTemplate::KIND, AutoscalingGroup::KIND],
-            deletion: Deletion::KeyPair(key.name.clone()),
+            deletion: KeyPairDeletion(key.name.clone()).into(),
         };
         pruning.remove_if(unwanted, &whose, None);
     }
@@ -135,7 +134,9 @@ fn names_key(pruning: &Pruning<'_, '_>, key: &str) -> Option<String> {
     let naming =
         templates.iter().filter(|template| template.content.ssh_key.as_deref() == Some(key));
     let stays = naming.filter(|template| {
-        let goes = |deletion: &Deletion| *deletion == Deletion::LaunchTemplate(template.id.clone());
+        let goes = |deletion: &Deletion| {
+            *deletion == Deletion::LaunchTemplate(LaunchTemplateDeletion(template.id.clone()))
+        };
         !is_written(LaunchTemplate::KIND, &template.name) && !pruning.deletes(goes)
     });
     if let Some(template) = stays.min_by_key(|template| &template.name) {

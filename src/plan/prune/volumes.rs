@@ -2,9 +2,7 @@
 
 use super::{Pruning, Unwanted, named};
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
-use crate::catalogue::deletion::Deletion;
-use crate::ec2::volume::EbsVolume;
-use crate::ec2::volume::LiveVolume;
+use crate::ec2::volume::{EbsVolume, LiveVolume, VolumeDeletion};
 use crate::plan::Prune;
 
 /// What etcd has written is nowhere else: it goes by a word of its own, and never while it is
@@ -31,7 +29,7 @@ pub(super) fn plan(pruning: &mut Pruning<'_, '_>) {
                 fields: Vec::new(),
                 needs: Vec::new(),
                 behind: &[AutoscalingGroup::KIND],
-                deletion: Deletion::Volume(volume.id.clone()),
+                deletion: VolumeDeletion(volume.id.clone()).into(),
             };
             pruning.remove_if(unwanted, &whose, None);
         } else {
