@@ -169,6 +169,7 @@ macro_rules! resources {
 
         /// A decided change of a resource that exists.
         #[derive(Clone, Debug, PartialEq)]
+        #[expect(clippy::large_enum_variant, reason = "it is boxed where it is kept")]
         pub(crate) enum Update {
             $($variant(manage::Update<$variant>),)*
         }
