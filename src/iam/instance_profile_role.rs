@@ -9,7 +9,7 @@ use crate::core::seen::{Seen, Sight};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::iam::instance_profile::{self, IamInstanceProfile};
-use crate::iam::role::{IamRole, LiveIamRole, LiveInstanceProfile};
+use crate::iam::role::{IamRole, LiveIamRole, role_inside};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct IamInstanceProfileRole {
@@ -39,14 +39,7 @@ impl Manage for IamInstanceProfileRole {
 
     /// A profile without a role lacks this resource.
     fn sight<'a>(&self, seen: &'a Seen) -> Sight<'a, LiveIamRole> {
-        match seen.named::<LiveInstanceProfile>(&self.profile).into() {
-            Sight::Rows(rows) => {
-                let roles = rows.into_iter().filter_map(|profile| profile.role.as_ref());
-                Sight::Rows(roles.collect())
-            }
-            Sight::Denied(error) => Sight::Denied(error),
-            Sight::Not => Sight::Not,
-        }
+        role_inside(seen, &self.profile)
     }
 
     fn is(&self, _: &LiveIamRole, _: View<'_>) -> bool {

@@ -64,6 +64,18 @@ impl LiveIamRole {
     }
 }
 
+/// The role in a profile, as far as that was looked at.
+pub(crate) fn role_inside<'a>(seen: &'a Seen, profile: &str) -> Sight<'a, LiveIamRole> {
+    match seen.named::<LiveInstanceProfile>(profile).into() {
+        Sight::Rows(rows) => {
+            let roles = rows.into_iter().filter_map(|profile| profile.role.as_ref());
+            Sight::Rows(roles.collect())
+        }
+        Sight::Denied(error) => Sight::Denied(error),
+        Sight::Not => Sight::Not,
+    }
+}
+
 pub(crate) async fn observe(aws: &Aws, name: &str) -> Result<Looked<LiveIamRole>, AwsError> {
     const OPERATION: &str = "iam:GetRole";
     let answer = aws.iam.get_role().role_name(name).send().await;
@@ -104,14 +116,9 @@ impl Manage for IamRole {
     }
 
     fn sight<'a>(&self, seen: &'a Seen) -> Sight<'a, LiveIamRole> {
-        let Some(profile) = &self.inside else { return seen.named(&self.name).into() };
-        match seen.named::<LiveInstanceProfile>(profile).into() {
-            Sight::Rows(rows) => {
-                let roles = rows.into_iter().filter_map(|profile| profile.role.as_ref());
-                Sight::Rows(roles.collect())
-            }
-            Sight::Denied(error) => Sight::Denied(error),
-            Sight::Not => Sight::Not,
+        match &self.inside {
+            Some(profile) => role_inside(seen, profile),
+            None => seen.named(&self.name).into(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! plan is so specific that nothing is left to decide while carrying it out. What planning
 //! can know to fail is a refusal, and a plan with refusals is never begun.
 
+mod checks;
 mod existing;
 mod foreign;
 mod instances;
@@ -13,8 +14,10 @@ mod prune;
 mod quotas;
 mod reads;
 mod roles;
+mod settle;
 mod subnets;
 pub(crate) mod teardown;
+mod zone;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,27 +25,18 @@ use crate::aws::AwsError;
 use crate::catalogue::kinds::{self, Resource, State, Write};
 use crate::catalogue::live::Live;
 use crate::core::drift::Drift;
-use crate::core::fields::Stuck;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::View;
-use crate::core::seen::Looked;
 use crate::core::whose::Owner;
 use crate::core::work::Ids;
 use crate::desired::{DesiredCluster, Notice};
 use crate::ec2::in_use::Thing;
-use crate::iam::instance_profile::IamInstanceProfile;
-use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::iam::look::name_role_of;
-use crate::iam::role::{IamRole, LiveInstanceProfile};
-use crate::iam::role_policy::{IamRolePolicy, LivePolicies};
+use crate::iam::role::LiveInstanceProfile;
 use crate::limits::partition::Partition;
 use crate::policy::document::Document;
 use crate::policy::trust;
 use crate::route53::dns_zone::DnsZone;
-use crate::route53::hosted_zone::{self, LiveZone};
-use crate::vpc::route::Route;
-use crate::vpc::route_table_association::RouteTableAssociation;
-use crate::vpc::security_group_rule::SecurityGroupRule;
 
 pub(crate) use reads::reads;
 
@@ -260,60 +254,6 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn resolve_zone(&mut self, desired: &DesiredCluster) {
-        let object = format!("Cluster/{}", desired.name);
-        let found = match (self.live.seen.of::<LiveZone>(), desired.zone.is_looked_up()) {
-            (_, false) => hosted_zone::find(&desired.zone, &[]),
-            (Looked::Not, true) => return,
-            (Looked::Found(zones), true) => hosted_zone::find(&desired.zone, zones),
-            (Looked::Denied(error), true) => {
-                self.plan.refusals.push(Notice {
-                    object,
-                    message: format!("the cluster's hosted zone is not known: {error}"),
-                    next: "allow route53:ListHostedZones, or set spec.dnsZone to the zone's id"
-                        .to_owned(),
-                });
-                return;
-            }
-        };
-        match found {
-            Ok(zone) => self.zone = zone,
-            Err(reason) if self.has_zone_in_policies(desired) => self.plan.refusals.push(Notice {
-                object,
-                message: format!("{reason}, but the policies in AWS name one"),
-                next: "set spec.dnsZone to the id of the zone that they name, or of its successor"
-                    .to_owned(),
-            }),
-            Err(reason) if self.lifecycle_of_zone() == Lifecycle::Ignore => {
-                self.plan.warnings.push(Notice {
-                    object,
-                    message: format!(
-                        "{reason}, so the policies have no statements for its DNS records"
-                    ),
-                    next: "create the zone, or set spec.dnsZone to the id of another".to_owned(),
-                });
-            }
-            Err(reason) => {
-                let zone = desired.resources.iter().map(Resource::id);
-                let zone = zone.into_iter().find(|id| id.kind == DnsZone::KIND);
-                let notice = Notice {
-                    object: zone.map_or(object, |id| id.to_string()),
-                    message: reason,
-                    next: "create the zone, or set spec.dnsZone to the id or name of another"
-                        .to_owned(),
-                };
-                match self.lifecycle_of_zone() {
-                    Lifecycle::ExistsAndWarnIfChanges => self.plan.warnings.push(notice),
-                    _ => self.plan.refusals.push(notice),
-                }
-            }
-        }
-    }
-
-    fn lifecycle_of_zone(&self) -> Lifecycle {
-        self.lifecycles.of(DnsZone::KIND, Origin::Managed)
-    }
-
     fn view(&self) -> View<'_> {
         let zone = self.zone.as_deref();
         View { seen: &self.live.seen, ids: &self.ids, owner: &self.owner, zone }
@@ -363,18 +303,6 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether roles of ours may change some zone's records. A running cluster must not lose
-    /// that because a zone cannot be found.
-    fn has_zone_in_policies(&self, desired: &DesiredCluster) -> bool {
-        let ours = desired.resources.iter().filter_map(|resource| match resource {
-            Resource::IamRolePolicy(policy) => self.live.seen.one::<LivePolicies>(&policy.role),
-            _ => None,
-        });
-        let mut documents = ours.flat_map(|policies| policies.iter().map(|(_, live)| live));
-        // One that cannot be read may name a zone as well.
-        documents.any(|live| live.document.as_ref().is_none_or(Document::names_a_zone))
-    }
-
     /// Decides about one resource after its lifecycle.
     fn decide(&mut self, resource: &Resource, origin: Origin, reason: &str) {
         let id = resource.id();
@@ -392,221 +320,6 @@ impl Planner<'_> {
             (state, _) => state,
         };
         self.settle(resource, origin, state, reason);
-    }
-
-    /// Turns a state into a change, a warning or a refusal, as the table of lifecycles says.
-    fn settle(&mut self, resource: &Resource, origin: Origin, state: State, reason: &str) {
-        let id = resource.id();
-        let lifecycle = self.lifecycles.of(id.kind, origin);
-        let writes = match lifecycle {
-            Lifecycle::Sync => true,
-            Lifecycle::WarnIfInsufficientAccess => origin == Origin::Managed,
-            _ => false,
-        };
-        match state {
-            State::NoMatter => {}
-            State::Equal => self.plan.unchanged.push(id),
-            State::Denied(error) => self.denied(id, lifecycle, &error),
-            State::Impossible(drift, message, next) => {
-                self.impossible(id, lifecycle, drift, message, next);
-            }
-            State::Partly(mended, stuck) => {
-                if let Some((drift, write)) = mended {
-                    let state = State::Differs(drift, Some(write));
-                    self.settle(resource, origin, state, reason);
-                }
-                for fields in stuck {
-                    self.stuck(id.clone(), lifecycle, fields);
-                }
-            }
-            State::Missing(drift, write) if writes => {
-                self.change(resource, Action::Create, drift, write);
-            }
-            State::Differs(drift, Some(write)) if writes => {
-                let action = if write.removes() { Action::Delete } else { Action::Update };
-                self.change(resource, action, drift, write);
-            }
-            State::Missing(drift, _) => {
-                let reason = match reason {
-                    "" => format!("does not exist, and is not created ({lifecycle})"),
-                    reason => format!("does not exist; {reason}"),
-                };
-                self.leave(id, lifecycle, drift, "does not exist", reason);
-            }
-            State::Differs(drift, _) => {
-                let reason = match reason {
-                    "" => format!("left as it is ({lifecycle})"),
-                    reason => reason.to_owned(),
-                };
-                self.leave(id, lifecycle, drift, "is not as wanted", reason);
-            }
-        }
-    }
-
-    /// What no write can mend is refused where it would be written, and else told.
-    fn impossible(
-        &mut self,
-        id: ResourceId,
-        lifecycle: Lifecycle,
-        drift: Drift,
-        message: String,
-        next: String,
-    ) {
-        let notice = Notice { object: id.to_string(), message, next };
-        if lifecycle == Lifecycle::ExistsAndWarnIfChanges {
-            let reason = notice.message.clone();
-            self.plan.changes.push(Change::left(id, drift, reason));
-            self.plan.warnings.push(notice);
-        } else {
-            self.plan.refusals.push(notice);
-        }
-    }
-
-    /// Fields that no write mends are told by themselves. What the cluster cannot do with is
-    /// refused, unless it is only looked at.
-    fn stuck(&mut self, id: ResourceId, lifecycle: Lifecycle, fields: Stuck) {
-        let Stuck { drift, why, next, is_borne } = fields;
-        let is_refused = match lifecycle {
-            Lifecycle::ExistsAndWarnIfChanges => false,
-            Lifecycle::ExistsAndValidates => true,
-            _ => !is_borne,
-        };
-        let object = id.to_string();
-        if is_refused {
-            self.plan.refusals.push(Notice { object, message: why.clone(), next });
-        } else {
-            let message = format!("is not as wanted, and is left so: {why}");
-            self.plan.warnings.push(Notice { object, message, next });
-        }
-        self.plan.changes.push(Change::left(id, drift, why));
-    }
-
-    fn change(&mut self, resource: &Resource, action: Action, drift: Drift, write: Write) {
-        self.plan.changes.push(Change {
-            id: resource.id(),
-            action,
-            drift,
-            reason: String::new(),
-            needs: resource.needs(),
-            behind: resource.behind(),
-            write: Some(write),
-        });
-    }
-
-    fn leave(
-        &mut self,
-        id: ResourceId,
-        lifecycle: Lifecycle,
-        drift: Drift,
-        what: &str,
-        reason: String,
-    ) {
-        if lifecycle == Lifecycle::ExistsAndValidates {
-            self.plan.refusals.push(Notice {
-                object: id.to_string(),
-                message: format!("{what}, but its lifecycle is {lifecycle}"),
-                next: "put it right first, or choose another phase or lifecycle".to_owned(),
-            });
-        } else {
-            self.plan.warnings.push(Notice {
-                object: id.to_string(),
-                message: format!("{what}, and is left so"),
-                next: format!(
-                    "have its owner mend what the plan shows, or let kapstan: \
-                     --lifecycle-overrides {}=Sync",
-                    id.kind
-                ),
-            });
-        }
-        self.plan.changes.push(Change::left(id, drift, reason));
-    }
-
-    fn denied(&mut self, id: ResourceId, lifecycle: Lifecycle, error: &AwsError) {
-        let object = id.to_string();
-        if lifecycle == Lifecycle::WarnIfInsufficientAccess {
-            self.plan.warnings.push(Notice {
-                object,
-                message: format!("could not be looked at and is taken as right: {error}"),
-                next: format!("allow {} to have it checked", error.operation),
-            });
-        } else {
-            self.plan.refusals.push(Notice {
-                object,
-                message: format!("could not be looked at: {error}"),
-                next: format!(
-                    "allow {}, or give --lifecycle-overrides {}=WarnIfInsufficientAccess",
-                    error.operation, id.kind
-                ),
-            });
-        }
-    }
-
-    /// Two profiles of the user's own may carry one role. What both want alike is done once;
-    /// what they want in two ways is refused.
-    fn check_single(&mut self) {
-        let mut kept: Vec<Change> = Vec::new();
-        let mut written: BTreeMap<ResourceId, usize> = BTreeMap::new();
-        for change in std::mem::take(&mut self.plan.changes) {
-            if change.write.is_some() {
-                if let Some(twin) = written.get(&change.id) {
-                    if kept[*twin].write != change.write {
-                        self.plan.refusals.push(Notice {
-                            object: change.id.to_string(),
-                            message: "two instance profiles of different groups carry this role \
-                                      and want it in different ways"
-                                .to_owned(),
-                            next: "give each profile a role of its own".to_owned(),
-                        });
-                    }
-                    continue;
-                }
-                written.insert(change.id.clone(), kept.len());
-            }
-            kept.push(change);
-        }
-        self.plan.changes = kept;
-    }
-
-    /// Refuses writes that need something which neither exists nor is created.
-    fn check_needs(&mut self) {
-        let created: BTreeSet<&ResourceId> = self.plan.writes().map(|change| &change.id).collect();
-        let told: BTreeSet<&str> =
-            self.plan.refusals.iter().map(|refusal| refusal.object.as_str()).collect();
-        let mut refusals = Vec::new();
-        // What goes waits for what goes before it, and may do without.
-        let made = self.plan.writes().filter(|change| change.action != Action::Delete);
-        for change in made {
-            for need in &change.needs {
-                let exists = match need.kind {
-                    IamRole::KIND => self.live.has_role(&need.name),
-                    IamInstanceProfile::KIND => self.live.has_profile(&need.name),
-                    // These come first, but nothing refers to them.
-                    IamRolePolicy::KIND
-                    | IamInstanceProfileRole::KIND
-                    | Route::KIND
-                    | RouteTableAssociation::KIND
-                    | SecurityGroupRule::KIND => None,
-                    _ => Some(self.ids.get(need).is_some()),
-                };
-                let is_lacking = exists == Some(false) && !created.contains(need);
-                if is_lacking && !told.contains(need.to_string().as_str()) {
-                    refusals.push(Notice {
-                        object: change.id.to_string(),
-                        message: format!("needs {need}, which does not exist and is not created"),
-                        next: match self.lifecycles.of(need.kind, Origin::Managed) {
-                            Lifecycle::Sync | Lifecycle::WarnIfInsufficientAccess => {
-                                "create it first".to_owned()
-                            }
-                            _ => format!(
-                                "create it first, or let kapstan: --lifecycle-overrides {}=Sync",
-                                need.kind
-                            ),
-                        },
-                    });
-                }
-            }
-        }
-        self.plan.refusals.extend(refusals);
     }
 }
 

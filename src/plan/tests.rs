@@ -9,6 +9,7 @@ use crate::aws::Fault;
 use crate::aws::tags::Tags;
 use crate::catalogue::kinds;
 use crate::core::document::LiveDocument;
+use crate::core::seen::Looked;
 use crate::desired::Input;
 use crate::ec2::launch_template::LiveTemplate;
 use crate::ec2::volume::EbsVolume;
