@@ -250,6 +250,53 @@ impl Manage for AutoscalingGroup {
             (Some(_), None) => warm_pool::delete(work.aws, name).await,
         }
     }
+
+    #[cfg(test)]
+    fn imagined(&self, _: &str, view: View<'_>) -> LiveGroup {
+        LiveGroup {
+            name: self.name.clone(),
+            template: Some((view.id_of(&self.template), "1".to_owned())),
+            min_size: self.min_size,
+            max_size: self.max_size,
+            subnets: self.subnets.iter().map(|subnet| view.id_of(subnet)).collect(),
+            mixed: self.mixed.clone(),
+            metrics: METRICS.map(str::to_owned).to_vec(),
+            suspended: self.suspended.clone(),
+            protected: self.protected,
+            capacity_rebalance: self.capacity_rebalance,
+            warm_pool: self.warm_pool.clone(),
+            tags: self.tags.clone(),
+            ..LiveGroup::default()
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveGroup) -> Vec<(&'static str, LiveGroup)> {
+        let other = || vec!["other".to_owned()];
+        let template = live.template.clone().map(|(id, _)| (id, "7".to_owned()));
+        let launch_configuration = Some("old".to_owned());
+        let warm_pool = Some(WarmPool { min_size: 9, max_size: None });
+        let own = vec![
+            ("launchTemplate", LiveGroup { template, ..live.clone() }),
+            ("minSize", LiveGroup { min_size: live.min_size + 1, ..live.clone() }),
+            ("maxSize", LiveGroup { max_size: live.max_size + 1, ..live.clone() }),
+            ("subnets", LiveGroup { subnets: other(), ..live.clone() }),
+            ("launchConfiguration", LiveGroup { launch_configuration, ..live.clone() }),
+            ("metrics", LiveGroup { metrics: Vec::new(), ..live.clone() }),
+            ("suspendProcesses", LiveGroup { suspended: other(), ..live.clone() }),
+            ("instanceProtection", LiveGroup { protected: !live.protected, ..live.clone() }),
+            (
+                "capacityRebalance",
+                LiveGroup { capacity_rebalance: !live.capacity_rebalance, ..live.clone() },
+            ),
+            ("warmPool", LiveGroup { warm_pool, ..live.clone() }),
+            ("tags", LiveGroup { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+        ];
+        let mixed = live.mixed.clone().unwrap_or_default().disturbed().into_iter();
+        let mixed =
+            mixed.map(|(field, mixed)| (field, LiveGroup { mixed: Some(mixed), ..live.clone() }));
+        own.into_iter().chain(mixed).collect()
+    }
 }
 
 impl AutoscalingGroup {

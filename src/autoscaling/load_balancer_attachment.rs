@@ -182,6 +182,20 @@ impl Manage for LoadBalancerAttachment {
     ) -> Result<(), AwsError> {
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, _: &str, view: View<'_>) -> LiveAttachment {
+        let to = match &self.to {
+            Target::Classic(to) | Target::Network(to) => view.id_of(to),
+            Target::ExternalClassic(to) | Target::ExternalTargetGroup(to) => to.clone(),
+        };
+        LiveAttachment { group: self.group.name.clone(), to }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, _: &LiveAttachment) -> Vec<(&'static str, LiveAttachment)> {
+        Vec::new()
+    }
 }
 
 /// A group no longer stands behind a classic load balancer.

@@ -11,6 +11,15 @@ use crate::aws::AwsError;
 use crate::core::kind::{Kind, Layer, ResourceId};
 use crate::core::manage::{self, Manage as _, View};
 use crate::core::work::{Address, Work};
+#[cfg(test)]
+use crate::core::{
+    drift::Drift,
+    fields::Fields,
+    imagined,
+    manage::Ownership,
+    seen::{Looked, Seen},
+    whose::Whose,
+};
 use crate::ec2::instance::Instance;
 use crate::ec2::key_pair::SshKey;
 use crate::ec2::launch_template::LaunchTemplate;
@@ -184,6 +193,71 @@ macro_rules! resources {
             async fn send(&self, work: &Work<'_>) -> Result<(), AwsError> {
                 match self {
                     $(Self::$variant(update) => update.send(work).await,)*
+                }
+            }
+        }
+
+        /// What tests imagine of AWS.
+        #[cfg(test)]
+        impl Resource {
+            /// The lines of this table.
+            pub(crate) const LINES: &[&str] = &[$(stringify!($variant)),*];
+
+            pub(crate) fn line(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => stringify!($variant),)*
+                }
+            }
+
+            pub(crate) fn ownership(&self) -> Ownership {
+                match self {
+                    $(Self::$variant(resource) => resource.ownership(),)*
+                }
+            }
+
+            /// How the fields of its kind are told.
+            pub(crate) fn field_names(&self) -> Vec<&'static str> {
+                match self {
+                    $(Self::$variant(_) => {
+                        <<$variant as manage::Manage>::Fields as Fields>::names()
+                    })*
+                }
+            }
+
+            /// Puts it into what was seen, exactly as it is wanted.
+            pub(crate) fn imagine(&self, id: &str, view: View<'_>, seen: &mut Seen) {
+                match self {
+                    $(Self::$variant(resource) => imagined::imagine(resource, id, view, seen),)*
+                }
+            }
+
+            /// What would be seen with one field of it otherwise, for each field.
+            pub(crate) fn disturbed(&self, view: View<'_>) -> Vec<(&'static str, Seen)> {
+                match self {
+                    $(Self::$variant(resource) => imagined::disturbed(resource, view),)*
+                }
+            }
+
+            pub(crate) fn take_away(&self, view: View<'_>, seen: &mut Seen) {
+                match self {
+                    $(Self::$variant(resource) => imagined::take_away(resource, view, seen),)*
+                }
+            }
+
+            /// Refuses the look that would have found it.
+            pub(crate) fn deny(&self, error: AwsError, seen: &mut Seen) {
+                match self {
+                    $(Self::$variant(resource) => resource.put(Looked::Denied(error), seen),)*
+                }
+            }
+        }
+
+        #[cfg(test)]
+        impl Update {
+            /// Whose it is what this writes to, and what is written there.
+            pub(crate) fn faces(&self, view: View<'_>) -> (Ownership, Option<Whose>, Drift) {
+                match self {
+                    $(Self::$variant(update) => imagined::faces(update, view),)*
                 }
             }
         }

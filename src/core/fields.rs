@@ -207,6 +207,10 @@ pub(crate) trait Fields {
 
     /// The wanted fields that are otherwise in `found`.
     fn difference(&self, found: &Self::Found) -> Self::Changed;
+
+    /// How the fields of the table are told.
+    #[cfg(test)]
+    fn names() -> Vec<&'static str>;
 }
 
 /// The fields of a kind that differ.
@@ -238,6 +242,11 @@ impl Fields for () {
     fn nothing() {}
 
     fn difference(&self, (): &()) {}
+
+    #[cfg(test)]
+    fn names() -> Vec<&'static str> {
+        Vec::new()
+    }
 }
 
 impl Changes for () {
@@ -301,6 +310,11 @@ macro_rules! fields {
 
             fn difference(&self, found: &Self::Found) -> Self::Changed {
                 $name { $($field: self.$field.difference(&found.$field),)* }
+            }
+
+            #[cfg(test)]
+            fn names() -> Vec<&'static str> {
+                vec![$($told),*]
             }
         }
 

@@ -7,10 +7,14 @@
 use std::fmt::Debug;
 
 use crate::aws::AwsError;
+#[cfg(test)]
+use crate::aws::tags::CLUSTER_TAG;
 use crate::aws::tags::Tags;
 use crate::core::drift::{Drift, FieldChange};
 use crate::core::fields::{Changes as _, Fields, Stuck};
 use crate::core::kind::{Kind, ResourceId};
+#[cfg(test)]
+use crate::core::seen::Looked;
 use crate::core::seen::{Seen, Sight};
 use crate::core::whose::{Marks, Owner, Whose};
 use crate::core::work::{Address, Ids, Work};
@@ -33,6 +37,12 @@ impl<'a> View<'a> {
 
     pub(crate) fn is(self, resource: &ResourceId, id: &str) -> bool {
         self.ids.get(resource) == Some(id)
+    }
+
+    /// AWS' id of a resource; its name, where it has none.
+    #[cfg(test)]
+    pub(crate) fn id_of(self, resource: &ResourceId) -> String {
+        self.ids.get(resource).unwrap_or(&resource.name).to_owned()
     }
 
     pub(crate) fn owns(self, kind: Kind, marks: &Marks<'_>) -> bool {
@@ -106,7 +116,7 @@ pub(crate) struct Twin {
 
 /// A kind of resource that is compared field by field.
 pub(crate) trait Manage: Clone + Debug + PartialEq {
-    type Live: Debug + Send + Sync + 'static;
+    type Live: Clone + Debug + Send + Sync + 'static;
     type Fields: Fields;
 
     fn id(&self) -> ResourceId;
@@ -245,6 +255,34 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
         id: &str,
         changed: &ChangedOf<Self>,
     ) -> impl Future<Output = Result<(), AwsError>> + Send;
+
+    /// What AWS would tell of it, were it exactly as wanted; `id` is one that AWS may have chosen.
+    #[cfg(test)]
+    fn imagined(&self, id: &str, view: View<'_>) -> Self::Live;
+
+    /// The same with one field otherwise, for each field, by the name under which it is told.
+    #[cfg(test)]
+    fn disturbed(&self, live: &Self::Live) -> Vec<(&'static str, Self::Live)>;
+
+    /// What is left of a row that tells of more than this, where this is missing.
+    #[cfg(test)]
+    fn without(&self, _: &Self::Live) -> Option<Self::Live> {
+        None
+    }
+
+    /// Puts what a look came to where `sight` finds it.
+    #[cfg(test)]
+    fn put(&self, looked: Looked<Self::Live>, seen: &mut Seen) {
+        seen.put(looked);
+    }
+
+    /// Without a tag that is wanted, yet not the one that alone tells whose it is.
+    #[cfg(test)]
+    fn lacking_one(tags: &Tags) -> Tags {
+        let key = tags.keys().find(|key| *key == CLUSTER_TAG).or(tags.keys().next());
+        let lost = key.cloned();
+        tags.clone().into_iter().filter(|(key, _)| Some(key) != lost.as_ref()).collect()
+    }
 }
 
 /// What was found of a resource.

@@ -7,6 +7,8 @@ pub(crate) mod document;
 pub(crate) mod drift;
 pub(crate) mod fields;
 pub(crate) mod holders;
+#[cfg(test)]
+pub(crate) mod imagined;
 pub(crate) mod kind;
 pub(crate) mod manage;
 pub(crate) mod seen;

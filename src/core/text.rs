@@ -119,6 +119,12 @@ impl Fields for TextFields {
     fn difference(&self, found: &Self) -> TextChanged {
         TextChanged { fields: self.differences(found), tags: self.tag_differences(found) }
     }
+
+    /// Texts have no table.
+    #[cfg(test)]
+    fn names() -> Vec<&'static str> {
+        Vec::new()
+    }
 }
 
 impl Changes for TextChanged {

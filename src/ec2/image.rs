@@ -118,7 +118,7 @@ fn owner_and_name(spec: &str) -> Option<(&str, &str)> {
 }
 
 impl Images {
-    fn new(images: Vec<LiveImage>, parameters: BTreeMap<String, String>) -> Self {
+    pub(crate) fn new(images: Vec<LiveImage>, parameters: BTreeMap<String, String>) -> Self {
         let mut found = Self { parameters, ..Self::default() };
         for image in images {
             found.by_name.entry(image.name.clone()).or_default().insert(image.id.clone());

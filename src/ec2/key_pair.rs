@@ -140,6 +140,16 @@ impl Manage for SshKey {
     async fn update(&self, _: &Work<'_>, _: &str, (): &()) -> Result<(), AwsError> {
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, _: View<'_>) -> LiveKeyPair {
+        LiveKeyPair { id: id.to_owned(), name: self.name.clone(), tags: self.tags.clone() }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, _: &LiveKeyPair) -> Vec<(&'static str, LiveKeyPair)> {
+        Vec::new()
+    }
 }
 
 /// Deletes a key pair, by its name.

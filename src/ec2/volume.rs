@@ -253,6 +253,39 @@ impl Manage for EbsVolume {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, _: View<'_>) -> LiveVolume {
+        LiveVolume {
+            id: id.to_owned(),
+            zone: self.zone.clone(),
+            size: self.size,
+            volume_type: self.volume_type.clone(),
+            iops: self.iops,
+            throughput: self.throughput,
+            encrypted: self.encrypted,
+            kms_key: self.kms_key.clone(),
+            attached_to: Vec::new(),
+            made: None,
+            tags: self.tags.clone(),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveVolume) -> Vec<(&'static str, LiveVolume)> {
+        let other = || "other".to_owned();
+        vec![
+            ("zone", LiveVolume { zone: other(), ..live.clone() }),
+            ("size", LiveVolume { size: live.size - 1, ..live.clone() }),
+            ("size", LiveVolume { size: live.size + 1, ..live.clone() }),
+            ("type", LiveVolume { volume_type: other(), ..live.clone() }),
+            ("iops", LiveVolume { iops: Some(1), ..live.clone() }),
+            ("throughput", LiveVolume { throughput: Some(1), ..live.clone() }),
+            ("encrypted", LiveVolume { encrypted: !live.encrypted, ..live.clone() }),
+            ("kmsKey", LiveVolume { kms_key: Some(other()), ..live.clone() }),
+            ("tags", LiveVolume { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+        ]
+    }
 }
 
 impl EbsVolume {

@@ -201,6 +201,44 @@ impl Manage for LoadBalancer {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, _: &str, view: View<'_>) -> LiveLoadBalancer {
+        let dns_name = format!("{}-1.us-west-2.elb.amazonaws.com", self.aws_name);
+        LiveLoadBalancer {
+            name: self.aws_name.clone(),
+            address: Some(Address { dns_name, zone: "ZELB".to_owned() }),
+            internal: self.internal,
+            listeners: vec![self.listener()],
+            health_check: Some(self.health_check()),
+            idle_timeout_seconds: Some(self.idle_timeout_seconds),
+            cross_zone: self.cross_zone.unwrap_or(false),
+            subnets: self.subnets.iter().map(|subnet| view.id_of(subnet)).collect(),
+            security_groups: self.security_groups.iter().map(|one| view.id_of(one)).collect(),
+            tags: self.tags.clone(),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveLoadBalancer) -> Vec<(&'static str, LiveLoadBalancer)> {
+        let other = || vec!["other".to_owned()];
+        let listeners = vec![Listener { instance_port: 1, ..self.listener() }];
+        let health_check = Some(HealthCheck { up: 9, ..self.health_check() });
+        let idle = Some(1);
+        vec![
+            ("scheme", LiveLoadBalancer { internal: !live.internal, ..live.clone() }),
+            ("subnets", LiveLoadBalancer { subnets: other(), ..live.clone() }),
+            ("securityGroups", LiveLoadBalancer { security_groups: other(), ..live.clone() }),
+            ("listeners", LiveLoadBalancer { listeners, ..live.clone() }),
+            ("healthCheck", LiveLoadBalancer { health_check, ..live.clone() }),
+            ("idleTimeoutSeconds", LiveLoadBalancer { idle_timeout_seconds: idle, ..live.clone() }),
+            (
+                "crossZoneLoadBalancing",
+                LiveLoadBalancer { cross_zone: !live.cross_zone, ..live.clone() },
+            ),
+            ("tags", LiveLoadBalancer { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+        ]
+    }
 }
 
 impl LoadBalancer {

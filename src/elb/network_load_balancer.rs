@@ -499,6 +499,70 @@ impl Manage for NetworkLoadBalancer {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, view: View<'_>) -> LiveNetworkLoadBalancer {
+        let arn =
+            |what: &str| format!("arn:aws:elasticloadbalancing:us-west-2:123456789012:{what}/{id}");
+        let dns_name = format!("{}-1.elb.us-west-2.amazonaws.com", self.aws_name);
+        let balancer = arn("loadbalancer/net");
+        LiveNetworkLoadBalancer {
+            arn: Some(balancer.clone()),
+            name: self.aws_name.clone(),
+            address: Some(Address { dns_name, zone: "ZELB".to_owned() }),
+            internal: self.internal,
+            cross_zone: self.cross_zone,
+            subnets: self.subnets.iter().map(|subnet| view.id_of(subnet)).collect(),
+            security_groups: self.security_groups.iter().map(|one| view.id_of(one)).collect(),
+            target_group: Some(LiveTargetGroup {
+                arn: arn("targetgroup"),
+                name: self.target_group.clone(),
+                protocol: self.protocol().as_str().to_owned(),
+                port: Some(self.port),
+                vpc: Some(view.id_of(&self.vpc)),
+                health_check: target_group::wanted_health(),
+                balancers: vec![balancer],
+                tags: self.tags.clone(),
+            }),
+            listeners: vec![LiveListener {
+                arn: arn("listener"),
+                port: Some(self.port),
+                text: self.listener(),
+            }],
+            tags: self.tags.clone(),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(
+        &self,
+        live: &LiveNetworkLoadBalancer,
+    ) -> Vec<(&'static str, LiveNetworkLoadBalancer)> {
+        type Live = LiveNetworkLoadBalancer;
+        let other = || vec!["other".to_owned()];
+        let with = |edit: fn(&mut LiveTargetGroup)| {
+            let mut target_group = live.target_group.clone();
+            target_group.iter_mut().for_each(edit);
+            Live { target_group, ..live.clone() }
+        };
+        let mut listeners = live.listeners.clone();
+        listeners.iter_mut().for_each(|one| one.text = "TCP:443 → other".to_owned());
+        vec![
+            ("class", Live { arn: None, ..live.clone() }),
+            ("scheme", Live { internal: !live.internal, ..live.clone() }),
+            ("subnets", Live { subnets: other(), ..live.clone() }),
+            ("securityGroups", Live { security_groups: other(), ..live.clone() }),
+            ("targetGroup", Live { target_group: None, ..live.clone() }),
+            ("targetGroup.protocol", with(|group| group.protocol = "UDP".to_owned())),
+            ("targetGroup.port", with(|group| group.port = Some(1))),
+            ("targetGroup.vpc", with(|group| group.vpc = Some("vpc-other".to_owned()))),
+            ("targetGroup.healthCheck", with(|group| group.health_check = "other".to_owned())),
+            ("targetGroup.tags", with(|group| group.tags = Self::lacking_one(&group.tags))),
+            ("listeners", Live { listeners, ..live.clone() }),
+            ("crossZoneLoadBalancing", Live { cross_zone: !live.cross_zone, ..live.clone() }),
+            ("tags", Live { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+        ]
+    }
 }
 
 /// How a tag of the target group is told.

@@ -138,6 +138,26 @@ impl Manage for IamInstanceProfile {
         let answer = call.set_tags(tags_to_sdk(TAG, name, &self.tags)?).send().await;
         work.unless_lacking(answer.map(drop).map_err(|error| AwsError::new(TAG, name, error)))
     }
+
+    #[cfg(test)]
+    fn imagined(&self, _: &str, _: View<'_>) -> LiveInstanceProfile {
+        LiveInstanceProfile {
+            name: self.name.clone(),
+            arn: format!("arn:aws:iam::123456789012:instance-profile/{}", self.name),
+            tags: self.tags.clone(),
+            role: None,
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveInstanceProfile) -> Vec<(&'static str, LiveInstanceProfile)> {
+        vec![("tags", LiveInstanceProfile { tags: Self::lacking_one(&live.tags), ..live.clone() })]
+    }
+
+    #[cfg(test)]
+    fn put(&self, looked: Looked<LiveInstanceProfile>, seen: &mut Seen) {
+        seen.put_named(&self.name, looked);
+    }
 }
 
 /// Whether IAM shows a new profile; whoever uses it before is told that it does not exist.

@@ -5,10 +5,14 @@ use crate::core::drift::Drift;
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
+#[cfg(test)]
+use crate::core::seen::Looked;
 use crate::core::seen::{Seen, Sight};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::iam::instance_profile::{self, IamInstanceProfile};
+#[cfg(test)]
+use crate::iam::role::LiveInstanceProfile;
 use crate::iam::role::{IamRole, LiveIamRole, role_inside};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -100,6 +104,32 @@ impl Manage for IamInstanceProfileRole {
             }
         }
         self.add(work.aws).await
+    }
+
+    #[cfg(test)]
+    fn imagined(&self, _: &str, view: View<'_>) -> LiveIamRole {
+        view.seen.one::<LiveIamRole>(&self.role).unwrap().clone()
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveIamRole) -> Vec<(&'static str, LiveIamRole)> {
+        vec![("role", LiveIamRole { name: "another".to_owned(), ..live.clone() })]
+    }
+
+    /// The role is told with its profile.
+    #[cfg(test)]
+    fn put(&self, looked: Looked<LiveIamRole>, seen: &mut Seen) {
+        let profile = match looked {
+            Looked::Found(mut roles) => {
+                let profile = seen.one::<LiveInstanceProfile>(&self.profile).cloned();
+                let role = roles.pop();
+                let profile = profile.map(|profile| LiveInstanceProfile { role, ..profile });
+                Looked::Found(profile.into_iter().collect())
+            }
+            Looked::Denied(error) => Looked::Denied(error),
+            Looked::Not => Looked::Not,
+        };
+        seen.put_named(&self.profile, profile);
     }
 }
 

@@ -198,6 +198,26 @@ impl Manage for IamRole {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, _: &str, _: View<'_>) -> LiveIamRole {
+        let trust = LiveDocument::decode(&self.trust.to_compact(), PrincipalRule::Expected);
+        LiveIamRole { name: self.name.clone(), trust, tags: self.tags.clone() }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveIamRole) -> Vec<(&'static str, LiveIamRole)> {
+        let nobody = LiveDocument::decode(r#"{"Statement": []}"#, PrincipalRule::Expected);
+        vec![
+            ("trust", LiveIamRole { trust: nobody, ..live.clone() }),
+            ("tags", LiveIamRole { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+        ]
+    }
+
+    #[cfg(test)]
+    fn put(&self, looked: Looked<LiveIamRole>, seen: &mut Seen) {
+        seen.put_named(&self.name, looked);
+    }
 }
 
 impl IamRole {

@@ -255,9 +255,50 @@ impl Manage for IamRolePolicy {
             Some(Delta { after: None, .. }) => self.delete(work.aws).await,
         }
     }
+
+    /// With what the role has of others.
+    #[cfg(test)]
+    fn imagined(&self, _: &str, view: View<'_>) -> LivePolicies {
+        let none = LivePolicies { role: self.role.clone(), policies: Vec::new() };
+        let others = view.seen.one(&self.role).unwrap_or(&none);
+        let document = self
+            .content
+            .document(view.zone)
+            .map(|document| LiveDocument::decode(&document.to_compact(), PrincipalRule::Refused));
+        self.among(others, document)
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LivePolicies) -> Vec<(&'static str, LivePolicies)> {
+        let nothing = LiveDocument::decode(r#"{"Statement": []}"#, PrincipalRule::Refused);
+        vec![("document", self.among(live, Some(nothing)))]
+    }
+
+    #[cfg(test)]
+    fn without(&self, live: &LivePolicies) -> Option<LivePolicies> {
+        Some(self.among(live, None))
+    }
+
+    /// All policies of a role are one row.
+    #[cfg(test)]
+    fn put(&self, looked: Looked<LivePolicies>, seen: &mut Seen) {
+        let looked = match looked {
+            Looked::Found(mut rows) => Looked::Found(rows.pop().into_iter().collect()),
+            other => other,
+        };
+        seen.put_named(&self.role, looked);
+    }
 }
 
 impl IamRolePolicy {
+    /// The policies of the role with this one so, or without it.
+    #[cfg(test)]
+    fn among(&self, others: &LivePolicies, document: Option<LiveDocument>) -> LivePolicies {
+        let others = others.policies.iter().filter(|other| other.name != self.name).cloned();
+        let own = document.map(|document| LivePolicy { name: self.name.clone(), document });
+        LivePolicies { role: self.role.clone(), policies: others.chain(own).collect() }
+    }
+
     fn object(&self) -> String {
         format!("{} in {}", self.name, self.role)
     }

@@ -109,7 +109,7 @@ fn plan_group(
         }
         let is_own_port = |port: &i32| live.from == Some(*port) && live.to == Some(*port);
         let goes = live.egress || group.own_ports.iter().any(is_own_port);
-        let goes = goes && lifecycle == Lifecycle::Sync;
+        let goes = goes && lifecycle.writes();
         let fields = vec![FieldChange {
             field: "rule".to_owned(),
             before: Some(live.to_string()),

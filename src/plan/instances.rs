@@ -274,7 +274,7 @@ fn versions(
         };
         let name = template.name.clone();
         let whole = Resource::LaunchTemplate(template.clone());
-        let is_made = lifecycle == Lifecycle::Sync
+        let is_made = lifecycle.writes()
             && match planner.unless_unknown(&whole, whole.state(planner.view())) {
                 State::Differs(_, Some(write)) => write.makes_version(),
                 state => matches!(state, State::Missing(..)),

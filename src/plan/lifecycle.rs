@@ -29,6 +29,11 @@ impl Lifecycle {
         Self::ExistsAndValidates,
         Self::ExistsAndWarnIfChanges,
     ];
+
+    /// Whether the cluster's own is written; what the user brings along, `Sync` alone writes.
+    pub(super) fn writes(self) -> bool {
+        matches!(self, Self::Sync | Self::WarnIfInsufficientAccess)
+    }
 }
 
 impl fmt::Display for Lifecycle {

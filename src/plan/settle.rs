@@ -21,10 +21,9 @@ impl Planner<'_> {
     ) {
         let id = resource.id();
         let lifecycle = self.lifecycles.of(id.kind, origin);
-        let writes = match lifecycle {
-            Lifecycle::Sync => true,
-            Lifecycle::WarnIfInsufficientAccess => origin == Origin::Managed,
-            _ => false,
+        let writes = match origin {
+            Origin::Managed => lifecycle.writes(),
+            Origin::Existing => lifecycle == Lifecycle::Sync,
         };
         match state {
             State::NoMatter => {}

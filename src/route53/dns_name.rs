@@ -282,6 +282,22 @@ impl Manage for DnsName {
         let DnsNameFields { target: Some(_) } = changed else { return Ok(()) };
         self.upsert(work, id).await
     }
+
+    #[cfg(test)]
+    fn imagined(&self, _: &str, view: View<'_>) -> LiveRecord {
+        LiveRecord {
+            name: self.name.clone(),
+            zone: view.id_of(&self.zone),
+            alias: view.ids.address(&self.balancer).map(|address| dns_name(&address.dns_name)),
+            addresses: Vec::new(),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveRecord) -> Vec<(&'static str, LiveRecord)> {
+        let addresses = vec![PLACEHOLDER.to_owned()];
+        vec![("alias", LiveRecord { alias: None, addresses, ..live.clone() })]
+    }
 }
 
 impl DnsName {

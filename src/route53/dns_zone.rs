@@ -119,4 +119,19 @@ impl Manage for DnsZone {
             answer => answer.map(drop),
         }
     }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, view: View<'_>) -> LiveZone {
+        LiveZone {
+            id: view.zone.unwrap_or(id).to_owned(),
+            name: self.name.trim_end_matches('.').to_owned(),
+            private: self.private_to.is_some(),
+        }
+    }
+
+    /// Which VPCs see it, another call tells.
+    #[cfg(test)]
+    fn disturbed(&self, _: &LiveZone) -> Vec<(&'static str, LiveZone)> {
+        Vec::new()
+    }
 }

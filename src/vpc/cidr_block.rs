@@ -79,6 +79,16 @@ impl Manage for VpcCidrBlock {
         let VpcCidrBlockFields { vpc: _ } = changed;
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, _: &str, view: View<'_>) -> LiveCidrBlock {
+        LiveCidrBlock { vpc: view.id_of(&self.vpc), cidr: self.cidr.clone() }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, _: &LiveCidrBlock) -> Vec<(&'static str, LiveCidrBlock)> {
+        Vec::new()
+    }
 }
 
 impl VpcCidrBlock {

@@ -153,6 +153,26 @@ impl Manage for DhcpOptions {
             None => Ok(()),
         }
     }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, _: View<'_>) -> LiveDhcpOptions {
+        LiveDhcpOptions {
+            id: id.to_owned(),
+            domain_name: self.domain_name.clone(),
+            domain_name_servers: self.domain_name_servers.clone(),
+            tags: self.tags.clone(),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveDhcpOptions) -> Vec<(&'static str, LiveDhcpOptions)> {
+        let other = || "example.com".to_owned();
+        vec![
+            ("domainName", LiveDhcpOptions { domain_name: other(), ..live.clone() }),
+            ("domainNameServers", LiveDhcpOptions { domain_name_servers: other(), ..live.clone() }),
+            ("tags", LiveDhcpOptions { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+        ]
+    }
 }
 
 impl DhcpOptions {

@@ -65,6 +65,25 @@ impl Manage for VpcDhcpOptionsAssociation {
         let DhcpOptionsAssociationFields { options: Some(_) } = changed else { return Ok(()) };
         self.associate(work, id).await
     }
+
+    /// What was found is the VPC, which is there before it.
+    #[cfg(test)]
+    fn imagined(&self, _: &str, view: View<'_>) -> LiveVpc {
+        let vpcs = view.seen.rows::<LiveVpc>();
+        let vpc = vpcs.iter().find(|vpc| self.is(vpc, view)).unwrap();
+        LiveVpc { dhcp_options: view.id_of(&self.options), ..vpc.clone() }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveVpc) -> Vec<(&'static str, LiveVpc)> {
+        vec![("dhcpOptions", LiveVpc { dhcp_options: "dopt-other".to_owned(), ..live.clone() })]
+    }
+
+    /// A VPC has always some.
+    #[cfg(test)]
+    fn without(&self, live: &LiveVpc) -> Option<LiveVpc> {
+        Some(LiveVpc { dhcp_options: "dopt-default".to_owned(), ..live.clone() })
+    }
 }
 
 impl VpcDhcpOptionsAssociation {

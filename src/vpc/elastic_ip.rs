@@ -161,6 +161,21 @@ impl Manage for ElasticIp {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, _: View<'_>) -> LiveElasticIp {
+        LiveElasticIp {
+            id: id.to_owned(),
+            address: self.existing.as_deref().unwrap_or("198.51.100.1").to_owned(),
+            used_by: None,
+            tags: self.tags.clone(),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveElasticIp) -> Vec<(&'static str, LiveElasticIp)> {
+        vec![("tags", LiveElasticIp { tags: Self::lacking_one(&live.tags), ..live.clone() })]
+    }
 }
 
 impl ElasticIp {

@@ -165,6 +165,20 @@ impl Manage for InternetGateway {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, view: View<'_>) -> LiveInternetGateway {
+        let vpcs = vec![view.id_of(&self.vpc)];
+        LiveInternetGateway { id: id.to_owned(), vpcs, tags: self.tags.clone() }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveInternetGateway) -> Vec<(&'static str, LiveInternetGateway)> {
+        vec![
+            ("vpc", LiveInternetGateway { vpcs: Vec::new(), ..live.clone() }),
+            ("tags", LiveInternetGateway { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+        ]
+    }
 }
 
 impl InternetGateway {

@@ -209,6 +209,26 @@ impl Manage for NatGateway {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, view: View<'_>) -> LiveNatGateway {
+        LiveNatGateway {
+            id: self.existing.as_deref().unwrap_or(id).to_owned(),
+            subnet: view.id_of(&self.subnet),
+            elastic_ip: self.elastic_ip.as_ref().map(|ip| view.id_of(ip)),
+            tags: self.tags.clone(),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveNatGateway) -> Vec<(&'static str, LiveNatGateway)> {
+        let other = "eipalloc-other".to_owned();
+        vec![
+            ("subnet", LiveNatGateway { subnet: "subnet-other".to_owned(), ..live.clone() }),
+            ("elasticIp", LiveNatGateway { elastic_ip: Some(other), ..live.clone() }),
+            ("tags", LiveNatGateway { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+        ]
+    }
 }
 
 impl NatGateway {

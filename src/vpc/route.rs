@@ -142,6 +142,24 @@ impl Manage for Route {
         call.send().await.map_err(|error| AwsError::new("ec2:ReplaceRoute", &self.name, error))?;
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, _: &str, view: View<'_>) -> LiveRoute {
+        let via = match &self.via {
+            Via::Resource(via) => view.id_of(via),
+            Via::Instance(id) => id.clone(),
+        };
+        let table = view.id_of(&self.table);
+        LiveRoute { table, cidr: self.cidr.clone(), via, blackhole: false }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveRoute) -> Vec<(&'static str, LiveRoute)> {
+        vec![
+            ("via", LiveRoute { via: "igw-other".to_owned(), ..live.clone() }),
+            ("via", LiveRoute { blackhole: true, ..live.clone() }),
+        ]
+    }
 }
 
 /// Where a route leads; one of them is set.

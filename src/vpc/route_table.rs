@@ -182,6 +182,26 @@ impl Manage for RouteTable {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, view: View<'_>) -> LiveRouteTable {
+        LiveRouteTable {
+            id: id.to_owned(),
+            vpc: view.id_of(&self.vpc),
+            routes: Vec::new(),
+            associations: Vec::new(),
+            beyond_subnets: false,
+            tags: self.tags.clone(),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveRouteTable) -> Vec<(&'static str, LiveRouteTable)> {
+        vec![
+            ("vpc", LiveRouteTable { vpc: "vpc-other".to_owned(), ..live.clone() }),
+            ("tags", LiveRouteTable { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+        ]
+    }
 }
 
 impl RouteTable {

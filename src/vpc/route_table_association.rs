@@ -79,4 +79,15 @@ impl Manage for RouteTableAssociation {
         })?;
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, view: View<'_>) -> LiveAssociation {
+        let (table, subnet) = (view.id_of(&self.table), view.id_of(&self.subnet));
+        LiveAssociation { id: id.to_owned(), table, subnet }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveAssociation) -> Vec<(&'static str, LiveAssociation)> {
+        vec![("routeTable", LiveAssociation { table: "rtb-other".to_owned(), ..live.clone() })]
+    }
 }

@@ -228,6 +228,25 @@ impl Manage for SecurityGroup {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, view: View<'_>) -> LiveSecurityGroup {
+        LiveSecurityGroup {
+            id: self.existing.as_deref().unwrap_or(id).to_owned(),
+            name: self.name.clone(),
+            vpc: view.id_of(&self.vpc),
+            rules: Vec::new(),
+            tags: self.tags.clone(),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveSecurityGroup) -> Vec<(&'static str, LiveSecurityGroup)> {
+        vec![
+            ("vpc", LiveSecurityGroup { vpc: "vpc-other".to_owned(), ..live.clone() }),
+            ("tags", LiveSecurityGroup { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+        ]
+    }
 }
 
 /// Deletes a security group, and the rules that hold it before.

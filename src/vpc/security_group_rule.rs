@@ -194,6 +194,22 @@ impl Manage for SecurityGroupRule {
     async fn update(&self, _: &Work<'_>, _: &str, _: &RuleFields<Changed>) -> Result<(), AwsError> {
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, _: &str, view: View<'_>) -> LiveRule {
+        let peer = match &self.peer {
+            WantedPeer::Group(peer) => Peer::Group(view.id_of(peer)),
+            WantedPeer::Cidr(cidr) => Peer::Cidr(cidr.clone()),
+        };
+        let (from, to) = self.ports.unzip();
+        let (group, protocol) = (view.id_of(&self.group), self.protocol.clone());
+        LiveRule { group, egress: self.egress, protocol, from, to, peer }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, _: &LiveRule) -> Vec<(&'static str, LiveRule)> {
+        Vec::new()
+    }
 }
 
 impl SecurityGroupRule {

@@ -205,6 +205,27 @@ impl Manage for Subnet {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, view: View<'_>) -> LiveSubnet {
+        LiveSubnet {
+            id: self.existing.as_deref().unwrap_or(id).to_owned(),
+            vpc: view.id_of(&self.vpc),
+            zone: self.zone.clone(),
+            cidr: self.cidr.as_deref().unwrap_or("172.20.32.0/19").to_owned(),
+            tags: self.tags.clone(),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveSubnet) -> Vec<(&'static str, LiveSubnet)> {
+        vec![
+            ("vpc", LiveSubnet { vpc: "vpc-other".to_owned(), ..live.clone() }),
+            ("zone", LiveSubnet { zone: "us-west-2z".to_owned(), ..live.clone() }),
+            ("cidr", LiveSubnet { cidr: "10.99.0.0/24".to_owned(), ..live.clone() }),
+            ("tags", LiveSubnet { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+        ]
+    }
 }
 
 /// A zone of the region, by its name.

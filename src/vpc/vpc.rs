@@ -285,6 +285,29 @@ impl Manage for Vpc {
         }
         Ok(())
     }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, _: View<'_>) -> LiveVpc {
+        LiveVpc {
+            id: self.existing.as_deref().unwrap_or(id).to_owned(),
+            cidr: self.cidr.as_deref().unwrap_or("172.20.0.0/16").to_owned(),
+            more_cidrs: Vec::new(),
+            dhcp_options: "dopt-default".to_owned(),
+            dns_support: true,
+            dns_hostnames: self.dns_hostnames.unwrap_or(true),
+            tags: self.tags.clone(),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveVpc) -> Vec<(&'static str, LiveVpc)> {
+        vec![
+            ("cidr", LiveVpc { cidr: "10.99.0.0/16".to_owned(), ..live.clone() }),
+            ("dnsSupport", LiveVpc { dns_support: false, ..live.clone() }),
+            ("dnsHostnames", LiveVpc { dns_hostnames: !live.dns_hostnames, ..live.clone() }),
+            ("tags", LiveVpc { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+        ]
+    }
 }
 
 impl Vpc {

@@ -1,6 +1,6 @@
 //! What someone changed in AWS by hand: shown, and mended.
 
-use crate::harness::{STRICT, World, actions, change, document, pairs, specs, trust, wait};
+use crate::harness::{STRICT, World, actions, change, specs, trust, wait};
 use serde_json::json;
 
 const NAME: &str = "dev.example.com";
@@ -15,51 +15,6 @@ fn settled(test: &str) -> World {
 fn mended(world: &World) {
     world.apply(NAME);
     world.assert_settled(NAME, &[]);
-}
-
-#[test]
-fn a_changed_policy_is_mended() {
-    let world = settled("drift_policy");
-    let mut policy = world.policy(ROLE, ROLE).unwrap();
-    policy["Statement"][0]["Action"] = json!(["ec2:DescribeInstances", "iam:PassRole"]);
-    world.put_policy(ROLE, ROLE, &policy);
-    let plan = world.plan(NAME, &[]);
-    let id = "IAMRolePolicy/nodes.dev.example.com";
-    assert_eq!(actions(&plan), [format!("update {id}")]);
-    assert_eq!(pairs(&plan, id, "gained"), ["ec2:DescribeRegions *"]);
-    assert_eq!(pairs(&plan, id, "lost"), ["iam:PassRole *"]);
-    mended(&world);
-}
-
-#[test]
-fn another_notation_is_no_drift() {
-    let world = settled("drift_notation");
-    let policy = world.policy(ROLE, ROLE).unwrap();
-    let mut statements = Vec::new();
-    // Each action by itself, in reverse, with Sids and bare texts.
-    for (index, statement) in policy["Statement"].as_array().unwrap().iter().rev().enumerate() {
-        let resources = crate::harness::texts(&statement["Resource"]);
-        for (number, action) in crate::harness::texts(&statement["Action"]).iter().enumerate() {
-            let resource = match resources.as_slice() {
-                [one] => json!(one),
-                many => json!(many.iter().rev().collect::<Vec<_>>()),
-            };
-            statements.push(json!({
-                "Sid": format!("S{index}x{number}"), "Effect": "Allow", "Action": action,
-                "Resource": resource,
-            }));
-        }
-    }
-    world.put_policy(ROLE, ROLE, &document(json!(statements)));
-    world.assert_settled(NAME, &[]);
-}
-
-#[test]
-fn a_deleted_policy_is_put_back() {
-    let world = settled("drift_deleted");
-    wait(world.iam().delete_role_policy().role_name(ROLE).policy_name(ROLE).send()).unwrap();
-    assert_eq!(actions(&world.plan(NAME, &[])), ["create IAMRolePolicy/nodes.dev.example.com"]);
-    mended(&world);
 }
 
 #[test]
@@ -125,15 +80,6 @@ fn a_profile_with_another_role_gets_its_own_back() {
         json!([{"field": "role", "before": "other", "after": ROLE}])
     );
     mended(&world);
-}
-
-#[test]
-fn a_policy_of_another_name_in_a_role_of_ours_is_left_alone() {
-    let world = settled("drift_foreign");
-    let own = document(json!([{"Effect": "Allow", "Action": "es:*", "Resource": "*"}]));
-    world.put_policy(ROLE, "by-hand", &own);
-    world.assert_settled(NAME, &[]);
-    assert!(world.policy(ROLE, "by-hand").is_some());
 }
 
 #[test]

@@ -96,22 +96,6 @@ fn rules_that_lack_and_rules_too_many() {
 }
 
 #[test]
-fn a_rule_that_kubernetes_added_is_shown_and_left() {
-    let world = world("drift_foreign");
-    let nodes = group_id(&world, "nodes.drift.example.com");
-    let range = IpRange::builder().cidr_ip("0.0.0.0/0").build();
-    let rule = IpPermission::builder().ip_protocol("tcp").from_port(31000).to_port(31000);
-    let authorize = world.ec2().authorize_security_group_ingress().group_id(&nodes);
-    wait(authorize.ip_permissions(rule.ip_ranges(range).build()).send()).unwrap();
-    let told = "leave SecurityGroupRule/nodes.drift.example.com: ingress tcp 31000 from 0.0.0.0/0 ";
-    assert_eq!(changes(&world), [told]);
-    let found = world.observe(&json!({}));
-    world.apply(NAME);
-    assert_eq!(world.observe(&json!({})), found);
-    world.assert_settled_but(NAME, &[], &["! SecurityGroupRule/nodes.drift.example.com"]);
-}
-
-#[test]
 fn tags_that_were_changed() {
     let world = world("drift_tags");
     let before = world.observe(&json!({}));
@@ -139,17 +123,6 @@ fn tags_that_were_changed() {
              tags[\"extra\"]: 1 → –",
         ],
     );
-}
-
-#[test]
-fn a_route_that_was_deleted() {
-    let world = world("drift_route");
-    let before = world.observe(&json!({}));
-    let tables = world.ec2().describe_route_tables().filters(named(NAME));
-    let table = wait(tables.send()).unwrap().route_tables()[0].route_table_id().unwrap().to_owned();
-    let delete = world.ec2().delete_route().route_table_id(table);
-    wait(delete.destination_cidr_block("0.0.0.0/0").send()).unwrap();
-    assert_mended(&world, &before, &["create Route/0.0.0.0/0 via: – → drift.example.com"]);
 }
 
 #[test]

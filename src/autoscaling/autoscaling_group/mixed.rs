@@ -62,6 +62,39 @@ impl Mixed {
             .build()
     }
 
+    /// The same with one field otherwise, by the names under which the fields are told.
+    #[cfg(test)]
+    pub(super) fn disturbed(&self) -> Vec<(&'static str, Self)> {
+        let other = || Some("other".to_owned());
+        vec![
+            (
+                "mixedInstancesPolicy.instances",
+                Self { types: vec!["other".to_owned()], ..self.clone() },
+            ),
+            (
+                "mixedInstancesPolicy.onDemandAllocationStrategy",
+                Self { on_demand_allocation: other(), ..self.clone() },
+            ),
+            (
+                "mixedInstancesPolicy.spotAllocationStrategy",
+                Self { spot_allocation: other(), ..self.clone() },
+            ),
+            (
+                "mixedInstancesPolicy.onDemandBase",
+                Self { on_demand_base: Some(99), ..self.clone() },
+            ),
+            (
+                "mixedInstancesPolicy.onDemandAboveBase",
+                Self { on_demand_above_base: Some(99), ..self.clone() },
+            ),
+            (
+                "mixedInstancesPolicy.spotInstancePools",
+                Self { spot_pools: Some(99), ..self.clone() },
+            ),
+            ("maxPrice", Self { spot_max_price: other(), ..self.clone() }),
+        ]
+    }
+
     /// `None` if no types are named.
     pub(super) fn instance_types(&self) -> Option<InstanceTypes> {
         (!self.types.is_empty()).then(|| InstanceTypes(self.types.clone()))

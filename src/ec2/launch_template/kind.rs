@@ -189,6 +189,31 @@ impl Manage for LaunchTemplate {
         }
         Ok(())
     }
+
+    /// Of an image that the spec names by its id, and a machine type without disks of its own.
+    #[cfg(test)]
+    fn imagined(&self, id: &str, view: View<'_>) -> LiveTemplate {
+        let root_device = super::disturbed::ROOT_DEVICE.to_owned();
+        let resolved = Resolved { image: self.image.clone(), root_device, ..Resolved::default() };
+        let groups = self.security_groups.iter().map(|group| view.id_of(group));
+        LiveTemplate {
+            id: id.to_owned(),
+            name: self.name.clone(),
+            tags: self.tags.clone(),
+            version: 1,
+            old_versions: Vec::new(),
+            content: Self { resolved, ..self.clone() }.content(groups.collect()),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveTemplate) -> Vec<(&'static str, LiveTemplate)> {
+        let contents = super::disturbed::contents(&live.content).into_iter();
+        let all =
+            contents.map(|(field, content)| (field, LiveTemplate { content, ..live.clone() }));
+        all.chain([("tags", LiveTemplate { tags: Self::lacking_one(&live.tags), ..live.clone() })])
+            .collect()
+    }
 }
 
 impl LaunchTemplate {

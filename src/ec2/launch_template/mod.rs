@@ -2,11 +2,15 @@
 //! the group points at one by number.
 
 mod content;
+#[cfg(test)]
+mod disturbed;
 mod fields;
 mod kind;
 mod read;
 mod request;
 
 pub(crate) use content::{Spot, Volume};
+#[cfg(test)]
+pub(crate) use disturbed::ROOT_DEVICE;
 pub(crate) use kind::{LaunchTemplate, LaunchTemplateDeletion, Resolved};
 pub(crate) use read::{LiveTemplate, TemplateUser, decode, observe, observe_versions};
