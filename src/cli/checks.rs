@@ -137,7 +137,7 @@ pub(super) async fn look_at_groups(
 ) -> anyhow::Result<(Vec<Kept>, Vec<anyhow::Error>)> {
     let KeptGroups { groups, strays } = store.groups(cluster).await?;
     for key in strays {
-        ui.warn(&format!("{key} in the state store is no instance group's name; it is left alone"));
+        ui.warn(&format!("{key} in the state store is no instance group; it is left alone"));
     }
     let (mut kept, mut unreadable) = (Vec::new(), Vec::new());
     for group in groups {

@@ -28,13 +28,21 @@ pub(crate) fn is_open(part: &str) -> bool {
     part.contains(['*', '?']) || part.contains("${")
 }
 
+fn is_account(part: &str) -> bool {
+    part.len() == 12 && part.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Why a text is no ARN of a certificate that load balancers of a partition can use, or `None`
 /// if it is one.
 pub(crate) fn certificate_refusal(text: &str, partition: &str) -> Option<String> {
     const SOURCE: &str = "ELB API, SSLCertificateId";
     let is_certificate = match parts(text)[..] {
-        ["arn", _, "acm", _, _, name] => name.starts_with("certificate/"),
-        ["arn", _, "iam", "", _, name] => name.starts_with("server-certificate/"),
+        ["arn", _, "acm", region, account, name] if !region.is_empty() => {
+            is_account(account) && name.starts_with("certificate/")
+        }
+        ["arn", _, "iam", "", account, name] => {
+            is_account(account) && name.starts_with("server-certificate/")
+        }
         _ => false,
     };
     if !is_certificate {
@@ -69,7 +77,15 @@ mod tests {
             assert_eq!(certificate_refusal(text, "aws"), None);
             assert!(certificate_refusal(text, "aws-cn").unwrap().contains("partition aws,"));
         }
-        for text in ["hello", "arn:aws:acm:us-west-2:1:key/1", "arn:aws:s3:::b", ""] {
+        for text in [
+            "hello",
+            "arn:aws:acm:us-west-2:123456789012:key/1",
+            "arn:aws:acm:us-west-2::certificate/1",
+            "arn:aws:acm::123456789012:certificate/1",
+            "arn:aws:iam::own:server-certificate/a",
+            "arn:aws:s3:::b",
+            "",
+        ] {
             assert!(certificate_refusal(text, "aws").unwrap().contains("no ARN"), "{text}");
         }
     }

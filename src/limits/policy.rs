@@ -93,7 +93,7 @@ pub(crate) fn action_refusal(action: &str) -> Option<&'static str> {
         Some("nothing stands before the colon")
     } else if name.is_empty() {
         Some("nothing stands after the colon")
-    } else if service != "*" && !service.chars().all(is_service) {
+    } else if action != "*:*" && !service.chars().all(is_service) {
         Some("a service has letters, digits and hyphens only")
     } else if !name.chars().all(is_name) {
         Some("a name has letters, digits, * and ? only")
@@ -194,10 +194,27 @@ fn is_date(text: &str) -> bool {
         None => (text, None),
     };
     let mut parts = date.strip_prefix('-').unwrap_or(date).split('-');
-    let year = parts.next().is_some_and(|year| number(year, 0, 292_278_993));
-    let month = parts.next().is_none_or(|month| number(month, 1, 12));
-    let day = parts.next().is_none_or(|day| number(day, 1, 31));
-    year && month && day && parts.next().is_none() && time.is_none_or(is_time)
+    let year = parts.next().filter(|year| number(year, 0, 292_278_993));
+    let month = parts.next();
+    let days = match (month.and_then(|month| month.parse::<i64>().ok()), year) {
+        (Some(2), Some(year)) => {
+            if is_leap(year) {
+                29
+            } else {
+                28
+            }
+        }
+        (Some(4 | 6 | 9 | 11), _) => 30,
+        _ => 31,
+    };
+    let month = month.is_none_or(|month| number(month, 1, 12));
+    let day = parts.next().is_none_or(|day| number(day, 1, days));
+    year.is_some() && month && day && parts.next().is_none() && time.is_none_or(is_time)
+}
+
+fn is_leap(year: &str) -> bool {
+    let is_multiple = |of| year.parse::<i64>().is_ok_and(|year| year % of == 0);
+    is_multiple(4) && !is_multiple(100) || is_multiple(400)
 }
 
 /// `12:30`, `12:30:45`, `12:30:45.5`, with `Z` or a difference such as `+01:00` behind it.
@@ -237,8 +254,8 @@ mod tests {
         }
         for action in [
             "", "s3", "s3:", ":GetObject", ":", "s3:Get Object", "s3 :GetObject", " s3:GetObject",
-            "s3:a:b", "s3::GetObject", "s3*:GetObject", "s3:Get/Object", "s3:GetObject\t",
-            "s3:日本",
+            "s3:a:b", "s3::GetObject", "s3*:GetObject", "*:GetObject", "*:Get*", "s3:Get/Object",
+            "s3:GetObject\t", "s3:日本",
         ] {
             assert!(action_refusal(action).is_some(), "{action}");
         }
@@ -317,13 +334,13 @@ mod tests {
             (
                 Operand::Date,
                 &[
-                    "2018", "2018-01", "2018-01-01", "2018-01-01T00:00:00Z", "2018-01-01T00:00Z",
-                    "2018-01-01T00:00:00.5+01:00", "2018-01-01t00:00:00z", "1514764800",
-                    "2018-01-01T00:00:00-08:00",
+                    "2018", "2018-01", "2018-01-01", "2016-02-29", "2018-01-01T00:00:00Z",
+                    "2018-01-01T00:00Z", "2018-01-01T00:00:00.5+01:00", "2018-01-01t00:00:00z",
+                    "1514764800", "2018-01-01T00:00:00-08:00",
                 ],
                 &[
-                    "tomorrow", "", "2018-13-01", "2018-01-32", "01.01.2018",
-                    "2018-01-01T25:00:00Z", "2018-01-01 00:00:00", "2018-01-01-01",
+                    "tomorrow", "", "2018-13-01", "2018-01-32", "2018-02-29", "2018-06-31",
+                    "01.01.2018", "2018-01-01T25:00:00Z", "2018-01-01 00:00:00", "2018-01-01-01",
                     "99999999999999999999",
                 ],
             ),

@@ -177,8 +177,10 @@ async fn read(aws: &Aws, zone: &str, names: &[String]) -> Result<Vec<ResourceRec
     });
     let answers = try_join_all(reads).await?;
     let sets = answers.into_iter().flat_map(|answer| answer.resource_record_sets);
-    let is_asked =
-        |set: &ResourceRecordSet| set.r#type == RrType::A && names.contains(&unescaped(set.name()));
+    // Where a name has a CNAME it has nothing else, and Route 53 takes no A record beside it.
+    let is_asked = |set: &ResourceRecordSet| {
+        matches!(set.r#type, RrType::A | RrType::Cname) && names.contains(&unescaped(set.name()))
+    };
     Ok(sets.filter(is_asked).collect())
 }
 

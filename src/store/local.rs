@@ -35,7 +35,16 @@ impl LocalStore {
         let about = match fs::metadata(&path) {
             Ok(about) if about.is_dir() => return Ok(None),
             Ok(about) => about,
-            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) if is_absent(&error) => {
+                // What a link led to is missed: to take it for deleted would delete a group.
+                let is_link = fs::symlink_metadata(&path).is_ok();
+                anyhow::ensure!(
+                    !is_link,
+                    "{}: is a link that leads nowhere; mend or remove it",
+                    path.display()
+                );
+                return Ok(None);
+            }
             Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
         };
         anyhow::ensure!(about.is_file(), "{}: is neither a file nor a folder", path.display());

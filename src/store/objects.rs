@@ -324,9 +324,15 @@ impl Store {
         let places: Vec<Place> =
             names.into_iter().map(|name| Place::InstanceGroup(cluster.clone(), name)).collect();
         let texts = join_all(places.iter().map(|place| self.text(place))).await;
-        // One that went between the list and now is not missed.
-        let found = texts.into_iter().filter_map(Result::transpose);
-        Ok(KeptGroups { groups: found.map(|text| text?.kept()).collect(), strays })
+        let (mut groups, mut strays) = (Vec::new(), strays);
+        for (place, text) in places.iter().zip(texts) {
+            match text.transpose() {
+                Some(text) => groups.push(text.and_then(KeptText::kept)),
+                // A folder, or a group that went between the list and now.
+                None => strays.push(place.key()),
+            }
+        }
+        Ok(KeptGroups { groups, strays })
     }
 
     /// The names of a cluster's groups, and the keys beside them that are no group's.

@@ -63,6 +63,8 @@ impl S3Store {
         };
         let mut names = self.bucket.list(&prefix).await?;
         names.sort();
+        // A name may be that of an object and of a folder.
+        names.dedup();
         Ok(names)
     }
 

@@ -117,6 +117,7 @@ fn refused() -> Vec<(Place, String, &'static str, &'static str)> {
         (Policy, action(":GetObject"), policy, "nothing stands before the colon"),
         (Policy, action("s3:Get Object"), policy, "a name has letters"),
         (Policy, action("s3:a:b"), policy, "more than one colon"),
+        (Policy, action("*:GetObject"), policy, "a service has letters"),
         (Policy, resource(""), policy, "Resource is empty"),
         (Policy, resource("my-bucket"), policy, "a resource is * or an ARN"),
         (Policy, resource("arn:aws:s3"), policy, "has 3 parts"),
@@ -141,6 +142,12 @@ fn refused() -> Vec<(Place, String, &'static str, &'static str)> {
             condition(r#""DateLessThan": {"aws:CurrentTime": "tomorrow"}"#),
             policy,
             "aws:CurrentTime is \"tomorrow\"; a date is expected",
+        ),
+        (
+            Policy,
+            condition(r#""DateLessThan": {"aws:CurrentTime": "2018-02-30"}"#),
+            policy,
+            "a date is expected",
         ),
         (
             Policy,
@@ -177,6 +184,7 @@ fn refused() -> Vec<(Place, String, &'static str, &'static str)> {
         (Nodes, label("Name", "ours"), "spec.cloudLabels.Name", owned),
         (Nodes, label("KubernetesCluster", "x"), "spec.cloudLabels.KubernetesCluster", owned),
         (Nodes, label("k8s.io/role/master", "1"), "spec.cloudLabels", owned),
+        (Cluster, label("k8s.io/etcd/main", "a/a"), "spec.cloudLabels", owned),
         (Nodes, label("kops.k8s.io/instancegroup", "x"), "spec.cloudLabels", owned),
         (Nodes, label("aws:y", "z"), "spec.cloudLabels.aws:y", "AWS' own"),
         (Nodes, labels(48), "spec.cloudLabels", "gives the Auto Scaling group 51 tags"),
@@ -329,6 +337,12 @@ fn refused() -> Vec<(Place, String, &'static str, &'static str)> {
         ),
         (
             Balancer,
+            "sslCertificate: arn:aws:acm:us-west-2::certificate/1".into(),
+            "spec.api.loadBalancer.sslCertificate",
+            "no ARN of a certificate",
+        ),
+        (
+            Balancer,
             "sslCertificate: arn:aws-cn:acm:cn-north-1:123456789012:certificate/1".into(),
             "spec.api.loadBalancer.sslCertificate",
             "the partition aws-cn, but the cluster lies in aws",
@@ -359,6 +373,19 @@ fn refused() -> Vec<(Place, String, &'static str, &'static str)> {
         (Instead(RANGE), "networkCIDR: 172.16.0.0/12".into(), "spec.networkCIDR", "/16 to /28"),
         (Instead(RANGE), "networkCIDR: 172.20.32.0/29".into(), "spec.networkCIDR", "/16 to /28"),
         (Instead(RANGE), "networkCIDR: fd00::/16".into(), "spec.networkCIDR", "is of IPv6"),
+        (Instead(RANGE), "networkCIDR: 172.020.0.0/16".into(), "spec.networkCIDR", "begins with 0"),
+        (
+            Cluster,
+            "sshAccess: [192.0.2.1/24, 192.0.2.2/24]".into(),
+            "spec.sshAccess[1]",
+            "is 192.0.2.0/24, like spec.sshAccess[0]; leave one out",
+        ),
+        (
+            Cluster,
+            "kubernetesApiAccess: ['::/0', '0::/0']".into(),
+            "spec.kubernetesApiAccess[1]",
+            "is ::/0, like spec.kubernetesApiAccess[0]",
+        ),
         (Instead(SUBNET), "cidr: 172.20.32.0/29".into(), "spec.subnets[0].cidr", "/16 to /28"),
         (
             Cluster,
@@ -473,6 +500,7 @@ fn taken() -> Vec<(Place, String)> {
         (Instead(SUBNET), "cidr: 172.20.32.0/28".into()),
         (Instead(SUBNET), "cidr: 172.20.0.0/16".into()),
         (Cluster, "additionalNetworkCIDRs: [10.0.0.0/16, 10.1.0.0/28]".into()),
+        (Cluster, "sshAccess: ['::/0', 0.0.0.0/0, '2001:0db8::/32', 0.0.0.0/0]".into()),
         // What exists already, AWS has taken.
         (Instead(RANGE), "networkID: vpc-12345678\n  networkCIDR: 172.16.0.0/12".into()),
         (Nodes, "volumes: [{device: /dev/sdf, size: 16384}]".into()),

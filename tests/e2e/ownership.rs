@@ -622,6 +622,26 @@ fn a_launch_configuration_that_another_group_runs_on_stays() {
 }
 
 #[test]
+fn a_group_of_somebody_s_on_a_template_of_ours_stays_with_it() {
+    let more = group(NAME, "more", "Node", SIZE).replace("Size: 1", "Size: 0");
+    let world = World::whole("own_template", NAME, &format!("{}---\n{more}", specs()));
+    world.apply(NAME);
+    let template = aws_sdk_autoscaling::types::LaunchTemplateSpecification::builder();
+    let template = template.launch_template_name(format!("more.{NAME}")).version("1").build();
+    let theirs = world.autoscaling().create_auto_scaling_group().auto_scaling_group_name("theirs");
+    let theirs = theirs.launch_template(template).min_size(0).max_size(0);
+    wait(theirs.availability_zones("us-west-2a").send()).unwrap();
+    let why = "run by AutoscalingGroup/theirs, which is without an owner's tag";
+    let reason = stays(&world).remove(&format!("LaunchTemplate/more.{NAME}"));
+    assert_eq!(reason, Some(format!("stays: {why}")));
+    world.ok(&["delete", "cluster", NAME, "--yes"]);
+    let left = world.dump();
+    assert!(!left["theirs group"].is_null(), "{left:#}");
+    let is_template = |row: &Json| row["LaunchTemplateName"] == format!("more.{NAME}");
+    assert!(left.as_object().unwrap().values().any(is_template), "{left:#}");
+}
+
+#[test]
 fn a_profile_that_the_spec_comes_to_name_stays() {
     let world = World::whole("own_profile", NAME, &specs());
     world.apply(NAME);
@@ -637,6 +657,27 @@ fn a_profile_that_the_spec_comes_to_name_stays() {
         assert!(left.contains(&id), "{id}: {left:#?}");
     }
     assert!(!left.contains(&format!("list_roles masters.{NAME}")), "{left:#?}");
+}
+
+#[test]
+fn another_name_in_the_place_of_a_record_is_found_while_planning() {
+    let world = World::whole("own_cname", NAME, &specs());
+    let route53 = aws_sdk_route53::Client::new(&world.sdk());
+    let zone = wait(route53.list_hosted_zones().send()).unwrap().hosted_zones[0].id.clone();
+    use aws_sdk_route53::types::{
+        Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
+    };
+    let value = ResourceRecord::builder().value("www.example.org").build().unwrap();
+    let set = ResourceRecordSet::builder().name(format!("api.{NAME}")).r#type(RrType::Cname);
+    let set = set.ttl(60).resource_records(value).build().unwrap();
+    let change = Change::builder().action(ChangeAction::Create).resource_record_set(set);
+    let batch = ChangeBatch::builder().changes(change.build().unwrap()).build().unwrap();
+    let change = route53.change_resource_record_sets().hosted_zone_id(zone).change_batch(batch);
+    wait(change.send()).unwrap();
+    let before = world.dump();
+    let said = world.fails(&["update", "cluster", NAME, "--yes"]);
+    assert!(said.contains("leading to www.example.org, which is not the cluster's"), "{said}");
+    assert_eq!(world.dump(), before);
 }
 
 #[test]

@@ -417,6 +417,35 @@ fn a_group_is_called_like_its_key() {
     }
 }
 
+#[test]
+fn what_lies_in_the_place_of_a_group_and_is_none_is_told() {
+    let (world, stores) = both("in_place");
+    for store in &stores {
+        put(&world, store, &format!("{NAME}/instancegroup/other/x"), b"x");
+        let get = ["get", "ig", "--name", NAME, "-o", "name", "--state", store];
+        let shown = world.ok(&get);
+        assert_eq!(shown.stdout, "masters\nnodes\n");
+        let told = format!("warning: {NAME}/instancegroup/other in the state store is no instance");
+        assert!(shown.stderr.contains(&told), "{shown:#?}");
+    }
+    // In S3 a name may be that of a group and of what lies below it.
+    put(&world, &stores[0], &format!("{NAME}/instancegroup/nodes/x"), b"x");
+    let shown = world.ok(&["get", "ig", "--name", NAME, "-o", "name"]);
+    assert_eq!(shown.stdout, "masters\nnodes\n");
+    world.ok(&["iam", "show", NAME]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_group_whose_link_leads_nowhere_is_not_taken_for_deleted() {
+    let (world, [_, store]) = both("no_link");
+    let path = std::path::Path::new(&store).join(NAME).join("instancegroup/nodes");
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(world.path("nowhere"), &path).unwrap();
+    let said = world.fails(&["update", "cluster", NAME, "--state", &store]);
+    assert!(said.contains("nodes: is a link that leads nowhere; mend or remove it"), "{said}");
+}
+
 /// What kops keeps for a cluster beside its specs, and what somebody else has put there.
 fn filled(world: &World, store: &str) {
     for key in [

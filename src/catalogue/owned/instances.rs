@@ -33,7 +33,7 @@ pub(super) async fn observe(
         })
         .collect();
     let whose_group = |group: &LiveGroup| {
-        look.owner.whose(AutoscalingGroup::KIND, &marks_of(group, &own_templates))
+        look.owner.whose(AutoscalingGroup::KIND, &marks_of(look, group, &own_templates))
     };
     let whose: BTreeMap<&str, Whose> =
         groups.iter().map(|group| (group.name.as_str(), whose_group(group))).collect();
@@ -41,10 +41,13 @@ pub(super) async fn observe(
     let mut rows = Vec::new();
     for group in &groups {
         let deletion = AutoscalingGroupDeletion(group.name.clone()).into();
-        let marks = marks_of(group, &own_templates);
+        let marks = marks_of(look, group, &own_templates);
         rows.extend(look.by_name(AutoscalingGroup::KIND, &group.name, &marks, deletion));
     }
     rows.extend(configurations(&groups, is_ours));
+    let others = groups.iter().filter(|group| !is_ours(&group.name));
+    let others = others.filter_map(|group| Some((group.template.as_ref()?.0.as_str(), group)));
+    let others: BTreeMap<&str, &LiveGroup> = others.collect();
     for template in &templates {
         let (Some(id), Some(name)) =
             (template.launch_template_id(), template.launch_template_name())
@@ -56,9 +59,13 @@ pub(super) async fn observe(
             let own = group.template.as_ref();
             group.name == name && own.is_some_and(|(own, _)| own == id) && is_ours(name)
         };
+        let other = others.get(id).filter(|_| own_templates.contains(id)).copied();
         let marks = Marks::of(id).or_id(name).tags(&tags);
-        let marks = match groups.iter().find(runs) {
-            Some(group) => marks.hangs_on(format!("run by {}", group.name), Whose::Owned),
+        let marks = match other.or_else(|| groups.iter().find(runs)) {
+            Some(group) => {
+                let by = format!("run by AutoscalingGroup/{}", group.name);
+                marks.hangs_on(by, whose[group.name.as_str()].clone())
+            }
             None => marks,
         };
         let deletion = LaunchTemplateDeletion(id.to_owned()).into();
@@ -69,10 +76,12 @@ pub(super) async fn observe(
     Ok((rows, addresses))
 }
 
-/// A group on a template of the cluster's is the cluster's, even if it has lost its tags.
-fn marks_of<'a>(group: &'a LiveGroup, own_templates: &BTreeSet<&str>) -> Marks<'a> {
+/// A group of a name that the cluster gives, on a template of the cluster's, is the cluster's,
+/// even if it has lost its tags.
+fn marks_of<'a>(look: &Look, group: &'a LiveGroup, own_templates: &BTreeSet<&str>) -> Marks<'a> {
+    let is_named = look.is_own_name(&group.name, &group.tags);
     match &group.template {
-        Some((id, _)) if own_templates.contains(id.as_str()) => {
+        Some((id, _)) if is_named && own_templates.contains(id.as_str()) => {
             group.marks().hangs_on(format!("run on {id}"), Whose::Owned)
         }
         _ => group.marks(),

@@ -10,7 +10,8 @@ use crate::spec::path::FieldPath;
 
 /// The keys by which a cluster finds again what is its own.
 const OWNERS: [&str; 2] = ["Name", "KubernetesCluster"];
-const OWNERS_PREFIXES: [&str; 3] = ["kubernetes.io/cluster/", "k8s.io/role/", "kops.k8s.io/"];
+const OWNERS_PREFIXES: [&str; 4] =
+    ["kubernetes.io/cluster/", "k8s.io/role/", "k8s.io/etcd/", "kops.k8s.io/"];
 
 /// The tags beside labels: name, cluster (twice), etcd's members and the role of a volume.
 const TAGS_OF_A_VOLUME: usize = 5;

@@ -35,7 +35,19 @@ pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
         ("kubernetesApiAccess", &cluster.spec.kubernetes_api_access),
         ("nodePortAccess", &cluster.spec.node_port_access),
     ] {
-        check.ranges(&spec.key(field), ranges.as_deref());
+        let path = spec.key(field);
+        let texts = ranges.as_deref().unwrap_or_default();
+        let ranges = check.ranges(&path, Some(texts));
+        for (at, (index, range)) in ranges.iter().enumerate() {
+            // AWS keeps one rule for a range, however it is written.
+            let twin = ranges[..at]
+                .iter()
+                .find(|(before, taken)| taken == range && texts[*before] != texts[*index]);
+            if let Some((twin, _)) = twin {
+                let message = format!("is {range}, like {}; leave one out", path.index(*twin));
+                check.add(&path.index(*index), message);
+            }
+        }
     }
 }
 
@@ -180,12 +192,24 @@ fn overlap(left: &IpNet, right: &IpNet) -> bool {
     left.contains(right) || right.contains(left)
 }
 
+/// Whether a number in a range of IPv4 begins with a zero.
+fn has_leading_zero(range: &str) -> bool {
+    let mut numbers = range.split(['.', '/']).filter(|_| !range.contains(':'));
+    numbers.any(|number| number.len() > 1 && number.starts_with('0'))
+}
+
 impl Check {
     /// Reads an address range; `None` if it is absent or wrong, the latter being noted.
     pub(super) fn range(&mut self, path: &FieldPath, text: Option<&str>) -> Option<IpNet> {
         let text = text?;
         match text.parse::<IpNet>() {
-            Ok(range) => Some(range.trunc()),
+            Ok(range) if !has_leading_zero(text) => Some(range.trunc()),
+            Ok(_) => {
+                let message = "has a number that begins with 0, which some read as octal; write \
+                               it without";
+                self.add(path, format!("{text:?} {message}"));
+                None
+            }
             Err(_) => {
                 let hint = match text.parse::<std::net::IpAddr>() {
                     Ok(std::net::IpAddr::V4(ip)) => format!("; did you mean {ip}/32?"),
