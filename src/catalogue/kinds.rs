@@ -24,6 +24,7 @@ use crate::ec2::instance::Instance;
 use crate::ec2::key_pair::SshKey;
 use crate::ec2::launch_template::LaunchTemplate;
 use crate::ec2::volume::EbsVolume;
+use crate::elb::listener::Listener;
 use crate::elb::load_balancer::LoadBalancer;
 use crate::elb::network_load_balancer::NetworkLoadBalancer;
 use crate::elb::target_group::TargetGroup;
@@ -50,7 +51,7 @@ use crate::vpc::vpc::Vpc;
 use super::deletion::Deletion;
 
 macro_rules! kinds {
-    ($($kind:ident = $name:literal in $layer:ident $(behind [$($held_by:ident),*])?),* $(,)?) => {
+    ($($kind:ident = $name:literal in $layer:ident $(behind [$($held_by:ident), *])?),* $(,)?) => {
         /// The place of each kind in the table.
         enum Rank {
             $($kind,)*
@@ -80,8 +81,8 @@ kinds! {
     VpcCidrBlock = "VPCCIDRBlock" in Network,
     DhcpOptions = "DHCPOptions" in Network behind [Vpc],
     VpcDhcpOptionsAssociation = "VPCDHCPOptionsAssociation" in Network,
-    Subnet = "Subnet" in Network behind [Instance, LoadBalancer, NatGateway, RouteTable],
-    InternetGateway = "InternetGateway" in Network behind [Instance, LoadBalancer, NatGateway, ElasticIp],
+    Subnet = "Subnet" in Network behind [Instance, LoadBalancer, NetworkLoadBalancer, NatGateway, RouteTable],
+    InternetGateway = "InternetGateway" in Network behind [Instance, LoadBalancer, NetworkLoadBalancer, NatGateway, ElasticIp],
     ElasticIp = "ElasticIP" in Network behind [NatGateway],
     NatGateway = "NatGateway" in Network,
     RouteTable = "RouteTable" in Network behind [NatGateway],
@@ -91,17 +92,20 @@ kinds! {
     IamRolePolicy = "IAMRolePolicy" in Security,
     IamInstanceProfile = "IAMInstanceProfile" in Security behind [Instance, AutoscalingGroup],
     IamInstanceProfileRole = "IAMInstanceProfileRole" in Security,
-    SecurityGroup = "SecurityGroup" in Security behind [Instance, LoadBalancer],
+    SecurityGroup = "SecurityGroup" in Security behind [Instance, LoadBalancer, NetworkLoadBalancer],
     SecurityGroupRule = "SecurityGroupRule" in Security,
     SshKey = "SSHKey" in Security,
     EbsVolume = "EBSVolume" in Cluster behind [Instance],
     LoadBalancer = "LoadBalancer" in Cluster behind [DnsName],
+    NetworkLoadBalancer = "NetworkLoadBalancer" in Cluster behind [DnsName],
+    TargetGroup = "TargetGroup" in Cluster
+        behind [NetworkLoadBalancer, LoadBalancer, AutoscalingGroup],
+    Listener = "NetworkLoadBalancerListener" in Cluster,
     DnsZone = "DNSZone" in Cluster,
     DnsName = "DNSName" in Cluster,
     LaunchTemplate = "LaunchTemplate" in Cluster behind [AutoscalingGroup],
     AutoscalingGroup = "AutoscalingGroup" in Cluster,
     Instance = "Instance" in Cluster behind [AutoscalingGroup],
-    TargetGroup = "TargetGroup" in Cluster behind [LoadBalancer, AutoscalingGroup],
     LoadBalancerAttachment = "LoadBalancerAttachment" in Cluster,
     ExternalLoadBalancerAttachment = "ExternalLoadBalancerAttachment" in Cluster,
     ExternalTargetGroupAttachment = "ExternalTargetGroupAttachment" in Cluster,
@@ -268,7 +272,7 @@ resources! {
     Vpc, VpcCidrBlock, DhcpOptions, VpcDhcpOptionsAssociation, Subnet, InternetGateway, ElasticIp,
     NatGateway, RouteTable, Route, RouteTableAssociation, IamRole, IamRolePolicy,
     IamInstanceProfile, IamInstanceProfileRole, SecurityGroup, SecurityGroupRule, SshKey,
-    EbsVolume, LoadBalancer, NetworkLoadBalancer, DnsZone, DnsName, LaunchTemplate,
+    EbsVolume, LoadBalancer, NetworkLoadBalancer, TargetGroup, Listener, DnsZone, DnsName, LaunchTemplate,
     AutoscalingGroup, LoadBalancerAttachment,
 }
 

@@ -19,8 +19,11 @@ use crate::ec2::instance_type::{self, LiveInstanceType};
 use crate::ec2::key_pair::{self, SshKey};
 use crate::ec2::launch_template::{self, LaunchTemplate, TemplateUser};
 use crate::ec2::volume::{self, EbsVolume};
-use crate::elb::load_balancer::{self, LiveLoadBalancer};
-use crate::elb::network_load_balancer::{self, LeftBalancer};
+use crate::elb::listener::{self, Listener};
+use crate::elb::load_balancer::{self, LiveLoadBalancer, LoadBalancer};
+use crate::elb::network;
+use crate::elb::network_load_balancer::{LiveNetworkLoadBalancer, NetworkLoadBalancer};
+use crate::elb::target_group::TargetGroup;
 use crate::iam::instance_profile;
 use crate::iam::role::{self, LiveIamRole, LiveInstanceProfile};
 use crate::iam::role_policy::{self, LivePolicies};
@@ -64,10 +67,9 @@ pub(crate) struct Reads {
     pub(crate) groups: Vec<String>,
     /// AWS' names of the cluster's classic load balancers.
     pub(crate) load_balancers: BTreeSet<String>,
-    /// AWS' names of the cluster's network load balancer and its target group.
-    pub(crate) network_load_balancer: Option<(String, String)>,
-    /// Whether load balancers are looked for that the spec no longer has.
-    pub(crate) left_balancers: bool,
+    /// Likewise of its network load balancers.
+    pub(crate) network_load_balancers: BTreeSet<String>,
+    pub(crate) target_groups: BTreeSet<String>,
     pub(crate) records: Vec<String>,
     pub(crate) images: BTreeSet<String>,
     pub(crate) instance_types: BTreeSet<String>,
@@ -140,7 +142,10 @@ pub(crate) async fn observe(aws: &Aws, reads: &Reads) -> Result<Live, AwsError> 
         live.seen.put_named(&name, policies);
     }
     let is_idle = |found: &LiveLoadBalancer| !reads.load_balancers.contains(&found.name);
-    let is_left = |found: &LeftBalancer| speak_of(&found.0.tags, &reads.cluster);
+    let is_left = |found: &LiveNetworkLoadBalancer| {
+        let is_wanted = reads.network_load_balancers.contains(&found.name);
+        !is_wanted && speak_of(&found.tags, &reads.cluster)
+    };
     let has_idle = live.seen.rows().iter().any(is_idle) || live.seen.rows().iter().any(is_left);
     if has_idle && let Some(zone) = zone_of(reads, live.seen.rows()) {
         let names =
@@ -343,16 +348,6 @@ async fn observe_cluster(
         wants(LaunchTemplate::KIND),
         launch_template::observe(aws, cluster, |name| name.ends_with(&suffix)),
     );
-    let left = reads.left_balancers;
-    let classic = when(
-        left || !reads.load_balancers.is_empty() || wants(ExternalLoadBalancerAttachment::KIND),
-        load_balancer::observe(aws, cluster, &reads.load_balancers),
-    );
-    let wanted = reads.network_load_balancer.as_ref();
-    let network = when(
-        left || wanted.is_some() || wants(ExternalTargetGroupAttachment::KIND),
-        network_load_balancer::observe(aws, network_load_balancer::Look { wanted, left }),
-    );
     let instances = try_join(
         async { Ok(attempted(!reads.images.is_empty(), image::observe(aws, &reads.images)).await) },
         async {
@@ -361,13 +356,12 @@ async fn observe_cluster(
         },
     );
     let volumes = when(wants(EbsVolume::KIND), volume::observe(aws));
-    let ((groups, data, users), (templates, classic, network), (volumes, (images, types))) =
-        try_join3(
-            groups,
-            try_join3(templates, classic, network),
-            future::try_join(volumes, instances),
-        )
-        .await?;
+    let ((groups, data, users), (templates, balancers), (volumes, (images, types))) = try_join3(
+        groups,
+        try_join(templates, observe_balancers(aws, reads)),
+        future::try_join(volumes, instances),
+    )
+    .await?;
     let idle = reads
         .idle_roles
         .iter()
@@ -376,18 +370,47 @@ async fn observe_cluster(
     Ok(move |live: &mut Live| {
         live.seen.put(groups);
         live.seen.put(templates);
-        live.seen.put(classic.ours);
-        live.seen.put(classic.names);
-        live.seen.put(network.ours);
-        live.seen.put(network.target_groups);
-        live.seen.put(network.left);
-        live.seen.put(network.left_groups);
+        balancers(live);
         live.seen.put(volumes);
         live.seen.put(data);
         live.seen.put(users);
         live.images = images;
         live.instance_types = types;
         idle
+    })
+}
+
+/// Reads load balancers of either class, and what belongs to them.
+async fn observe_balancers(aws: &Aws, reads: &Reads) -> Result<impl FnOnce(&mut Live), AwsError> {
+    let wants = |kind| reads.kinds.contains(&kind);
+    let classic = when(
+        wants(LoadBalancer::KIND) || wants(ExternalLoadBalancerAttachment::KIND),
+        load_balancer::observe(aws, &reads.cluster, &reads.load_balancers),
+    );
+    let own = &reads.network_load_balancers;
+    let has_balancers = wants(NetworkLoadBalancer::KIND);
+    let look = network::Look {
+        balancers: has_balancers.then_some(own),
+        target_groups: &reads.target_groups,
+    };
+    let network = when(
+        has_balancers || wants(TargetGroup::KIND) || wants(ExternalTargetGroupAttachment::KIND),
+        network::observe(aws, look),
+    );
+    let network = async {
+        let network = network.await?;
+        let listeners = listener::observe(aws, &network.balancers, own);
+        let listeners = when(wants(Listener::KIND), listeners).await?;
+        Ok((network, listeners))
+    };
+    let (classic, (network, listeners)) = try_join(classic, network).await?;
+    Ok(move |live: &mut Live| {
+        live.seen.put(classic.ours);
+        live.seen.put(classic.names);
+        live.seen.put(network.balancers);
+        live.seen.put(network.target_groups);
+        live.seen.put(network.arns);
+        live.seen.put(listeners);
     })
 }
 

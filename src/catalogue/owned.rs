@@ -22,7 +22,8 @@ use crate::ec2::key_pair::{self, KeyPairDeletion, SshKey};
 use crate::ec2::launch_template::LaunchTemplateDeletion;
 use crate::ec2::volume::{EbsVolume, VolumeDeletion};
 use crate::elb::load_balancer::{self, LoadBalancer, LoadBalancerDeletion};
-use crate::elb::network_load_balancer::{self, NetworkLoadBalancerDeletion};
+use crate::elb::network as network_balancers;
+use crate::elb::network_load_balancer::{NetworkLoadBalancer, NetworkLoadBalancerDeletion};
 use crate::elb::target_group::{TargetGroup, TargetGroupDeletion};
 use crate::iam::instance_profile::{self, IamInstanceProfile, InstanceProfileDeletion};
 use crate::iam::look::{Look as RoleLook, name_role_of};
@@ -249,7 +250,7 @@ type ByDnsName = Vec<(String, Whose)>;
 
 async fn balancers(aws: &Aws, look: &Look) -> Result<(Vec<Row>, ByDnsName), AwsError> {
     let (classic, (network, targets)) =
-        try_join(load_balancer::observe_all(aws), network_load_balancer::observe_all(aws)).await?;
+        try_join(load_balancer::observe_all(aws), network_balancers::observe_all(aws)).await?;
     let (mut rows, mut by_dns_name) = (Vec::new(), Vec::new());
     for found in &classic {
         let marks = found.marks();
@@ -261,10 +262,13 @@ async fn balancers(aws: &Aws, look: &Look) -> Result<(Vec<Row>, ByDnsName), AwsE
         }
     }
     for found in &network {
-        let marks = found.marks_before(targets.iter(), &look.owner);
+        let kind = if found.is_network { NetworkLoadBalancer::KIND } else { LoadBalancer::KIND };
+        let marks = found.marks_before(&targets, &look.owner);
         let deletion = NetworkLoadBalancerDeletion(found.arn.clone()).into();
-        rows.extend(look.by_name(LoadBalancer::KIND, &found.name, &marks, deletion));
-        by_dns_name.push((found.dns_name.clone(), look.owner.whose(LoadBalancer::KIND, &marks)));
+        rows.extend(look.by_name(kind, &found.name, &marks, deletion));
+        if let Some(address) = &found.address {
+            by_dns_name.push((address.dns_name.clone(), look.owner.whose(kind, &marks)));
+        }
     }
     for found in &targets {
         let deletion = TargetGroupDeletion(found.arn.clone()).into();

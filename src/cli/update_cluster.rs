@@ -40,7 +40,9 @@ pub(crate) struct UpdateClusterArgs {
 
     /// How far to go with kinds of resources: KIND=LIFECYCLE, several with commas
     ///
-    /// Kinds are those that the plan shows, such as VPC, IAMRole or LaunchTemplate.
+    /// Kinds are those that the plan shows, such as VPC, IAMRole or LaunchTemplate. LoadBalancer
+    /// stands for NetworkLoadBalancer, TargetGroup and NetworkLoadBalancerListener as well, as long
+    /// as none of them is named.
     /// Lifecycles: Sync, Ignore, WarnIfInsufficientAccess, ExistsAndValidates,
     /// ExistsAndWarnIfChanges.
     #[arg(long, value_delimiter = ',', value_name = "KIND=LIFECYCLE")]

@@ -222,16 +222,6 @@ pub(crate) trait Changes: Clone + Debug + PartialEq + Send + Sync {
 
     /// How reports tell it, in the order of the table.
     fn drift(&self) -> Drift;
-
-    fn part(
-        &mut self,
-        _: impl Fn(&FieldChange) -> Option<(String, String)>,
-        _: &[&str],
-        _: &str,
-        _: impl Fn(&[FieldChange]) -> String,
-    ) -> Vec<Stuck> {
-        Vec::new()
-    }
 }
 
 /// No fields: of a kind that is all in its name.

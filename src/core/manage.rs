@@ -1,8 +1,8 @@
 //! What all kinds share that are compared field by field.
 //!
-//! A kind tells its fields as texts, once as wanted and once as found; a difference is a
-//! field whose texts differ. References are told by the name of what they refer to, so that
-//! they compare, and read, before it exists.
+//! A kind tells its fields as values, once as wanted and once as found; a difference is a
+//! field whose values mean something else. References are told by the name of what they refer
+//! to, so that they compare, and read, before it exists.
 
 use std::fmt::Debug;
 
@@ -10,7 +10,7 @@ use crate::aws::AwsError;
 #[cfg(test)]
 use crate::aws::tags::CLUSTER_TAG;
 use crate::aws::tags::Tags;
-use crate::core::drift::{Drift, FieldChange};
+use crate::core::drift::Drift;
 use crate::core::fields::{Changes as _, Fields, Stuck};
 use crate::core::kind::{Kind, ResourceId};
 #[cfg(test)]
@@ -179,33 +179,8 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     }
 
     /// Takes out what no write mends, and tells why.
-    fn judge(&self, changed: &mut ChangedOf<Self>, found: &Self::Live) -> Vec<Stuck> {
-        changed.part(
-            |change| self.left_because(change, found),
-            self.fixed(),
-            &Self::aws_id(found),
-            |fixed| self.instead(fixed),
-        )
-    }
-
-    /// The fields that AWS lets nobody change.
-    fn fixed(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    /// What to do where such fields are otherwise.
-    fn instead(&self, _: &[FieldChange]) -> String {
-        match self.ownership() {
-            Ownership::Ours | Ownership::Brought => {
-                format!("set the spec back, or delete the {} first", self.id().kind)
-            }
-            Ownership::Shared => "correct the spec after what AWS has".to_owned(),
-        }
-    }
-
-    /// Why a difference is told but left, though others are mended, and what mends it.
-    fn left_because(&self, _: &FieldChange, _: &Self::Live) -> Option<(String, String)> {
-        None
+    fn judge(&self, _: &mut ChangedOf<Self>, _: &Self::Live) -> Vec<Stuck> {
+        Vec::new()
     }
 
     /// The same, with what a creation needs to know that only a look tells.
@@ -282,6 +257,16 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
         let key = tags.keys().find(|key| *key == CLUSTER_TAG).or(tags.keys().next());
         let lost = key.cloned();
         tags.clone().into_iter().filter(|(key, _)| Some(key) != lost.as_ref()).collect()
+    }
+}
+
+/// What to do, for most kinds, where fields are otherwise that AWS lets nobody change.
+pub(crate) fn instead<M: Manage>(resource: &M) -> String {
+    match resource.ownership() {
+        Ownership::Ours | Ownership::Brought => {
+            format!("set the spec back, or delete the {} first", resource.id().kind)
+        }
+        Ownership::Shared => "correct the spec after what AWS has".to_owned(),
     }
 }
 

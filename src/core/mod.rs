@@ -12,7 +12,6 @@ pub(crate) mod imagined;
 pub(crate) mod kind;
 pub(crate) mod manage;
 pub(crate) mod seen;
-pub(crate) mod text;
 pub(crate) mod wait;
 pub(crate) mod whose;
 pub(crate) mod work;

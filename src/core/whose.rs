@@ -215,8 +215,8 @@ impl Owner {
             Taggable::ClassicBalancer(name) => {
                 format!("elb add-tags --load-balancer-names {name} --tags {tag}")
             }
-            Taggable::Balancer(arns) => {
-                format!("elbv2 add-tags --resource-arns {} --tags {tag}", arns.join(" "))
+            Taggable::Balancer(arn) => {
+                format!("elbv2 add-tags --resource-arns {arn} --tags {tag}")
             }
             Taggable::Role(name) => format!("iam tag-role --role-name {name} --tags {tag}"),
             Taggable::Profile(name) => {
@@ -233,7 +233,8 @@ pub(crate) enum Taggable<'a> {
     Ec2(&'a str),
     ScalingGroup(&'a str),
     ClassicBalancer(&'a str),
-    Balancer(Vec<&'a str>),
+    /// A network load balancer or a target group, by its ARN.
+    Balancer(&'a str),
     Role(&'a str),
     Profile(&'a str),
 }

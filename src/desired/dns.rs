@@ -22,11 +22,12 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
         }
         .into(),
     );
-    let mut wanted: Vec<(String, &str)> = Vec::new();
+    let mut wanted: Vec<(String, ResourceId, &str)> = Vec::new();
     if let Some(api) = cluster.api_load_balancer() {
-        wanted.push((cluster.public_name(), "api"));
+        let balancer = names::api_balancer(name, &api);
+        wanted.push((cluster.public_name(), balancer.clone(), "api"));
         if api.use_for_internal_api.unwrap_or(false) {
-            wanted.push((cluster.internal_name(), "api"));
+            wanted.push((cluster.internal_name(), balancer, "api"));
         }
     }
     let topology = cluster.spec.topology.as_ref();
@@ -35,14 +36,14 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
     if let Some(public) = bastion.and_then(|bastion| filled(&bastion.bastion_public_name))
         && has_bastion
     {
-        wanted.push((public.to_owned(), "bastion"));
+        wanted.push((public.to_owned(), names::bastion_balancer(name), "bastion"));
     }
-    for (record, prefix) in wanted {
+    for (record, balancer, prefix) in wanted {
         desired.resources.push(
             DnsName {
                 name: record.trim_end_matches('.').to_owned(),
                 zone: zone.clone(),
-                balancer: names::balancer(name, prefix),
+                balancer,
                 balancer_name: names::balancer_name(prefix, name),
             }
             .into(),

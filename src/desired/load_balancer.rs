@@ -8,8 +8,11 @@ use super::{DesiredCluster, Input, names, network};
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
 use crate::autoscaling::load_balancer_attachment::{LoadBalancerAttachment, Target};
 use crate::core::kind::ResourceId;
+use crate::core::manage::Manage as _;
+use crate::elb::listener::Listener;
 use crate::elb::load_balancer::LoadBalancer;
 use crate::elb::network_load_balancer::NetworkLoadBalancer;
+use crate::elb::target_group::TargetGroup;
 use crate::spec::cluster::{Cluster, LoadBalancerAccess, Subnet};
 use crate::spec::instance_group::InstanceGroup;
 use crate::spec::object::filled;
@@ -20,6 +23,7 @@ use crate::spec::subnets::SubnetKind;
 use crate::vpc::security_group::SecurityGroup;
 
 const IDLE_SECONDS: i64 = 300;
+const API_PORT: i32 = 443;
 
 pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
@@ -47,7 +51,7 @@ fn add_api(
 ) -> Result<(), Problem> {
     let cluster = input.cluster;
     let name = cluster.name();
-    let id = names::balancer(name, "api");
+    let id = names::api_balancer(name, api);
     let subnets = api_subnets(input, api.is_internal());
     if subnets.is_empty() {
         let path = FieldPath::root().key("spec").key("api").key("loadBalancer").key("type");
@@ -68,56 +72,72 @@ fn add_api(
     let idle = whole("idleTimeoutSeconds", idle).map_err(|m| Problem::new(&path, m))?;
     let certificate = filled(&api.ssl_certificate).map(str::to_owned);
     let tags = names::tags(cluster, &id.name, false);
-    let target: fn(ResourceId) -> Target = match api.is_network() {
+    let to = match api.is_network() {
         true => {
-            desired.resources.push(
-                NetworkLoadBalancer {
-                    name: id.name.clone(),
-                    aws_name,
-                    target_group: names::balancer_name("tcp", name),
-                    internal: api.is_internal(),
-                    port: 443,
-                    certificate,
-                    cross_zone: api.cross_zone_load_balancing.unwrap_or(false),
-                    vpc: names::vpc(name),
-                    subnets,
-                    security_groups,
-                    tags,
-                    there: Default::default(),
-                }
-                .into(),
-            );
-            Target::Network
+            let balancer = NetworkLoadBalancer {
+                name: id.name,
+                aws_name,
+                internal: api.is_internal(),
+                cross_zone: api.cross_zone_load_balancing.unwrap_or(false),
+                subnets,
+                security_groups,
+                tags,
+            };
+            add_network(cluster, balancer, certificate, desired)
         }
         false => {
-            desired.resources.push(
-                LoadBalancer {
-                    name: id.name.clone(),
-                    aws_name,
-                    internal: api.is_internal(),
-                    port: 443,
-                    certificate,
-                    health_target: "SSL:443".to_owned(),
-                    idle_timeout_seconds: idle,
-                    cross_zone: api.cross_zone_load_balancing,
-                    subnets,
-                    security_groups,
-                    tags,
-                }
-                .into(),
-            );
-            Target::Classic
+            let balancer = LoadBalancer {
+                name: id.name.clone(),
+                aws_name,
+                internal: api.is_internal(),
+                port: API_PORT,
+                certificate,
+                health_target: format!("SSL:{API_PORT}"),
+                idle_timeout_seconds: idle,
+                cross_zone: api.cross_zone_load_balancing,
+                subnets,
+                security_groups,
+                tags,
+            };
+            desired.resources.push(balancer.into());
+            Target::Classic(id)
         }
     };
     for group in of_role(input, Role::Master) {
         let attachment = LoadBalancerAttachment {
             name: format!("api-{}", group.name()),
             group: group_id(cluster, group),
-            to: target(id.clone()),
+            to: to.clone(),
         };
         desired.resources.push(attachment.into());
     }
     Ok(())
+}
+
+/// Adds a network load balancer, and where it leads.
+fn add_network(
+    cluster: &Cluster,
+    balancer: NetworkLoadBalancer,
+    certificate: Option<String>,
+    desired: &mut DesiredCluster,
+) -> Target {
+    let group = TargetGroup {
+        name: names::balancer_name("tcp", cluster.name()),
+        port: API_PORT,
+        tls: certificate.is_some(),
+        vpc: names::vpc(cluster.name()),
+        tags: balancer.tags.clone(),
+    };
+    let listener = Listener {
+        balancer: balancer.id(),
+        port: API_PORT,
+        certificate,
+        target_group: group.id(),
+        tags: balancer.tags.clone(),
+    };
+    let to = Target::Network(group.id());
+    desired.resources.extend([group.into(), balancer.into(), listener.into()]);
+    to
 }
 
 /// One subnet a zone; utility subnets and those of masters first.
@@ -169,7 +189,7 @@ fn add_bastion(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Pro
             Problem::new(&path, message)
         })?);
     }
-    let id = names::balancer(name, "bastion");
+    let id = names::bastion_balancer(name);
     let idle = cluster
         .spec
         .topology

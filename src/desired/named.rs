@@ -8,6 +8,7 @@ use crate::core::whose::Owner;
 use crate::ec2::instance::Instance;
 use crate::ec2::key_pair::SshKey;
 use crate::elb::load_balancer::LoadBalancer;
+use crate::elb::network_load_balancer::NetworkLoadBalancer;
 use crate::elb::target_group::TargetGroup;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::route53::dns_zone::DnsZone;
@@ -54,7 +55,9 @@ pub(crate) fn owner(cluster: &Cluster, groups: &[&InstanceGroup]) -> Owner {
         for (index, external) in group.spec.external_load_balancers.iter().flatten().enumerate() {
             let field = spec.key("externalLoadBalancers").index(index);
             let balancer = of(field.key("loadBalancerName"));
-            name(LoadBalancer::KIND, &external.load_balancer_name, &balancer);
+            for kind in [LoadBalancer::KIND, NetworkLoadBalancer::KIND] {
+                name(kind, &external.load_balancer_name, &balancer);
+            }
             name(TargetGroup::KIND, &external.target_group_arn, &of(field.key("targetGroupArn")));
         }
         let arn = group.profile_arn();

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use crate::aws::tags::Tags;
 use crate::core::kind::ResourceId;
 use crate::elb::load_balancer::LoadBalancer;
+use crate::elb::network_load_balancer::NetworkLoadBalancer;
 use crate::limits::LOAD_BALANCER_NAME;
-use crate::spec::cluster::{Cluster, Subnet};
+use crate::spec::cluster::{Cluster, LoadBalancerAccess, Subnet};
 use crate::spec::object::filled;
 use crate::spec::role::Role;
 use crate::vpc::route_table::RouteTable;
@@ -47,8 +48,14 @@ pub(super) fn balancer_security_group(cluster: &str, prefix: &str) -> ResourceId
     ResourceId::new(SecurityGroup::KIND, format!("{prefix}-elb.{cluster}"))
 }
 
-pub(super) fn balancer(cluster: &str, prefix: &str) -> ResourceId {
-    ResourceId::new(LoadBalancer::KIND, format!("{prefix}.{cluster}"))
+/// The load balancer before the API server, which is of the class that the spec says.
+pub(super) fn api_balancer(cluster: &str, api: &LoadBalancerAccess) -> ResourceId {
+    let kind = if api.is_network() { NetworkLoadBalancer::KIND } else { LoadBalancer::KIND };
+    ResourceId::new(kind, format!("api.{cluster}"))
+}
+
+pub(super) fn bastion_balancer(cluster: &str) -> ResourceId {
+    ResourceId::new(LoadBalancer::KIND, format!("bastion.{cluster}"))
 }
 
 /// A load balancer's name, cut to fit and told apart by a hash.

@@ -10,7 +10,7 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Value, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Manage, Twin, View};
+use crate::core::manage::{self, Manage, Twin, View};
 use crate::core::seen::Looked;
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
@@ -201,7 +201,7 @@ impl Manage for EbsVolume {
             ..VolumeFields::none()
         };
         let borne = Stuck::borne(&too_large, why, next);
-        let fixed = Stuck::fixed(&fixed, &found.id, self.instead(&[]));
+        let fixed = Stuck::fixed(&fixed, &found.id, manage::instead(self));
         borne.into_iter().chain(fixed).collect()
     }
 

@@ -16,7 +16,7 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, set};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Manage, View};
+use crate::core::manage::{self, Manage, View};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::{Address, Work};
 use fields::{HealthCheck, Listener, LoadBalancerFields, Subnets};
@@ -116,8 +116,7 @@ impl Manage for LoadBalancer {
     ) -> Vec<Stuck> {
         let fixed =
             LoadBalancerFields { scheme: changed.scheme.take(), ..LoadBalancerFields::none() };
-        let instead = "set the spec back, or delete the LoadBalancer first".to_owned();
-        Stuck::fixed(&fixed, &found.name, instead).into_iter().collect()
+        Stuck::fixed(&fixed, &found.name, manage::instead(self)).into_iter().collect()
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {

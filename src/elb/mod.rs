@@ -1,5 +1,8 @@
 //! Load balancers.
 
+pub(crate) mod listener;
 pub(crate) mod load_balancer;
+pub(crate) mod network;
 pub(crate) mod network_load_balancer;
+mod tags;
 pub(crate) mod target_group;

@@ -1,37 +1,91 @@
 //! `TargetGroup`: what the instances behind a network load balancer join.
 
-use aws_sdk_elasticloadbalancingv2::types::{ProtocolEnum, TargetGroup as SdkTargetGroup};
+use aws_sdk_elasticloadbalancingv2::types::{
+    ProtocolEnum, TargetGroup as SdkTargetGroup, TargetTypeEnum,
+};
 
+use super::tags;
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, done};
+use crate::aws::{Answer, Aws, AwsError, Fault, done};
 use crate::core::deletion::Delete;
+use crate::core::fields::{Changed, Changes as _, Found, Stuck, Value, Want, Wanted, fields};
 use crate::core::holders::Holders;
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Manage, View};
+use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::vpc::interface::User;
 
-pub(crate) const DESCRIBE: &str = "elasticloadbalancing:DescribeTargetGroups";
+const DESCRIBE: &str = "elasticloadbalancing:DescribeTargetGroups";
+const CREATE: &str = "elasticloadbalancing:CreateTargetGroup";
 
-/// How the targets are asked whether they are well.
-pub(crate) const INTERVAL_SECONDS: i32 = 10;
-pub(crate) const HEALTHY_AFTER: i32 = 2;
-pub(crate) const UNHEALTHY_AFTER: i32 = 2;
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TargetGroup {
+    /// AWS' name of it, of at most 32 characters.
+    pub(crate) name: String,
+    pub(crate) port: i32,
+    /// Whether targets are spoken to in TLS.
+    pub(crate) tls: bool,
+    pub(crate) vpc: ResourceId,
+    pub(crate) tags: Tags,
+}
 
-/// The kind.
-#[derive(Debug)]
-pub(crate) struct TargetGroup;
+fields! { TargetGroupFields {
+    protocol: String = "protocol",
+    port: i32 = "port",
+    vpc: String = "vpc",
+    health_check: HealthCheck = "healthCheck",
+    tags: Tags = "tags",
+} }
+
+/// How targets are asked whether they are well.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HealthCheck {
+    protocol: String,
+    interval_seconds: i32,
+    /// How many answers in a row make a target healthy.
+    up: i32,
+    /// How many failures in a row make it unhealthy.
+    down: i32,
+}
+
+impl HealthCheck {
+    fn wanted() -> Self {
+        let protocol = ProtocolEnum::Tcp.as_str().to_owned();
+        Self { protocol, interval_seconds: 10, up: 2, down: 2 }
+    }
+
+    fn from_sdk(group: &SdkTargetGroup) -> Self {
+        let protocol = group.health_check_protocol().map_or("", ProtocolEnum::as_str);
+        Self {
+            protocol: protocol.to_owned(),
+            interval_seconds: group.health_check_interval_seconds().unwrap_or_default(),
+            up: group.healthy_threshold_count().unwrap_or_default(),
+            down: group.unhealthy_threshold_count().unwrap_or_default(),
+        }
+    }
+}
+
+impl Value for HealthCheck {
+    fn tell(&self) -> String {
+        let Self { protocol, interval_seconds, up, down } = self;
+        format!("{protocol} every {interval_seconds}s, {up} up, {down} down")
+    }
+}
 
 /// The ARN of a target group, whosever it is.
 #[derive(Clone, Debug)]
 pub(crate) struct TargetGroupArn(pub(crate) String);
 
+/// A target group that is the cluster's, or may be.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveTargetGroup {
     pub(crate) arn: String,
     pub(crate) name: String,
-    pub(crate) protocol: String,
-    pub(crate) port: Option<i32>,
-    pub(crate) vpc: Option<String>,
-    pub(crate) health_check: String,
+    protocol: String,
+    port: Option<i32>,
+    vpc: Option<String>,
+    health_check: HealthCheck,
     /// The ARNs of the load balancers before it.
     pub(crate) balancers: Vec<String>,
     pub(crate) tags: Tags,
@@ -39,35 +93,201 @@ pub(crate) struct LiveTargetGroup {
 
 impl LiveTargetGroup {
     /// What the answer tells; tags are told by another call.
-    pub(crate) fn from_sdk(group: &SdkTargetGroup) -> Result<Self, AwsError> {
+    fn from_sdk(group: &SdkTargetGroup) -> Result<Self, AwsError> {
         let arn = Answer::of(DESCRIBE, "").id("TargetGroupArn", group.target_group_arn())?;
-        let protocol = group.health_check_protocol().map_or("", ProtocolEnum::as_str);
         Ok(Self {
             name: Answer::of(DESCRIBE, &arn).id("TargetGroupName", group.target_group_name())?,
             // A group of functions has neither protocol, port nor VPC.
             protocol: group.protocol().map_or("", ProtocolEnum::as_str).to_owned(),
             port: group.port(),
             vpc: group.vpc_id().map(str::to_owned),
-            health_check: health_text(
-                protocol,
-                group.health_check_interval_seconds().unwrap_or_default(),
-                group.healthy_threshold_count().unwrap_or_default(),
-                group.unhealthy_threshold_count().unwrap_or_default(),
-            ),
+            health_check: HealthCheck::from_sdk(group),
             balancers: group.load_balancer_arns().to_vec(),
             tags: Tags::new(),
             arn,
         })
     }
+
+    pub(crate) fn marks(&self) -> Marks<'_> {
+        Marks::of(&self.arn).or_id(&self.name).tags(&self.tags)
+    }
 }
 
-/// The health check that is wanted.
-pub(crate) fn wanted_health() -> String {
-    health_text(ProtocolEnum::Tcp.as_str(), INTERVAL_SECONDS, HEALTHY_AFTER, UNHEALTHY_AFTER)
+/// All target groups of a region, without their tags.
+pub(super) async fn all(aws: &Aws) -> Result<Vec<LiveTargetGroup>, AwsError> {
+    let pages = aws.elbv2.describe_target_groups().into_paginator().items().send();
+    let all = pages.collect::<Result<Vec<_>, _>>().await;
+    let all = all.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    all.iter().map(LiveTargetGroup::from_sdk).collect()
 }
 
-fn health_text(protocol: &str, interval: i32, healthy: i32, unhealthy: i32) -> String {
-    format!("{protocol} every {interval}s, {healthy} up, {unhealthy} down")
+impl Manage for TargetGroup {
+    type Live = LiveTargetGroup;
+    type Fields = TargetGroupFields<Wanted>;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(TargetGroup::KIND, &self.name)
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![self.vpc.clone()]
+    }
+
+    fn is(&self, found: &LiveTargetGroup, _: View<'_>) -> bool {
+        found.name == self.name
+    }
+
+    fn marks<'a>(&self, found: &'a LiveTargetGroup, _: View<'a>) -> Vec<Marks<'a>> {
+        vec![found.marks()]
+    }
+
+    fn adopt(&self, found: &LiveTargetGroup, owner: &Owner) -> Option<String> {
+        Some(owner.adopt(&Taggable::Balancer(&found.arn)))
+    }
+
+    fn aws_id(found: &LiveTargetGroup) -> String {
+        found.arn.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> TargetGroupFields<Wanted> {
+        TargetGroupFields {
+            protocol: Want::Is(self.protocol().as_str().to_owned()),
+            port: Want::Is(self.port),
+            vpc: Want::Is(self.vpc.name.clone()),
+            health_check: Want::Is(HealthCheck::wanted()),
+            tags: Want::Is(self.tags.clone()),
+        }
+    }
+
+    fn found(&self, found: &LiveTargetGroup, view: View<'_>) -> TargetGroupFields<Found> {
+        TargetGroupFields {
+            protocol: Some(found.protocol.clone()),
+            port: found.port,
+            vpc: found.vpc.as_deref().map(|id| view.name(id).to_owned()),
+            health_check: Some(found.health_check.clone()),
+            tags: Some(found.tags.clone()),
+        }
+    }
+
+    fn judge(
+        &self,
+        changed: &mut TargetGroupFields<Changed>,
+        found: &LiveTargetGroup,
+    ) -> Vec<Stuck> {
+        let fixed = TargetGroupFields {
+            protocol: changed.protocol.take(),
+            port: changed.port.take(),
+            vpc: changed.vpc.take(),
+            ..TargetGroupFields::none()
+        };
+        let instead = format!(
+            "a target group {} that is not the cluster's must go or get another name; one that is \
+             can be deleted with its listener, and the next update makes them anew",
+            self.name
+        );
+        Stuck::fixed(&fixed, &found.arn, instead).into_iter().collect()
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let vpc = work.id(&self.vpc)?;
+        let check = HealthCheck::wanted();
+        let call = work.aws.elbv2.create_target_group().name(&self.name);
+        let answer = call
+            .protocol(self.protocol())
+            .port(self.port)
+            .vpc_id(&vpc)
+            .target_type(TargetTypeEnum::Instance)
+            .health_check_protocol(check.protocol.as_str().into())
+            .health_check_interval_seconds(check.interval_seconds)
+            .healthy_threshold_count(check.up)
+            .unhealthy_threshold_count(check.down)
+            .set_tags(Some(tags::to_sdk(&self.tags)))
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CREATE, &self.name, error));
+        match answer {
+            Ok(answer) => {
+                let arn = answer.target_groups().first().and_then(|group| group.target_group_arn());
+                Answer::of(CREATE, &self.name).id("TargetGroupArn", arn).map(Some)
+            }
+            // The name is taken, perhaps by a call of ours whose answer was lost.
+            Err(taken) if taken.fault == Fault::Conflict => {
+                let is_as_wanted = |found: &LiveTargetGroup| {
+                    found.name == self.name
+                        && found.vpc.as_ref() == Some(&vpc)
+                        && found.port == Some(self.port)
+                        && found.protocol == self.protocol().as_str()
+                };
+                match all(work.aws).await?.into_iter().find(is_as_wanted) {
+                    Some(found) => {
+                        tags::only_ours(work.aws, found.arn, &self.tags, taken).await.map(Some)
+                    }
+                    None => Err(taken),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &TargetGroupFields<Changed>,
+    ) -> Result<(), AwsError> {
+        let TargetGroupFields { protocol: _, port: _, vpc: _, health_check, tags } = changed;
+        if health_check.is_some() {
+            let check = HealthCheck::wanted();
+            let call = work.aws.elbv2.modify_target_group().target_group_arn(id);
+            call.health_check_protocol(check.protocol.as_str().into())
+                .health_check_interval_seconds(check.interval_seconds)
+                .healthy_threshold_count(check.up)
+                .unhealthy_threshold_count(check.down)
+                .send()
+                .await
+                .map_err(|error| {
+                    AwsError::new("elasticloadbalancing:ModifyTargetGroup", id, error)
+                })?;
+        }
+        if tags.is_some() {
+            tags::add(work, id, &self.tags).await?;
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, view: View<'_>) -> LiveTargetGroup {
+        let account = "arn:aws:elasticloadbalancing:us-west-2:123456789012";
+        LiveTargetGroup {
+            arn: format!("{account}:targetgroup/{}/{id}", self.name),
+            name: self.name.clone(),
+            protocol: self.protocol().as_str().to_owned(),
+            port: Some(self.port),
+            vpc: Some(view.id_of(&self.vpc)),
+            health_check: HealthCheck::wanted(),
+            balancers: Vec::new(),
+            tags: self.tags.clone(),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveTargetGroup) -> Vec<(&'static str, LiveTargetGroup)> {
+        type Live = LiveTargetGroup;
+        let health_check = HealthCheck { up: 9, ..HealthCheck::wanted() };
+        vec![
+            ("protocol", Live { protocol: "UDP".to_owned(), ..live.clone() }),
+            ("port", Live { port: Some(1), ..live.clone() }),
+            ("vpc", Live { vpc: Some("vpc-other".to_owned()), ..live.clone() }),
+            ("healthCheck", Live { health_check, ..live.clone() }),
+            ("tags", Live { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+        ]
+    }
+}
+
+impl TargetGroup {
+    fn protocol(&self) -> ProtocolEnum {
+        if self.tls { ProtocolEnum::Tls } else { ProtocolEnum::Tcp }
+    }
 }
 
 /// Deletes a target group, by its ARN.

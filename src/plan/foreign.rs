@@ -12,58 +12,63 @@ use super::{Action, Change, Planner};
 use crate::catalogue::kinds::{Resource, Write};
 use crate::core::drift::{Drift, FieldChange};
 use crate::core::kind::ResourceId;
+use crate::core::manage::Manage as _;
+use crate::elb::listener::{Listener, LiveListener};
 use crate::elb::load_balancer::{LiveLoadBalancer, LoadBalancer};
-use crate::elb::network_load_balancer::LiveNetworkLoadBalancer;
 use crate::vpc::security_group::{LiveSecurityGroup, SecurityGroup};
 use crate::vpc::security_group_rule::{SecurityGroupRule, SecurityGroupRuleDeletion};
 
+const NOT_OURS: &str = "not kapstan's, left as it is";
+
 pub(super) fn plan(planner: &mut Planner<'_>, resources: &[Resource]) {
     rules(planner, resources);
+    // Listeners on other ports than ours are told, and left.
+    classic_listeners(planner, resources);
     listeners(planner, resources);
 }
 
-/// Listeners on other ports than ours are told, and left.
-fn listeners(planner: &mut Planner<'_>, resources: &[Resource]) {
-    use crate::core::manage::Manage as _;
+fn classic_listeners(planner: &mut Planner<'_>, resources: &[Resource]) {
     if planner.lifecycles.of(LoadBalancer::KIND, Origin::Managed) == Lifecycle::Ignore {
         return;
     }
-    let mut changes = Vec::new();
-    let mut tell = |name: &str, told: &str| {
-        changes.push(Change {
-            id: ResourceId::new(LoadBalancer::KIND, format!("{name}: listener {told}")),
-            action: Action::Leave,
-            drift: Drift::default(),
-            reason: "not kapstan's, left as it is".to_owned(),
-            needs: Vec::new(),
-            behind: &[],
-            write: None,
-        });
-    };
     let (view, live) = (planner.view(), planner.live);
+    let mut told = Vec::new();
     for resource in resources {
-        match resource {
-            Resource::LoadBalancer(balancer) => {
-                let found =
-                    live.seen.rows::<LiveLoadBalancer>().iter().find(|row| balancer.is(row, view));
-                let listeners = found.map(|row| row.listeners.as_slice()).unwrap_or_default();
-                let foreign = listeners.iter().filter(|listener| !balancer.is_ours(listener));
-                foreign.for_each(|listener| tell(&balancer.name, &listener.to_string()));
-            }
-            Resource::NetworkLoadBalancer(balancer) => {
-                let found = live
-                    .seen
-                    .rows::<LiveNetworkLoadBalancer>()
-                    .iter()
-                    .find(|row| balancer.is(row, view));
-                let listeners = found.map(|row| row.listeners.as_slice()).unwrap_or_default();
-                let foreign = listeners.iter().filter(|listener| !balancer.is_ours(listener));
-                foreign.for_each(|listener| tell(&balancer.name, &listener.text));
-            }
-            _ => {}
+        let Resource::LoadBalancer(balancer) = resource else { continue };
+        let found = live.seen.rows::<LiveLoadBalancer>().iter().find(|row| balancer.is(row, view));
+        let listeners = found.map(|row| row.listeners.as_slice()).unwrap_or_default();
+        let foreign = listeners.iter().filter(|listener| !balancer.is_ours(listener));
+        told.extend(foreign.map(|listener| {
+            let name = format!("{}: listener {listener}", balancer.name);
+            left(ResourceId::new(LoadBalancer::KIND, name))
+        }));
+    }
+    planner.plan.changes.extend(told);
+}
+
+fn listeners(planner: &mut Planner<'_>, resources: &[Resource]) {
+    if planner.lifecycles.of(Listener::KIND, Origin::Managed) == Lifecycle::Ignore {
+        return;
+    }
+    let wanted = resources.iter().filter_map(|resource| match resource {
+        Resource::Listener(listener) => Some(listener),
+        _ => None,
+    });
+    let wanted: Vec<&Listener> = wanted.collect();
+    let view = planner.view();
+    let mut told = Vec::new();
+    for found in planner.live.seen.rows::<LiveListener>() {
+        let beside = wanted.iter().find(|one| view.is(&one.balancer, &found.balancer));
+        if let (Some(one), false) = (beside, wanted.iter().any(|one| one.is(found, view))) {
+            let name = format!("{}: {found}", one.balancer.name);
+            told.push(left(ResourceId::new(Listener::KIND, name)));
         }
     }
-    planner.plan.changes.extend(changes);
+    planner.plan.changes.extend(told);
+}
+
+fn left(id: ResourceId) -> Change {
+    Change::left(id, Drift::default(), NOT_OURS.to_owned())
 }
 
 fn rules(planner: &mut Planner<'_>, resources: &[Resource]) {
@@ -100,7 +105,6 @@ fn plan_group(
     found: &LiveSecurityGroup,
     lifecycle: Lifecycle,
 ) {
-    use crate::core::manage::Manage as _;
     let mut changes = Vec::new();
     for live in &found.rules {
         let view = planner.view();
@@ -121,7 +125,7 @@ fn plan_group(
             drift: Drift { fields: if goes { fields } else { Vec::new() }, ..Drift::default() },
             reason: match goes {
                 true => "no rule of this cluster, on a port that is its own".to_owned(),
-                false => "not kapstan's, left as it is".to_owned(),
+                false => NOT_OURS.to_owned(),
             },
             needs: Vec::new(),
             behind: &[],

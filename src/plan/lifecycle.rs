@@ -9,6 +9,9 @@ use crate::catalogue::kinds;
 use crate::core::kind::{Kind, Layer};
 use crate::ec2::instance::Instance;
 use crate::ec2::launch_template::LaunchTemplate;
+use crate::elb::listener::Listener;
+use crate::elb::load_balancer::LoadBalancer;
+use crate::elb::network_load_balancer::NetworkLoadBalancer;
 use crate::elb::target_group::TargetGroup;
 use crate::spec::spelling::nearest;
 
@@ -91,9 +94,8 @@ impl FromStr for Override {
         let (kind, lifecycle) = text.split_once('=').ok_or_else(|| {
             format!("{text:?} is no override; write KIND=LIFECYCLE, such as IAMRole=Ignore")
         })?;
-        // These two are only ever deleted.
-        let planned =
-            kinds::ALL.iter().filter(|kind| !matches!(**kind, Instance::KIND | TargetGroup::KIND));
+        // Instances are only ever deleted.
+        let planned = kinds::ALL.iter().filter(|kind| **kind != Instance::KIND);
         let kinds: Vec<_> = planned.map(|kind| (kind.name(), *kind)).collect();
         // What kops had before launch templates.
         let kind = match kind.trim() {
@@ -120,6 +122,10 @@ fn one_of<T: Copy>(word: &str, what: &str, known: &[(&str, T)]) -> Result<T, Str
     ))
 }
 
+/// The kinds that `LoadBalancer` names as well, as long as none of them is named: they were one
+/// with it, and scripts say so.
+const OF_BALANCERS: [Kind; 3] = [NetworkLoadBalancer::KIND, TargetGroup::KIND, Listener::KIND];
+
 /// The lifecycle of every resource of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Lifecycles {
@@ -143,6 +149,11 @@ impl Lifecycles {
             {
                 return Err(format!("{kind} is overridden twice: {other} and {lifecycle}"));
             }
+        }
+        if let Some(lifecycle) = by_kind.get(&LoadBalancer::KIND).copied()
+            && !OF_BALANCERS.iter().any(|kind| by_kind.contains_key(kind))
+        {
+            by_kind.extend(OF_BALANCERS.map(|kind| (kind, lifecycle)));
         }
         Ok(Self { phase, mode, overrides: by_kind })
     }
@@ -226,6 +237,23 @@ mod tests {
         assert_eq!(of(&["IAMRole=Sync"], Origin::Managed), Lifecycle::Sync);
         assert_eq!(of(&["IAMRole=Sync"], Origin::Existing), Lifecycle::Sync);
         assert_eq!(of(&["IAMRolePolicy=Sync"], Origin::Managed), Lifecycle::Ignore);
+    }
+
+    #[test]
+    fn a_load_balancer_s_name_stands_for_its_parts_as_long_as_none_of_them_is_named() {
+        use Lifecycle::{ExistsAndValidates, Ignore, Sync};
+        let of = |overrides: &[&str]| {
+            let overrides: Vec<Override> = overrides.iter().map(|o| o.parse().unwrap()).collect();
+            let lifecycles = Lifecycles::new(None, Mode::Apply, &overrides).unwrap();
+            let kinds =
+                [LoadBalancer::KIND, NetworkLoadBalancer::KIND, TargetGroup::KIND, Listener::KIND];
+            kinds.map(|kind| lifecycles.of(kind, Origin::Managed))
+        };
+        assert_eq!(of(&[]), [Sync; 4]);
+        assert_eq!(of(&["LoadBalancer=Ignore"]), [Ignore; 4]);
+        let named = of(&["TargetGroup=ExistsAndValidates", "LoadBalancer=Ignore"]);
+        assert_eq!(named, [Ignore, Sync, ExistsAndValidates, Sync]);
+        assert_eq!(of(&["NetworkLoadBalancer=Ignore"]), [Sync, Ignore, Sync, Sync]);
     }
 
     #[test]

@@ -82,14 +82,10 @@ impl<'p> Pruning<'_, 'p> {
     /// What there is of a kind that is written. Where the spec has none of it, nobody else tells
     /// that it could not be looked at.
     fn rows<T>(&mut self, kind: Kind, looked: &'p Looked<T>) -> &'p [T] {
-        let is_told = self.wanted.iter().any(|id| id.kind == kind);
-        self.rows_unless_told(kind, looked, is_told)
-    }
-
-    fn rows_unless_told<T>(&mut self, kind: Kind, looked: &'p Looked<T>, is_told: bool) -> &'p [T] {
         if !self.writes(kind) {
             return &[];
         }
+        let is_told = self.wanted.iter().any(|id| id.kind == kind);
         if let (Looked::Denied(error), false) = (looked, is_told) {
             self.planner.plan.warnings.push(Notice {
                 object: kind.to_string(),

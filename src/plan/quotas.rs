@@ -10,6 +10,9 @@ use crate::core::kind::ResourceId;
 use crate::desired::Notice;
 use crate::ec2::key_pair::SshKey;
 use crate::ec2::launch_template::LaunchTemplate;
+use crate::elb::load_balancer::LoadBalancer;
+use crate::elb::network_load_balancer::NetworkLoadBalancer;
+use crate::elb::target_group::TargetGroup;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::iam::role::IamRole;
@@ -23,7 +26,7 @@ use crate::vpc::security_group::SecurityGroup;
 pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
     let mut refusals = Vec::new();
     for change in planner.plan.writes().filter(|change| change.action == Action::Create) {
-        refusals.extend(names(change));
+        refusals.extend(name(change));
     }
     let written: BTreeSet<&ResourceId> = planner.plan.writes().map(|change| &change.id).collect();
     for resource in resources.iter().filter(|resource| written.contains(&resource.id())) {
@@ -96,23 +99,19 @@ fn trust(write: &Write) -> Option<Notice> {
     })
 }
 
-/// The names that a change gives to AWS, with their limits.
-fn names_given(change: &Change) -> Vec<(&'static Text, &str)> {
+/// The name that a change gives to AWS, with its limit.
+fn name_given(change: &Change) -> Option<(&'static Text, &str)> {
     let id = &change.id;
     let managed = match &change.write {
         Some(Write::Create(resource)) => Some(resource.as_ref()),
         _ => None,
     };
     let limit = match (id.kind, managed) {
-        (_, Some(Resource::LoadBalancer(balancer))) => {
-            return vec![(&limits::LOAD_BALANCER_NAME, &balancer.aws_name)];
+        (_, Some(Resource::LoadBalancer(LoadBalancer { aws_name, .. })))
+        | (_, Some(Resource::NetworkLoadBalancer(NetworkLoadBalancer { aws_name, .. }))) => {
+            return Some((&limits::LOAD_BALANCER_NAME, aws_name));
         }
-        (_, Some(Resource::NetworkLoadBalancer(balancer))) => {
-            return vec![
-                (&limits::LOAD_BALANCER_NAME, &balancer.aws_name),
-                (&limits::TARGET_GROUP_NAME, &balancer.target_group),
-            ];
-        }
+        (TargetGroup::KIND, _) => &limits::TARGET_GROUP_NAME,
         (IamRole::KIND, _) => &limits::ROLE_NAME,
         (IamRolePolicy::KIND, _) => &limits::POLICY_NAME,
         (IamInstanceProfile::KIND | IamInstanceProfileRole::KIND, _) => &limits::PROFILE_NAME,
@@ -120,19 +119,18 @@ fn names_given(change: &Change) -> Vec<(&'static Text, &str)> {
         (SshKey::KIND, _) => &limits::KEY_PAIR_NAME,
         (LaunchTemplate::KIND, _) => &limits::LAUNCH_TEMPLATE_NAME,
         (AutoscalingGroup::KIND, _) => &limits::AUTOSCALING_GROUP_NAME,
-        _ => return Vec::new(),
+        _ => return None,
     };
-    vec![(limit, &id.name)]
+    Some((limit, &id.name))
 }
 
-fn names(change: &Change) -> impl Iterator<Item = Notice> {
-    names_given(change).into_iter().filter_map(|(limit, name)| {
-        Some(Notice {
-            object: change.id.to_string(),
-            message: limit.refusal(name)?,
-            next: "the name comes from the spec's; choose another for the cluster or the group"
-                .to_owned(),
-        })
+fn name(change: &Change) -> Option<Notice> {
+    let (limit, name) = name_given(change)?;
+    Some(Notice {
+        object: change.id.to_string(),
+        message: limit.refusal(name)?,
+        next: "the name comes from the spec's; choose another for the cluster or the group"
+            .to_owned(),
     })
 }
 
@@ -143,6 +141,8 @@ fn tags(resource: &Resource) -> Vec<Notice> {
         Resource::IamInstanceProfile(profile) => (&profile.tags, true),
         Resource::LoadBalancer(balancer) => (&balancer.tags, true),
         Resource::NetworkLoadBalancer(balancer) => (&balancer.tags, true),
+        Resource::TargetGroup(group) => (&group.tags, true),
+        Resource::Listener(listener) => (&listener.tags, true),
         Resource::Vpc(own) => (&own.tags, false),
         Resource::DhcpOptions(own) => (&own.tags, false),
         Resource::Subnet(own) => (&own.tags, false),

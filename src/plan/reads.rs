@@ -11,6 +11,8 @@ use crate::core::kind::{Kind, ResourceId};
 use crate::desired::{DesiredCluster, names};
 use crate::ec2::key_pair::SshKey;
 use crate::elb::load_balancer::LoadBalancer;
+use crate::elb::network_load_balancer::NetworkLoadBalancer;
+use crate::elb::target_group::TargetGroup;
 use crate::iam::role::IamRole;
 use crate::iam::role_policy::{Content, IamRolePolicy};
 use crate::route53::dns_zone::DnsZone;
@@ -24,7 +26,15 @@ use crate::vpc::subnet::Subnet;
 use crate::vpc::vpc::Vpc;
 
 /// The kinds that are looked for where the spec has none of them, since it may have had.
-const LEFT: [Kind; 4] = [ElasticIp::KIND, NatGateway::KIND, RouteTable::KIND, SshKey::KIND];
+const LEFT: [Kind; 7] = [
+    ElasticIp::KIND,
+    NatGateway::KIND,
+    RouteTable::KIND,
+    SshKey::KIND,
+    LoadBalancer::KIND,
+    NetworkLoadBalancer::KIND,
+    TargetGroup::KIND,
+];
 
 pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads {
     let looks = |kind, origin| lifecycles.of(kind, origin) != Lifecycle::Ignore;
@@ -72,7 +82,6 @@ pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Reads 
     }
     let writes = |kind: &Kind| lifecycles.of(*kind, Origin::Managed) == Lifecycle::Sync;
     reads.kinds = kinds(desired, &looked, LEFT.into_iter().filter(writes));
-    reads.left_balancers = writes(&LoadBalancer::KIND);
     for resource in &desired.resources {
         if reads.kinds.contains(&resource.id().kind) {
             add(&mut reads, resource);
@@ -175,8 +184,10 @@ fn add(reads: &mut Reads, resource: &Resource) {
             reads.load_balancers.insert(balancer.aws_name.clone());
         }
         Resource::NetworkLoadBalancer(balancer) => {
-            let names = (balancer.aws_name.clone(), balancer.target_group.clone());
-            reads.network_load_balancer = Some(names);
+            reads.network_load_balancers.insert(balancer.aws_name.clone());
+        }
+        Resource::TargetGroup(group) => {
+            reads.target_groups.insert(group.name.clone());
         }
         Resource::DnsName(name) => reads.records.push(name.name.clone()),
         Resource::LaunchTemplate(template) => {
@@ -204,6 +215,7 @@ fn add(reads: &mut Reads, resource: &Resource) {
         | Resource::RouteTableAssociation(_)
         | Resource::SecurityGroupRule(_)
         | Resource::EbsVolume(_)
+        | Resource::Listener(_)
         | Resource::DnsZone(_)
         | Resource::LoadBalancerAttachment(_) => {}
     }

@@ -11,14 +11,15 @@ use crate::aws::{Aws, AwsError, of_record_change};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
 use crate::core::holders::Holders;
-use crate::core::kind::ResourceId;
+use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Looked;
 use crate::core::whose::{Marks, Owner, Whose};
 use crate::core::work::Work;
 use crate::ec2::instance::InstanceAddress;
+use crate::elb::listener::Listener;
 use crate::elb::load_balancer::{LiveLoadBalancer, LoadBalancer};
-use crate::elb::network_load_balancer::{LeftBalancer, LiveNetworkLoadBalancer};
+use crate::elb::network_load_balancer::{LiveNetworkLoadBalancer, NetworkLoadBalancer};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DnsName {
@@ -207,6 +208,11 @@ impl Manage for DnsName {
         vec![self.zone.clone(), self.balancer.clone()]
     }
 
+    /// A name leads nowhere before its load balancer listens.
+    fn behind(&self) -> &'static [Kind] {
+        &[Listener::KIND]
+    }
+
     fn is(&self, found: &LiveRecord, _: View<'_>) -> bool {
         found.name == self.name
     }
@@ -229,14 +235,10 @@ impl Manage for DnsName {
             }
         }
         for found in view.seen.rows::<LiveNetworkLoadBalancer>() {
-            let whose = view.owner.whose(LoadBalancer::KIND, &found.marks());
+            let whose = view.owner.whose(NetworkLoadBalancer::KIND, &found.marks());
             if let Some(address) = &found.address {
                 targets.add_balancer(&address.dns_name, whose);
             }
-        }
-        for LeftBalancer(found) in view.seen.rows() {
-            let whose = view.owner.whose(LoadBalancer::KIND, &found.marks());
-            targets.add_balancer(&found.dns_name, whose);
         }
         vec![found.marks(&targets)]
     }

@@ -11,7 +11,7 @@ use crate::core::deletion::{Delete, going};
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Manage, Ownership, View};
+use crate::core::manage::{self, Manage, Ownership, View};
 use crate::core::seen::Looked;
 use crate::core::wait::{Attempt, Budget, Held};
 use crate::core::whose::{Marks, Whose};
@@ -183,7 +183,7 @@ impl Manage for NatGateway {
             elastic_ip: changed.elastic_ip.take(),
             ..NatGatewayFields::none()
         };
-        Stuck::fixed(&fixed, &found.id, self.instead(&[])).into_iter().collect()
+        Stuck::fixed(&fixed, &found.id, manage::instead(self)).into_iter().collect()
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {

@@ -9,7 +9,7 @@ use crate::core::deletion::{Delete, gone_or};
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Manage, View};
+use crate::core::manage::{self, Manage, View};
 use crate::core::seen::Looked;
 use crate::core::whose::Marks;
 use crate::core::work::Work;
@@ -159,8 +159,7 @@ impl Manage for RouteTable {
 
     fn judge(&self, changed: &mut RouteTableFields<Changed>, found: &LiveRouteTable) -> Vec<Stuck> {
         let fixed = RouteTableFields { vpc: changed.vpc.take(), ..RouteTableFields::none() };
-        let instead = "set the spec back, or delete the RouteTable first".to_owned();
-        Stuck::fixed(&fixed, &found.id, instead).into_iter().collect()
+        Stuck::fixed(&fixed, &found.id, manage::instead(self)).into_iter().collect()
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {

@@ -9,7 +9,7 @@ use crate::core::deletion::{Delete, gone_or};
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Manage, Ownership, View};
+use crate::core::manage::{self, Manage, Ownership, View};
 use crate::core::seen::Looked;
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
@@ -190,7 +190,7 @@ impl Manage for SecurityGroup {
         found: &LiveSecurityGroup,
     ) -> Vec<Stuck> {
         let fixed = SecurityGroupFields { vpc: changed.vpc.take(), ..SecurityGroupFields::none() };
-        Stuck::fixed(&fixed, &found.id, self.instead(&[])).into_iter().collect()
+        Stuck::fixed(&fixed, &found.id, manage::instead(self)).into_iter().collect()
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {

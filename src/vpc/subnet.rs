@@ -8,7 +8,7 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
-use crate::core::manage::{Manage, Ownership, View};
+use crate::core::manage::{self, Manage, Ownership, View};
 use crate::core::seen::Looked;
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
@@ -150,11 +150,7 @@ impl Manage for Subnet {
             cidr: changed.cidr.take(),
             ..SubnetFields::none()
         };
-        let instead = match self.ownership() {
-            Ownership::Ours | Ownership::Brought => "set the spec back, or delete the Subnet first",
-            Ownership::Shared => "correct the spec after what AWS has",
-        };
-        Stuck::fixed(&fixed, &found.id, instead.to_owned()).into_iter().collect()
+        Stuck::fixed(&fixed, &found.id, manage::instead(self)).into_iter().collect()
     }
 
     fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {

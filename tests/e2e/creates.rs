@@ -355,11 +355,14 @@ fn listeners_of_others_are_left_and_ours_is_changed_in_place() {
     wait(modify.default_actions(forward).send()).unwrap();
 
     let told = world.ok(&["update", "cluster", NAME]).stdout;
-    assert!(told.contains("LoadBalancer/api.makes.example.com: listener TCP:8443 → "), "{told}");
+    assert!(
+        told.contains("NetworkLoadBalancerListener/api.makes.example.com: TCP:8443 → "),
+        "{told}"
+    );
     assert!(told.contains("not kapstan's, left as it is"), "{told}");
-    assert!(told.contains("TCP:443 → other"), "{told}");
-    assert!(told.contains("targetGroup.healthCheck"), "{told}");
-    assert!(told.contains("targetGroup.tags[\"KubernetesCluster\"]"), "{told}");
+    assert!(told.contains("targetGroup  other → tcp-makes-example-com-"), "{told}");
+    assert!(told.contains("healthCheck  TCP every 30s, 2 up, 2 down → TCP every 10s"), "{told}");
+    assert!(told.contains("tags[\"KubernetesCluster\"]  – → makes.example.com"), "{told}");
     world.forget_calls();
     world.apply(NAME);
     assert_eq!(count(&world, "DeleteListener"), 0);
@@ -369,7 +372,7 @@ fn listeners_of_others_are_left_and_ours_is_changed_in_place() {
     let mut ports: Vec<i32> = found.listeners().iter().filter_map(|one| one.port()).collect();
     ports.sort_unstable();
     assert_eq!(ports, [443, 8443]);
-    world.assert_settled_but(NAME, &[], &["listener TCP:8443 → "]);
+    world.assert_settled_but(NAME, &[], &["Listener/api.makes.example.com: TCP:8443 → "]);
 }
 
 #[test]
@@ -402,7 +405,7 @@ fn a_target_group_of_another_network_is_not_taken_as_ours() {
     world.forget_calls();
     let said = world.fails(&["update", "cluster", NAME, "--yes"]);
     let told = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains("targetGroup.port and targetGroup.vpc of arn:"), "{told}");
+    assert!(told.contains("port and vpc of arn:"), "{told}");
     assert!(told.contains(&format!("a target group {name} that is not the cluster's")), "{told}");
     assert!(world.calls().iter().all(|call| !call.write || call.service == "s3"));
 }

@@ -85,7 +85,7 @@ fn assert_listed(stays: &BTreeMap<String, String>, things: &BTreeMap<String, Str
     for (what, id) in things {
         let kind = what.split(' ').next().unwrap();
         let name = match kind {
-            "LoadBalancer" | "TargetGroup" if id.starts_with("arn:") => {
+            "NetworkLoadBalancer" | "TargetGroup" if id.starts_with("arn:") => {
                 id.split('/').nth_back(1).unwrap()
             }
             "DNSName" => id.strip_suffix(". A").unwrap(),
@@ -131,7 +131,7 @@ fn kinds(things: &BTreeMap<String, String>) -> BTreeSet<&str> {
 }
 
 /// How many kinds there are of what stands by itself, and how many things are made of them.
-const KINDS: usize = 18;
+const KINDS: usize = 19;
 const THINGS: usize = 25;
 
 #[test]
@@ -187,8 +187,8 @@ fn what_bears_a_name_of_ours_alone_is_refused_and_stays() {
     let network = "spec.api.loadBalancer.class=Network";
     world.ok(&["set", "cluster", NAME, network]);
     let said = world.fails(COMMANDS[0]);
-    for what in ["LoadBalancer network", "TargetGroup"] {
-        let line = said.lines().find(|line| line.contains(&format!("LoadBalancer/api.{NAME}:")));
+    for (what, name) in [("NetworkLoadBalancer", "api."), ("TargetGroup", "tcp-own-")] {
+        let line = said.lines().find(|line| line.contains(&format!("{what}/{name}")));
         assert!(line.is_some_and(|line| line.contains(&things[what])), "{what}: {said}");
     }
     assert_eq!(told(), before, "with another class");
@@ -314,7 +314,7 @@ const NAMED: [(&str, &str); 9] = [
     ("IAMInstanceProfile", "stays: named by spec.iam.profile of InstanceGroup/nodes"),
     ("IAMRole", "named by spec.iam.profile of InstanceGroup/nodes, whose role it is"),
     ("LoadBalancer classic", "externalLoadBalancers[0].loadBalancerName of InstanceGroup/nodes"),
-    ("LoadBalancer network", "before TargetGroup/named-targets, which is named by spec."),
+    ("NetworkLoadBalancer", "before TargetGroup/named-targets, which is named by spec."),
     ("TargetGroup", "externalLoadBalancers[1].targetGroupArn of InstanceGroup/nodes"),
 ];
 

@@ -82,8 +82,7 @@ fn of_a_cluster_in_a_network_of_others() {
     let before = walk(&world, NAME, &[], &[]);
     world.apply(NAME);
     // What stands is told by the route that leads there.
-    let needless = ["ec2:DescribeInstances"];
-    let after = walk(&world, NAME, &[], &needless);
+    let after = walk(&world, NAME, &[], &["ec2:DescribeInstances"]);
     for read in [
         "ec2:DescribeInstances",
         "elasticloadbalancing:DescribeTargetGroups",

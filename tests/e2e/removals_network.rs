@@ -88,7 +88,7 @@ fn balancers(world: &World) -> (usize, usize) {
 fn a_classic_load_balancer_makes_room_for_a_network_one() {
     let world = changed("left_classic", &public(&api("Classic")), &public(&api("Network")));
     let run = look(&world);
-    assert!(run.stdout.contains("  + LoadBalancer/api.left.example.com"), "{}", run.stdout);
+    assert!(run.stdout.contains("  + NetworkLoadBalancer/api.left.example.com"), "{}", run.stdout);
     assert!(run.stdout.contains("  ~ DNSName/api.left.example.com"), "{}", run.stdout);
     assert_listed(
         &run,
@@ -103,7 +103,8 @@ fn a_classic_load_balancer_makes_room_for_a_network_one() {
         &writes,
         &["AttachLoadBalancerTargetGroups", "DetachLoadBalancers", "DeleteLoadBalancer"],
     );
-    assert_order(&writes, &["ChangeResourceRecordSets", "DeleteLoadBalancer"]);
+    // The name leads to what listens already.
+    assert_order(&writes, &["CreateListener", "ChangeResourceRecordSets", "DeleteLoadBalancer"]);
     world.assert_settled(NAME, &[]);
     assert_eq!(balancers(&world), (1, 1));
 }
@@ -117,7 +118,7 @@ fn a_network_load_balancer_makes_room_for_a_classic_one() {
     assert_listed(
         &run,
         &[
-            "- LoadBalancer/api-left-example-com-",
+            "- NetworkLoadBalancer/api-left-example-com-",
             "- TargetGroup/tcp-left-example-com-",
             "- ExternalTargetGroupAttachment/masters.masters.left.example.com → arn:",
         ],
@@ -154,7 +155,7 @@ fn load_balancers_of_both_classes_that_no_spec_has_go_with_what_leads_to_them() 
         &look(&world),
         &[
             "- LoadBalancer/api-left-example-com-",
-            "- LoadBalancer/api-left-example-com-",
+            "- NetworkLoadBalancer/api-left-example-com-",
             "- TargetGroup/tcp-left-example-com-",
             "- DNSName/api.left.example.com  leads to api-left-example-com-",
             "- ExternalLoadBalancerAttachment/masters.masters.left.example.com → api-left-",
@@ -202,7 +203,7 @@ fn what_could_not_be_looked_for_is_told() {
     let rule = |operation| json!({"operation": operation, "error": "UnauthorizedOperation"});
     world.rules(json!(denied.map(rule)));
     let run = world.ok(&["update", "cluster", NAME]);
-    for (kind, operation) in ["NatGateway", "LoadBalancer"].iter().zip(denied) {
+    for (kind, operation) in ["NatGateway", "TargetGroup"].iter().zip(denied) {
         let told = format!("{kind}: what the spec no longer has could not be looked for: ");
         let mut lines = run.stderr.lines();
         assert!(lines.any(|line| line.contains(&told) && line.contains(operation)), "{run:#?}");

@@ -132,6 +132,33 @@ fn a_network_load_balancer_stands_before_masters() {
 }
 
 #[test]
+fn a_network_load_balancer_is_three_things_that_one_name_stands_for_in_overrides() {
+    let more = "  api: {loadBalancer: {type: Public, class: Network}}\n";
+    let world = World::whole("shape_balancer_kinds", NAME, &spec(NAME, PUBLIC, more));
+    let kinds = |overrides: &str| -> Vec<String> {
+        let all = format!("DNSName=Ignore,LoadBalancerAttachment=Ignore{overrides}");
+        let run =
+            world.run(&["update", "cluster", NAME, "-o", "json", "--lifecycle-overrides", &all]);
+        let plan: Json = serde_json::from_str(&run.stdout).unwrap();
+        let ids = plan["changes"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap());
+        let of_balancers = |id: &&str| {
+            ["NetworkLoadBalancer", "TargetGroup/"].iter().any(|kind| id.starts_with(kind))
+        };
+        let mut ids: Vec<String> = ids.filter(of_balancers).map(str::to_owned).collect();
+        ids.sort();
+        ids
+    };
+    let balancer = format!("NetworkLoadBalancer/api.{NAME}");
+    let listener = format!("NetworkLoadBalancerListener/api.{NAME}-443");
+    let all = kinds("");
+    assert_eq!(all[..2], [balancer.clone(), listener.clone()]);
+    assert!(all[2].starts_with("TargetGroup/tcp-shape-example-com-"), "{all:?}");
+    assert_eq!(kinds(",LoadBalancer=Ignore"), [""; 0]);
+    assert_eq!(kinds(",LoadBalancer=Ignore,TargetGroup=Sync"), all);
+    assert_eq!(kinds(",NetworkLoadBalancerListener=Ignore"), [balancer, all[2].clone()]);
+}
+
+#[test]
 fn an_internal_load_balancer_stands_in_private_subnets() {
     for (test, class) in [("internal_classic", "Classic"), ("internal_network", "Network")] {
         let api = format!("  api: {{loadBalancer: {{type: Internal, class: {class}}}}}\n");

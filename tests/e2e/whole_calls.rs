@@ -62,6 +62,26 @@ fn calls_do_not_grow_with_groups() {
     }
 }
 
+#[test]
+fn what_belongs_to_a_network_load_balancer_is_read_in_no_more_rounds() {
+    let own = format!("{OWN}  api: {{loadBalancer: {{type: Public, class: Network}}}}\n");
+    let groups = [group(NAME, "masters", "Master", IMAGE), group(NAME, "nodes", "Node", IMAGE)];
+    let specs = [cluster(NAME, &own), groups.join("---\n")].join("---\n");
+    let world = World::whole("whole_calls_network", NAME, &specs);
+    world.apply(NAME);
+    let (calls, depth) = plan_calls(&world);
+    assert_eq!(depth, 3);
+    let of_balancers = calls.iter().filter_map(|call| call.strip_prefix("elasticloadbalancing:"));
+    // The tags of the load balancer and its target group are told by one call.
+    assert_eq!(
+        of_balancers.collect::<Vec<_>>(),
+        [
+            "DescribeListeners", "DescribeLoadBalancerAttributes", "DescribeLoadBalancers",
+            "DescribeLoadBalancers", "DescribeTags", "DescribeTargetGroups",
+        ]
+    );
+}
+
 /// What the cluster has, in order; what an account has from its beginning bears other names.
 fn names(world: &World) -> Vec<String> {
     let found = world.observe(&json!({}));

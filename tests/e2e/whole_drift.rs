@@ -222,7 +222,7 @@ fn a_network_load_balancer_of_another_scheme_gets_its_tags() {
     let tag = "KubernetesCluster";
     wait(elb.remove_tags().resource_arns(balancer()).tag_keys(tag).send()).unwrap();
     world.ok(&["set", "cluster", NAME, "spec.api.loadBalancer.type=Internal"]);
-    let id = "LoadBalancer/api.drift.example.com";
+    let id = "NetworkLoadBalancer/api.drift.example.com";
     let mended = format!("update {id} tags[\"{tag}\"]: – → {NAME}");
     // In the subnets of the one scheme, a load balancer of the other would not be reached.
     let left = format!(

@@ -22,7 +22,7 @@ from moto.ec2.models.subnets import SubnetBackend
 from moto.ec2.responses.dhcp_options import DHCPOptions
 from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.elb.models import LoadBalancer
-from moto.elbv2.exceptions import DuplicateLoadBalancerName
+from moto.elbv2.exceptions import DuplicateListenerError, DuplicateLoadBalancerName
 from moto.elbv2.models import ELBv2Backend
 from moto.iam.models import iam_backends
 
@@ -125,6 +125,7 @@ def correct():
     let_go_of_addresses()
     refuse_to_delete_what_is_held()
     create_balancers_once()
+    create_listeners_once()
     take_any_filter_value()
     tag_templates_later()
     choose_instances_by_use()
@@ -370,6 +371,25 @@ def create_balancers_once():
         return create(backend, name=name, **settings)
 
     ELBv2Backend.create_load_balancer = once
+
+
+def create_listeners_once():
+    """A load balancer listens once on a port: asked for with the same settings again, the listener
+    that is there is the answer
+    (https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateListener.html)."""
+    create = ELBv2Backend.create_listener
+
+    def once(backend, load_balancer_arn, **settings):
+        balancer = backend.load_balancers.get(load_balancer_arn)
+        for known in balancer.listeners.values() if balancer else ():
+            if known.port == settings["port"]:
+                there = (known.protocol, known.certificate, [action.data for action in known.default_actions])
+                if there == (settings["protocol"], settings["certificate"], settings["actions"]):
+                    return known
+                raise DuplicateListenerError()
+        return create(backend, load_balancer_arn, **settings)
+
+    ELBv2Backend.create_listener = once
 
 
 def take_any_filter_value():

@@ -108,9 +108,9 @@ class Maker:
         self.made["TargetGroup"] = group["TargetGroups"][0]["TargetGroupArn"]
         name = balancer_name("api", self.cluster) if own else f"{short}-network"
         network = elbv2.create_load_balancer(Name=name, Type="network", Subnets=self.subnets, Tags=tags)
-        self.made["LoadBalancer network"] = network["LoadBalancers"][0]["LoadBalancerArn"]
+        self.made["NetworkLoadBalancer"] = network["LoadBalancers"][0]["LoadBalancerArn"]
         elbv2.create_listener(
-            LoadBalancerArn=self.made["LoadBalancer network"], Protocol="TCP", Port=9,
+            LoadBalancerArn=self.made["NetworkLoadBalancer"], Protocol="TCP", Port=9,
             DefaultActions=[{"Type": "forward", "TargetGroupArn": self.made["TargetGroup"]}])
 
     def iam(self):

@@ -15,9 +15,9 @@ use crate::core::manage::Manage as _;
 use crate::core::whose::Whose;
 use crate::elb::load_balancer::{LiveLoadBalancer, LoadBalancer, LoadBalancerDeletion};
 use crate::elb::network_load_balancer::{
-    LeftBalancer, LeftTargetGroup, NetworkLoadBalancerDeletion,
+    LiveNetworkLoadBalancer, NetworkLoadBalancer, NetworkLoadBalancerDeletion,
 };
-use crate::elb::target_group::{TargetGroup, TargetGroupDeletion};
+use crate::elb::target_group::{LiveTargetGroup, TargetGroup, TargetGroupDeletion};
 use crate::route53::dns_name::{DnsName, DnsRecordDeletion, IdleRecord};
 
 /// What leads to a load balancer is turned away before that goes, and what stands behind it stands
@@ -37,10 +37,8 @@ pub(super) fn plan(pruning: &mut Pruning<'_, '_>) {
 }
 
 fn classic(pruning: &mut Pruning<'_, '_>) {
-    let of_class = |one: &Resource| matches!(one, Resource::LoadBalancer(_));
-    let is_told = pruning.resources.iter().any(of_class);
     let looked = pruning.live().seen.of::<LiveLoadBalancer>();
-    for found in pruning.rows_unless_told(LoadBalancer::KIND, looked, is_told) {
+    for found in pruning.rows(LoadBalancer::KIND, looked) {
         if pruning.is_found(LoadBalancer::KIND, &found.name) {
             continue;
         }
@@ -65,22 +63,26 @@ fn classic(pruning: &mut Pruning<'_, '_>) {
 }
 
 fn network(pruning: &mut Pruning<'_, '_>) {
-    let looked = pruning.live().seen.of::<LeftBalancer>();
-    let of_class = |one: &Resource| matches!(one, Resource::NetworkLoadBalancer(_));
-    let is_told = pruning.resources.iter().any(of_class);
-    for LeftBalancer(found) in pruning.rows_unless_told(LoadBalancer::KIND, looked, is_told) {
-        let groups = pruning.live().seen.rows().iter().map(|LeftTargetGroup(group)| group);
-        let marks = found.marks_before(groups, &pruning.planner.owner);
-        // A classic one may bear the same name.
-        let id = ResourceId::new(LoadBalancer::KIND, format!("{} (Network)", found.name));
-        if !pruning.is_ours(&id, &marks) {
+    let looked = pruning.live().seen.of::<LiveNetworkLoadBalancer>();
+    let groups = pruning.live().seen.of::<LiveTargetGroup>();
+    for found in pruning.rows(NetworkLoadBalancer::KIND, looked) {
+        let is_wanted = |one: &Resource| match one {
+            Resource::NetworkLoadBalancer(one) => one.is(found, pruning.planner.view()),
+            _ => false,
+        };
+        let marks = found.marks_before(groups.rows(), &pruning.planner.owner);
+        let id = ResourceId::new(NetworkLoadBalancer::KIND, &found.name);
+        if pruning.resources.iter().any(is_wanted) || !pruning.is_ours(&id, &marks) {
             continue;
         }
-        if let Some(why) = unknown_records(pruning) {
+        let unknown_groups = groups.refused().map(|error| unknown("what stands behind it", error));
+        if let Some(why) = unknown_groups.or_else(|| unknown_records(pruning)) {
             pruning.keep(id, &why);
             continue;
         }
-        records(pruning, &found.name, &found.dns_name);
+        if let Some(address) = &found.address {
+            records(pruning, &found.name, &address.dns_name);
+        }
         pruning.remove(Unwanted {
             id,
             reason: NO_LONGER.to_owned(),
@@ -94,10 +96,10 @@ fn network(pruning: &mut Pruning<'_, '_>) {
 
 /// Target groups that no load balancer stands before which is left.
 fn target_groups(pruning: &mut Pruning<'_, '_>) {
-    // Read with the load balancers, or not at all.
-    for LeftTargetGroup(found) in pruning.live().seen.rows() {
+    let looked = pruning.live().seen.of::<LiveTargetGroup>();
+    for found in pruning.rows(TargetGroup::KIND, looked) {
         let id = ResourceId::new(TargetGroup::KIND, &found.name);
-        if !pruning.is_ours(&id, &found.marks()) {
+        if pruning.wanted.contains(&id) || !pruning.is_ours(&id, &found.marks()) {
             continue;
         }
         let goes = |arn: &String| {
@@ -116,7 +118,7 @@ fn target_groups(pruning: &mut Pruning<'_, '_>) {
             fields: Vec::new(),
             needs: Vec::new(),
             behind: &[
-                LoadBalancer::KIND,
+                NetworkLoadBalancer::KIND,
                 AutoscalingGroup::KIND,
                 ExternalTargetGroupAttachment::KIND,
             ],

@@ -10,6 +10,7 @@ use crate::core::kind::{Kind, ResourceId};
 use crate::core::whose::Whose;
 use crate::ec2::in_use::Thing;
 use crate::elb::load_balancer::LoadBalancer;
+use crate::elb::network_load_balancer::NetworkLoadBalancer;
 use crate::vpc::cidr_block::{CidrBlockDeletion, VpcCidrBlock};
 use crate::vpc::elastic_ip::{ElasticIp, ElasticIpDeletion, LiveElasticIp};
 use crate::vpc::nat_gateway::{LiveNatGateway, NatGateway, NatGatewayDeletion};
@@ -25,7 +26,12 @@ pub(super) fn plan(pruning: &mut Pruning<'_, '_>) {
     for subnet in &left.subnets {
         let id = named(Subnet::KIND, &subnet.id, subnet.tags.get("Name"));
         let deletion = SubnetDeletion(subnet.id.clone()).into();
-        let behind = &[AutoscalingGroup::KIND, LoadBalancer::KIND, NatGateway::KIND];
+        let behind = &[
+            AutoscalingGroup::KIND,
+            LoadBalancer::KIND,
+            NetworkLoadBalancer::KIND,
+            NatGateway::KIND,
+        ];
         settle(pruning, id, held.get(subnet.id.as_str()), behind, deletion);
     }
     for table in &left.tables {

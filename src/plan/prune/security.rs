@@ -14,6 +14,7 @@ use crate::ec2::in_use::Thing;
 use crate::ec2::key_pair::{KeyPairDeletion, LiveKeyPair, SshKey};
 use crate::ec2::launch_template::{LaunchTemplate, LaunchTemplateDeletion, LiveTemplate};
 use crate::elb::load_balancer::LoadBalancer;
+use crate::elb::network_load_balancer::NetworkLoadBalancer;
 use crate::iam::role::IamRole;
 use crate::spec::role::Role;
 use crate::vpc::security_group::{LiveSecurityGroup, SecurityGroup, SecurityGroupDeletion};
@@ -79,6 +80,7 @@ fn security_groups(pruning: &mut Pruning<'_, '_>, cluster: &str) {
             behind: &[
                 AutoscalingGroup::KIND,
                 LoadBalancer::KIND,
+                NetworkLoadBalancer::KIND,
                 SecurityGroupRule::KIND,
                 IamRole::KIND,
             ],

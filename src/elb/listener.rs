@@ -1,0 +1,251 @@
+//! `NetworkLoadBalancerListener`: a port of a network load balancer, and where it leads.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, Certificate, Listener as SdkListener, ProtocolEnum,
+};
+use futures::future::try_join_all;
+
+use super::network_load_balancer::LiveNetworkLoadBalancer;
+use super::tags;
+use crate::aws::tags::Tags;
+use crate::aws::{Answer, Aws, AwsError, Fault};
+use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::kind::ResourceId;
+use crate::core::manage::{Manage, View};
+use crate::core::seen::Looked;
+use crate::core::whose::Marks;
+use crate::core::work::Work;
+use crate::spec::arn::target_group_name;
+
+const DESCRIBE: &str = "elasticloadbalancing:DescribeListeners";
+const CREATE: &str = "elasticloadbalancing:CreateListener";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Listener {
+    pub(crate) balancer: ResourceId,
+    pub(crate) port: i32,
+    /// The ARN of a certificate, for a listener that ends TLS.
+    pub(crate) certificate: Option<String>,
+    pub(crate) target_group: ResourceId,
+    pub(crate) tags: Tags,
+}
+
+fields! { ListenerFields {
+    port: i32 = "port",
+    protocol: String = "protocol",
+    certificate: String = "certificate",
+    target_group: String = "targetGroup",
+    tags: Tags = "tags",
+} }
+
+#[derive(Clone, Debug)]
+pub(crate) struct LiveListener {
+    arn: String,
+    /// The ARN of the load balancer.
+    pub(crate) balancer: String,
+    port: Option<i32>,
+    protocol: String,
+    certificate: Option<String>,
+    /// The ARN of the target group that it leads to, if that is what it does.
+    target_group: Option<String>,
+}
+
+impl LiveListener {
+    fn from_sdk(balancer: &str, listener: &SdkListener) -> Result<Self, AwsError> {
+        let certificate = listener.certificates().first().and_then(Certificate::certificate_arn);
+        let target = listener.default_actions().first().and_then(Action::target_group_arn);
+        Ok(Self {
+            arn: Answer::of(DESCRIBE, balancer).id("ListenerArn", listener.listener_arn())?,
+            balancer: balancer.to_owned(),
+            port: listener.port(),
+            protocol: listener.protocol().map_or("", ProtocolEnum::as_str).to_owned(),
+            certificate: certificate.map(str::to_owned),
+            target_group: target.map(str::to_owned),
+        })
+    }
+
+    fn target(&self) -> &str {
+        self.target_group.as_deref().map_or("something else", target_group_name)
+    }
+}
+
+impl fmt::Display for LiveListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = self.port.map_or_else(|| "?".to_owned(), |port| port.to_string());
+        write!(f, "{}:{port} → {}", self.protocol, self.target())?;
+        self.certificate.iter().try_for_each(|arn| write!(f, " {arn}"))
+    }
+}
+
+/// Reads the listeners of those of these load balancers that bear one of AWS' `names`.
+pub(crate) async fn observe(
+    aws: &Aws,
+    balancers: &Looked<LiveNetworkLoadBalancer>,
+    names: &BTreeSet<String>,
+) -> Result<Looked<LiveListener>, AwsError> {
+    if let Some(error) = balancers.refused() {
+        return Ok(Looked::Denied(error.clone()));
+    }
+    let ours = balancers.rows().iter().filter(|row| names.contains(&row.name));
+    let rows = try_join_all(ours.map(|row| read(aws, &row.arn))).await;
+    Looked::sort(rows.map(|rows| rows.concat()))
+}
+
+async fn read(aws: &Aws, balancer: &str) -> Result<Vec<LiveListener>, AwsError> {
+    let call = aws.elbv2.describe_listeners().load_balancer_arn(balancer);
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, balancer, error))?;
+    rows.iter().map(|listener| LiveListener::from_sdk(balancer, listener)).collect()
+}
+
+impl Manage for Listener {
+    type Live = LiveListener;
+    type Fields = ListenerFields<Wanted>;
+
+    fn id(&self) -> ResourceId {
+        ResourceId::new(Listener::KIND, self.name())
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        vec![self.balancer.clone(), self.target_group.clone()]
+    }
+
+    fn is(&self, found: &LiveListener, view: View<'_>) -> bool {
+        found.port == Some(self.port) && view.is(&self.balancer, &found.balancer)
+    }
+
+    /// What is part of something was found by that.
+    fn marks<'a>(&self, _: &'a LiveListener, _: View<'a>) -> Vec<Marks<'a>> {
+        Vec::new()
+    }
+
+    fn aws_id(found: &LiveListener) -> String {
+        found.arn.clone()
+    }
+
+    fn wanted(&self, _: View<'_>) -> ListenerFields<Wanted> {
+        ListenerFields {
+            port: Want::Is(self.port),
+            protocol: Want::Is(self.protocol().as_str().to_owned()),
+            certificate: Want::maybe(self.certificate.clone()),
+            target_group: Want::Is(self.target_group.name.clone()),
+            tags: Want::Is(self.tags.clone()),
+        }
+    }
+
+    /// Tags are set where one is made, and not looked at: its load balancer tells whose it is.
+    fn wanted_over(&self, _: &LiveListener, view: View<'_>) -> ListenerFields<Wanted> {
+        ListenerFields { tags: Want::Any, ..self.wanted(view) }
+    }
+
+    fn found(&self, found: &LiveListener, _: View<'_>) -> ListenerFields<Found> {
+        ListenerFields {
+            port: found.port,
+            protocol: Some(found.protocol.clone()),
+            certificate: found.certificate.clone(),
+            target_group: Some(found.target().to_owned()),
+            tags: None,
+        }
+    }
+
+    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+        let (balancer, group) = (work.id(&self.balancer)?, work.id(&self.target_group)?);
+        let call = work.aws.elbv2.create_listener().load_balancer_arn(&balancer);
+        let answer = call
+            .protocol(self.protocol())
+            .port(self.port)
+            .set_certificates(self.certificates())
+            .default_actions(forward(&group))
+            .set_tags(Some(tags::to_sdk(&self.tags)))
+            .send()
+            .await;
+        match answer.map_err(|error| AwsError::new(CREATE, self.name(), error)) {
+            Ok(answer) => {
+                let arn = answer.listeners().first().and_then(|made| made.listener_arn());
+                Answer::of(CREATE, &self.name()).id("ListenerArn", arn).map(Some)
+            }
+            // The port is taken, perhaps by a call of ours whose answer was lost.
+            Err(taken) if taken.fault == Fault::Conflict => {
+                let is_as_wanted = |found: &LiveListener| {
+                    found.port == Some(self.port)
+                        && found.protocol == self.protocol().as_str()
+                        && found.certificate == self.certificate
+                        && found.target_group.as_ref() == Some(&group)
+                };
+                let found = read(work.aws, &balancer).await?.into_iter().find(is_as_wanted);
+                found.map(|found| Some(found.arn)).ok_or(taken)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Changes it in place, so that the API server stays reachable.
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        id: &str,
+        changed: &ListenerFields<Changed>,
+    ) -> Result<(), AwsError> {
+        let ListenerFields { port: _, protocol, certificate, target_group, tags: _ } = changed;
+        if protocol.is_none() && certificate.is_none() && target_group.is_none() {
+            return Ok(());
+        }
+        let group = work.id(&self.target_group)?;
+        let call = work.aws.elbv2.modify_listener().listener_arn(id).port(self.port);
+        let answer = call
+            .protocol(self.protocol())
+            .set_certificates(self.certificates())
+            .default_actions(forward(&group))
+            .send()
+            .await;
+        answer.map(drop).map_err(|error| {
+            AwsError::new("elasticloadbalancing:ModifyListener", self.name(), error)
+        })
+    }
+
+    #[cfg(test)]
+    fn imagined(&self, id: &str, view: View<'_>) -> LiveListener {
+        LiveListener {
+            arn: format!("{}/{id}", view.id_of(&self.balancer)),
+            balancer: view.id_of(&self.balancer),
+            port: Some(self.port),
+            protocol: self.protocol().as_str().to_owned(),
+            certificate: self.certificate.clone(),
+            target_group: Some(view.id_of(&self.target_group)),
+        }
+    }
+
+    #[cfg(test)]
+    fn disturbed(&self, live: &LiveListener) -> Vec<(&'static str, LiveListener)> {
+        type Live = LiveListener;
+        let certificate = Some("arn:aws:acm:us-west-2:123456789012:certificate/1".to_owned());
+        vec![
+            ("protocol", Live { protocol: "UDP".to_owned(), ..live.clone() }),
+            ("certificate", Live { certificate, ..live.clone() }),
+            ("targetGroup", Live { target_group: None, ..live.clone() }),
+        ]
+    }
+}
+
+impl Listener {
+    /// kops' name of it (`pkg/model/context.go`, `NLBListenerName`).
+    fn name(&self) -> String {
+        format!("{}-{}", self.balancer.name, self.port)
+    }
+
+    fn protocol(&self) -> ProtocolEnum {
+        if self.certificate.is_some() { ProtocolEnum::Tls } else { ProtocolEnum::Tcp }
+    }
+
+    fn certificates(&self) -> Option<Vec<Certificate>> {
+        let certificate = |arn| Certificate::builder().certificate_arn(arn).build();
+        self.certificate.as_ref().map(|arn| vec![certificate(arn)])
+    }
+}
+
+fn forward(group: &str) -> Action {
+    Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(group).build()
+}
