@@ -355,7 +355,7 @@ async fn observe_cluster(
             Ok(attempted(!reads.instance_types.is_empty(), types).await)
         },
     );
-    let volumes = when(wants(EbsVolume::KIND), volume::observe(aws));
+    let volumes = when(wants(EbsVolume::KIND), volume::observe(aws, cluster));
     let ((groups, data, users), (templates, balancers), (volumes, (images, types))) = try_join3(
         groups,
         try_join(templates, observe_balancers(aws, reads)),

@@ -356,7 +356,12 @@ pub(crate) fn state<M: Manage, Write>(
             let marks = resource.marks(found, view);
             let ids: Vec<&str> = marks.iter().map(Marks::id).collect();
             let message = format!("there is one already ({}), {why}", ids.join(", "));
-            let next = resource.adopt(found, view.owner).unwrap_or_default();
+            let others = marks.iter().find_map(|marks| view.owner.other(marks));
+            let next = match others {
+                // To make it the cluster's too would make it everybody's to delete.
+                Some(other) => format!("it is the cluster {other}'s: rename one of the two"),
+                None => resource.adopt(found, view.owner).unwrap_or_default(),
+            };
             return State::Impossible(creation(), message, next);
         }
     };
@@ -402,14 +407,14 @@ pub(crate) fn state<M: Manage, Write>(
         ref several => {
             let ids = several.iter().map(|found| M::aws_id(found));
             let twins = several.iter().map(|found| M::twin(found, view));
-            let (message, next) = several_of(ids.zip(twins).collect());
+            let (message, next) = several_of(&resource.id().name, ids.zip(twins).collect());
             State::Impossible(Drift::default(), message, next)
         }
     }
 }
 
 /// What is said of several that stand where there should be one, and what to do.
-fn several_of(twins: Vec<(String, Option<Twin>)>) -> (String, String) {
+fn several_of(name: &str, twins: Vec<(String, Option<Twin>)>) -> (String, String) {
     let shared: Tags = match twins.first() {
         Some((_, Some(first))) => {
             let is_shared = |(key, value): &(&String, &String)| {
@@ -436,16 +441,28 @@ fn several_of(twins: Vec<(String, Option<Twin>)>) -> (String, String) {
         format!("{id} ({})", parts.join(", "))
     });
     let told = told.collect::<Vec<_>>().join("; ");
-    (format!("there are {} of it: {told}", twins.len()), which_goes(&twins))
+    (format!("there are {} of it: {told}", twins.len()), which_goes(name, &twins))
 }
 
-fn which_goes(twins: &[(String, Option<Twin>)]) -> String {
+fn which_goes(name: &str, twins: &[(String, Option<Twin>)]) -> String {
     let known: Vec<(&String, &Twin)> =
         twins.iter().filter_map(|(id, twin)| Some((id, twin.as_ref()?))).collect();
     let others = |kept: &String| {
         let others = known.iter().map(|(id, _)| id.as_str()).filter(|id| id != kept);
         others.collect::<Vec<_>>().join(" and ")
     };
+    let named =
+        known.iter().filter(|(_, twin)| twin.tags.get("Name").is_some_and(|own| own == name));
+    let others_are_named =
+        known.iter().filter(|(_, twin)| twin.tags.get("Name").is_some_and(|own| own != name));
+    if let ([(kept, _)], true) =
+        (&named.collect::<Vec<_>>()[..], others_are_named.count() + 1 == twins.len())
+    {
+        return format!(
+            "{kept} alone bears the name {name}: take the tags that tell otherwise off {}",
+            others(kept)
+        );
+    }
     let used: Vec<&String> =
         known.iter().filter(|(_, twin)| twin.used_by.is_some()).map(|(id, _)| *id).collect();
     match used[..] {

@@ -202,6 +202,11 @@ impl Owner {
         })
     }
 
+    /// The other cluster that has something as its own.
+    pub(crate) fn other<'a>(&self, marks: &Marks<'a>) -> Option<&'a str> {
+        other_owner(marks.known_tags(), &self.cluster)
+    }
+
     /// What makes something the cluster's, as a command for the user.
     pub(crate) fn adopt(&self, thing: &Taggable<'_>) -> String {
         let key = self.tag();

@@ -3,7 +3,7 @@
 use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types::{Filter, ResourceType, Volume, VolumeState, VolumeType};
 
-use crate::aws::tags::Tags;
+use crate::aws::tags::{Tags, owner_tag};
 use crate::aws::{Answer, Aws, AwsError, done, ec2};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
@@ -88,15 +88,27 @@ impl LiveVolume {
 
 /// What the keys of tags begin with that tell of what in etcd's clusters a volume is.
 const ETCD_TAG: &str = "k8s.io/etcd/";
+const MASTER_TAG: &str = "k8s.io/role/master";
 
-/// Reads the volumes of masters by any tag that tells of them; those that Kubernetes makes for
-/// pods carry the cluster's tags too, but none of these.
-pub(crate) async fn observe(aws: &Aws) -> Result<Looked<LiveVolume>, AwsError> {
-    let keys = ["k8s.io/role/master".to_owned(), format!("{ETCD_TAG}*")];
+/// Reads the volumes of masters by any tag that tells of them, or by their names; those that
+/// Kubernetes makes for pods carry the cluster's tags too, but none of these.
+pub(crate) async fn observe(aws: &Aws, cluster: &str) -> Result<Looked<LiveVolume>, AwsError> {
+    let keys = [MASTER_TAG.to_owned(), format!("{ETCD_TAG}*"), owner_tag(cluster)];
     let rows = describe(aws, vec![ec2::filter("tag-key", keys)]).await;
-    Looked::sort(
-        rows.and_then(|rows| rows.iter().filter(|volume| !is_gone(volume)).map(from_sdk).collect()),
-    )
+    Looked::sort(rows.and_then(|rows| {
+        let is_asked = |volume: &&Volume| {
+            !is_gone(volume) && is_of_masters(&ec2::tags_from_sdk(volume.tags()), cluster)
+        };
+        rows.iter().filter(is_asked).map(from_sdk).collect()
+    }))
+}
+
+/// Whether tags tell of a master's volume, or its name does that kops gives:
+/// `a.etcd-main.dev.example.com`.
+fn is_of_masters(tags: &Tags, cluster: &str) -> bool {
+    let name = tags.get("Name").and_then(|name| name.strip_suffix(&format!(".{cluster}")));
+    tags.keys().any(|key| key == MASTER_TAG || key.starts_with(ETCD_TAG))
+        || name.is_some_and(|name| name.contains(".etcd-"))
 }
 
 async fn describe(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<Volume>, AwsError> {

@@ -41,6 +41,18 @@ pub(crate) fn key_refusal(key: &str) -> Option<String> {
     KEY.refusal(key)
 }
 
+/// Why AWS refuses a value, or `None` if it does not. Its calls are in XML or JSON, and neither of
+/// the two carries control characters whole (Extensible Markup Language 1.0, 2.2).
+pub(crate) fn value_refusal(value: &str) -> Option<String> {
+    let is_carried = |c: char| !c.is_control() || c.is_whitespace();
+    if !value.chars().all(is_carried) {
+        return Some(format!(
+            "has a control character in {value:?}, which AWS' calls cannot carry"
+        ));
+    }
+    VALUE.refusal(value)
+}
+
 /// Whether IAM and load balancers take a key or a value, which are pickier than EC2 and Auto
 /// Scaling (IAM API, `Tag`; ELB API, `Tag`).
 pub(crate) fn is_plain(text: &str) -> bool {
@@ -60,6 +72,14 @@ mod tests {
             assert_eq!(key_refusal(key), None, "{key}");
         }
         assert!(key_refusal("").is_some());
+    }
+
+    #[test]
+    fn control_characters_are_refused_in_values() {
+        assert!(value_refusal("x\0y").unwrap().contains("control character"));
+        for value in ["", "a\tb", "ä", "two lines\nof it"] {
+            assert_eq!(value_refusal(value), None, "{value:?}");
+        }
     }
 
     #[test]

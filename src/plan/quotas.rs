@@ -171,7 +171,7 @@ fn tags(resource: &Resource) -> Vec<Notice> {
     reasons.extend(tag::COUNT.refusal(count).map(|reason| format!("the number of tags {reason}")));
     for (key, value) in tags {
         reasons.extend(tag::key_refusal(key).map(|reason| format!("the tag {key:?} {reason}")));
-        let reason = tag::VALUE.refusal(value);
+        let reason = tag::value_refusal(value);
         reasons.extend(reason.map(|reason| format!("the tag {key:?}: {reason}")));
         if is_picky && !(tag::is_plain(key) && tag::is_plain(value)) {
             reasons.push(format!(

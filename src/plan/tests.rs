@@ -359,3 +359,35 @@ fn fields_that_no_write_mends_are_told_beside_those_that_one_does() {
     }
     insta::assert_snapshot!(table);
 }
+
+#[test]
+fn of_two_volumes_for_one_member_the_one_of_its_name_is_kept_and_neither_is_offered() {
+    use crate::ec2::volume::LiveVolume;
+    let (desired, mut live) = volume(20, true);
+    let own: LiveVolume = live.seen.rows::<LiveVolume>()[0].clone();
+    let mut other = LiveVolume { id: "vol-2".to_owned(), ..own.clone() };
+    other.tags.insert("Name".to_owned(), "a.etcd-events".to_owned());
+    other.tags.insert("k8s.io/etcd/main".to_owned(), "a/a".to_owned());
+    live.seen.put(Looked::Found(vec![other, own]));
+    let plan = planned(&desired, &live, &[]);
+    assert_eq!(outcome(&plan), "REFUSED: EBSVolume");
+    let next =
+        "vol-1 alone bears the name a.etcd-main: take the tags that tell otherwise off vol-2";
+    assert_eq!(plan.refusals[0].next, next);
+    assert!(plan.removals.is_empty(), "{:#?}", plan.removals);
+}
+
+#[test]
+fn what_another_cluster_has_is_not_to_be_made_this_one_s_too() {
+    use crate::ec2::volume::LiveVolume;
+    let (desired, mut live) = volume(20, true);
+    let mut found: LiveVolume = live.seen.rows::<LiveVolume>()[0].clone();
+    let named = ("Name".to_owned(), "a.etcd-main".to_owned());
+    let others = ("kubernetes.io/cluster/other.k8s.local".to_owned(), "owned".to_owned());
+    found.tags = [named, others].into_iter().collect();
+    live.seen.put(Looked::Found(vec![found]));
+    let plan = planned(&desired, &live, &[]);
+    assert_eq!(outcome(&plan), "REFUSED: EBSVolume");
+    let next = "it is the cluster other.k8s.local's: rename one of the two";
+    assert_eq!(plan.refusals[0].next, next);
+}

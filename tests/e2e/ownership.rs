@@ -432,6 +432,14 @@ fn a_volume_of_etcd_is_found_by_any_of_its_tags() {
         world.assert_settled(NAME, &[]);
         assert_eq!(world.dump(), before, "{key}");
     }
+    // By its name alone, too.
+    for key in ["k8s.io/role/master", "k8s.io/etcd/main"] {
+        take_tag(&world, main, key);
+    }
+    let plan = world.ok(&["update", "cluster", NAME]).stdout;
+    assert!(plan.contains(&format!("~ EBSVolume/a.etcd-main.{NAME}\n")), "{plan}");
+    world.apply(NAME);
+    assert_eq!(world.dump(), before);
     // One that is no one's any more stands in the way, and is not doubled.
     for key in ["KubernetesCluster", &format!("kubernetes.io/cluster/{NAME}")] {
         take_tag(&world, main, key);

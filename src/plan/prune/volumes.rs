@@ -2,6 +2,8 @@
 
 use super::{Pruning, Unwanted, named};
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
+use crate::catalogue::kinds::Resource;
+use crate::core::manage::Manage as _;
 use crate::ec2::volume::{EbsVolume, LiveVolume, VolumeDeletion};
 use crate::plan::Prune;
 
@@ -11,7 +13,15 @@ pub(super) fn plan(pruning: &mut Pruning<'_, '_>) {
     if !pruning.writes(EbsVolume::KIND) {
         return;
     }
-    for volume in pruning.live().seen.rows::<LiveVolume>() {
+    // One that stands for something of the spec's is never offered, be it one of several.
+    let view = pruning.planner.view();
+    let stands_for = |volume: &LiveVolume| {
+        let mut wanted = pruning.resources.iter();
+        wanted.any(|one| matches!(one, Resource::EbsVolume(wanted) if wanted.is(volume, view)))
+    };
+    let rows = pruning.live().seen.rows::<LiveVolume>().iter();
+    let unwanted: Vec<&LiveVolume> = rows.filter(|volume| !stands_for(volume)).collect();
+    for volume in unwanted {
         let whose = pruning.whose(EbsVolume::KIND, &volume.marks());
         let is_wanted = pruning.is_found(EbsVolume::KIND, &volume.id);
         if is_wanted || !volume.is_of_etcd() || !whose.is_owned() {

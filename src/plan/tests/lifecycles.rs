@@ -78,11 +78,7 @@ fn the_table_of_lifecycles_holds_for_every_kind() {
                 // What is found by all that it has cannot differ.
                 let Some(live) = live else { continue };
                 let plan = planned(&desired, live, &[Override::new(kind, lifecycle)]);
-                let line = match resource.line() {
-                    "NetworkLoadBalancer" => " network",
-                    _ => "",
-                };
-                let cell = format!("{kind}={lifecycle}{line}");
+                let cell = format!("{kind}={lifecycle}");
                 table.push_str(&format!("{cell:47} {state:8} {}\n", outcome(&plan)));
             }
         }

@@ -237,6 +237,12 @@ fn user_data(group: &InstanceGroup, path: &FieldPath, check: &mut Check) {
                 check.add(&path.key(field), "is required");
             }
         }
+        // It becomes a header of the part (RFC 2183, 2.3).
+        let is_header = |name: &str| !name.contains(|c: char| c.is_control() || "\"\\".contains(c));
+        if let Some(name) = filled(&part.name).filter(|name| !is_header(name)) {
+            let message = format!("{name:?} may have no quotes, backslashes or control characters");
+            check.add(&path.key("name"), &message);
+        }
         let kind = part.kind.as_deref().unwrap_or_default();
         check.one_of(&path.key("type"), Some(kind), &USER_DATA_TYPES);
     }

@@ -33,7 +33,7 @@ pub(super) fn check_group(group: &InstanceGroup, spec: &FieldPath, check: &mut C
         if let Some(reason) = tag::key_refusal(&made.key) {
             check.add(&made.field, format!("becomes the tag {reason}; shorten the key"));
         }
-        if let Some(reason) = tag::VALUE.refusal(&made.value) {
+        if let Some(reason) = tag::value_refusal(&made.value) {
             check.add(&made.field, format!("becomes the value of a tag: {reason}; shorten it"));
         }
     }
@@ -62,7 +62,7 @@ fn labels(labels: &Labels, path: &FieldPath, check: &mut Check) {
         if let Some(reason) = tag::key_refusal(key) {
             check.add(&path, format!("{reason}; choose another key"));
         }
-        if let Some(reason) = tag::VALUE.refusal(value.as_deref().unwrap_or_default()) {
+        if let Some(reason) = tag::value_refusal(value.as_deref().unwrap_or_default()) {
             check.add(&path, format!("{reason}; shorten it"));
         }
     }
