@@ -47,7 +47,11 @@ impl LocalStore {
             }
             Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
         };
-        anyhow::ensure!(about.is_file(), "{}: is neither a file nor a folder", path.display());
+        anyhow::ensure!(
+            about.is_file(),
+            "{}: is neither a file nor a folder; remove or rename it",
+            path.display()
+        );
         let written = Written { by: owner(&about), at: about.modified().ok().and_then(time_text) };
         let size = about.len();
         if size > yaml::MAX_BYTES as u64 {
@@ -69,6 +73,12 @@ impl LocalStore {
         let _lock = self.lock()?;
         let path = self.root.join(key);
         self.compare(key, expect)?;
+        if path.is_dir() {
+            let path = path.display();
+            return Err(
+                anyhow::anyhow!("{path} is a folder, where a text belongs; remove it").into()
+            );
+        }
         let folder = path.parent().unwrap_or(&self.root);
         fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
 
@@ -121,8 +131,9 @@ impl LocalStore {
                 is_empty = false;
                 let place = entry.path();
                 let name = entry.file_name().into_string().ok();
-                let name =
-                    name.with_context(|| format!("the name of {} is no text", place.display()))?;
+                let name = name.with_context(|| {
+                    format!("the name of {} is no text; rename or remove it", place.display())
+                })?;
                 // A link is not followed: what it leads to is not kept here.
                 match entry.file_type().with_context(|| format!("{}", place.display()))?.is_dir() {
                     true => folders.push((place, format!("{own}{name}/"))),
