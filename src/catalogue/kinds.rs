@@ -50,7 +50,7 @@ use crate::vpc::vpc::Vpc;
 
 use super::deletion::Deletion;
 
-macro_rules! kinds {
+macro_rules! ranks {
     ($($kind:ident = $name:literal in $layer:ident $(behind [$($held_by:ident), *])?),* $(,)?) => {
         /// The place of each kind in the table.
         enum Rank {
@@ -74,41 +74,6 @@ macro_rules! kinds {
             &[]
         }
     };
-}
-
-kinds! {
-    Vpc = "VPC" in Network behind [Subnet, SecurityGroup, RouteTable, InternetGateway, TargetGroup],
-    VpcCidrBlock = "VPCCIDRBlock" in Network,
-    DhcpOptions = "DHCPOptions" in Network behind [Vpc],
-    VpcDhcpOptionsAssociation = "VPCDHCPOptionsAssociation" in Network,
-    Subnet = "Subnet" in Network behind [Instance, LoadBalancer, NetworkLoadBalancer, NatGateway, RouteTable],
-    InternetGateway = "InternetGateway" in Network behind [Instance, LoadBalancer, NetworkLoadBalancer, NatGateway, ElasticIp],
-    ElasticIp = "ElasticIP" in Network behind [NatGateway],
-    NatGateway = "NatGateway" in Network,
-    RouteTable = "RouteTable" in Network behind [NatGateway],
-    Route = "Route" in Network,
-    RouteTableAssociation = "RouteTableAssociation" in Network,
-    IamRole = "IAMRole" in Security behind [IamInstanceProfile],
-    IamRolePolicy = "IAMRolePolicy" in Security,
-    IamInstanceProfile = "IAMInstanceProfile" in Security behind [Instance, AutoscalingGroup],
-    IamInstanceProfileRole = "IAMInstanceProfileRole" in Security,
-    SecurityGroup = "SecurityGroup" in Security behind [Instance, LoadBalancer, NetworkLoadBalancer],
-    SecurityGroupRule = "SecurityGroupRule" in Security,
-    SshKey = "SSHKey" in Security,
-    EbsVolume = "EBSVolume" in Cluster behind [Instance],
-    LoadBalancer = "LoadBalancer" in Cluster behind [DnsName],
-    NetworkLoadBalancer = "NetworkLoadBalancer" in Cluster behind [DnsName],
-    TargetGroup = "TargetGroup" in Cluster
-        behind [NetworkLoadBalancer, LoadBalancer, AutoscalingGroup],
-    Listener = "NetworkLoadBalancerListener" in Cluster,
-    DnsZone = "DNSZone" in Cluster,
-    DnsName = "DNSName" in Cluster,
-    LaunchTemplate = "LaunchTemplate" in Cluster behind [AutoscalingGroup],
-    AutoscalingGroup = "AutoscalingGroup" in Cluster,
-    Instance = "Instance" in Cluster behind [AutoscalingGroup],
-    LoadBalancerAttachment = "LoadBalancerAttachment" in Cluster,
-    ExternalLoadBalancerAttachment = "ExternalLoadBalancerAttachment" in Cluster,
-    ExternalTargetGroupAttachment = "ExternalTargetGroupAttachment" in Cluster,
 }
 
 /// The kinds of IAM.
@@ -268,12 +233,64 @@ macro_rules! resources {
     };
 }
 
-resources! {
-    Vpc, VpcCidrBlock, DhcpOptions, VpcDhcpOptionsAssociation, Subnet, InternetGateway, ElasticIp,
-    NatGateway, RouteTable, Route, RouteTableAssociation, IamRole, IamRolePolicy,
-    IamInstanceProfile, IamInstanceProfileRole, SecurityGroup, SecurityGroupRule, SshKey,
-    EbsVolume, LoadBalancer, NetworkLoadBalancer, TargetGroup, Listener, DnsZone, DnsName, LaunchTemplate,
-    AutoscalingGroup, LoadBalancerAttachment,
+macro_rules! kinds {
+    (
+        wanted {
+            $($kind:ident = $name:literal in $layer:ident $(behind [$($held_by:ident),*])?,)*
+        }
+        only deleted {
+            $($part:ident = $called:literal in $at:ident $(behind [$($held:ident),*])?,)*
+        }
+    ) => {
+        ranks! {
+            $($kind = $name in $layer $(behind [$($held_by),*])?,)*
+            $($part = $called in $at $(behind [$($held),*])?,)*
+        }
+        resources! { $($kind),* }
+    };
+}
+
+kinds! {
+    wanted {
+        Vpc = "VPC" in Network
+            behind [Subnet, SecurityGroup, RouteTable, InternetGateway, TargetGroup],
+        VpcCidrBlock = "VPCCIDRBlock" in Network,
+        DhcpOptions = "DHCPOptions" in Network behind [Vpc],
+        VpcDhcpOptionsAssociation = "VPCDHCPOptionsAssociation" in Network,
+        Subnet = "Subnet" in Network
+            behind [Instance, LoadBalancer, NetworkLoadBalancer, NatGateway, RouteTable],
+        InternetGateway = "InternetGateway" in Network
+            behind [Instance, LoadBalancer, NetworkLoadBalancer, NatGateway, ElasticIp],
+        ElasticIp = "ElasticIP" in Network behind [NatGateway],
+        NatGateway = "NatGateway" in Network,
+        RouteTable = "RouteTable" in Network behind [NatGateway],
+        Route = "Route" in Network,
+        RouteTableAssociation = "RouteTableAssociation" in Network,
+        IamRole = "IAMRole" in Security behind [IamInstanceProfile],
+        IamRolePolicy = "IAMRolePolicy" in Security,
+        IamInstanceProfile = "IAMInstanceProfile" in Security behind [Instance, AutoscalingGroup],
+        IamInstanceProfileRole = "IAMInstanceProfileRole" in Security,
+        SecurityGroup = "SecurityGroup" in Security
+            behind [Instance, LoadBalancer, NetworkLoadBalancer],
+        SecurityGroupRule = "SecurityGroupRule" in Security,
+        SshKey = "SSHKey" in Security,
+        EbsVolume = "EBSVolume" in Cluster behind [Instance],
+        LoadBalancer = "LoadBalancer" in Cluster behind [DnsName],
+        NetworkLoadBalancer = "NetworkLoadBalancer" in Cluster behind [DnsName],
+        TargetGroup = "TargetGroup" in Cluster
+            behind [NetworkLoadBalancer, LoadBalancer, AutoscalingGroup],
+        Listener = "NetworkLoadBalancerListener" in Cluster,
+        DnsZone = "DNSZone" in Cluster,
+        DnsName = "DNSName" in Cluster,
+        LaunchTemplate = "LaunchTemplate" in Cluster behind [AutoscalingGroup],
+        AutoscalingGroup = "AutoscalingGroup" in Cluster,
+        LoadBalancerAttachment = "LoadBalancerAttachment" in Cluster,
+    }
+    only deleted {
+        Instance = "Instance" in Cluster behind [AutoscalingGroup],
+        ExternalLoadBalancerAttachment = "ExternalLoadBalancerAttachment" in Cluster,
+        ExternalTargetGroupAttachment = "ExternalTargetGroupAttachment" in Cluster,
+    }
 }
 
 /// How a resource stands to what is wanted.
