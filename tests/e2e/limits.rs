@@ -160,6 +160,7 @@ fn refused() -> Vec<(Place, String, &'static str, &'static str)> {
         (Cluster, label(&long("k", 129), "y"), "spec.cloudLabels", "has 129 characters"),
         (Cluster, label("k", &long("y", 257)), "spec.cloudLabels.k", "has 257 characters"),
         (Cluster, label("", "y"), "spec.cloudLabels", "has 0 characters"),
+        (Cluster, label("k", r"x\0y"), "spec.cloudLabels.k", "a control character"),
         (Cluster, labels(51), "spec.cloudLabels", "gives a volume 56 tags"),
         (Cluster, labels(46), "spec.cloudLabels", "gives a volume 51 tags"),
         (Cluster, label("Name", "ours"), "spec.cloudLabels.Name", owned),
@@ -187,6 +188,13 @@ fn refused() -> Vec<(Place, String, &'static str, &'static str)> {
         (Cluster, label("k8s.io/etcd/main", "a/a"), "spec.cloudLabels", owned),
         (Nodes, label("kops.k8s.io/instancegroup", "x"), "spec.cloudLabels", owned),
         (Nodes, label("aws:y", "z"), "spec.cloudLabels.aws:y", "AWS' own"),
+        (
+            Nodes,
+            r#"additionalUserData: [{name: "a\nX: y", type: text/x-shellscript, content: ls}]"#
+                .into(),
+            "spec.additionalUserData[0].name",
+            "control characters",
+        ),
         (Nodes, labels(48), "spec.cloudLabels", "gives the Auto Scaling group 51 tags"),
         (
             Nodes,

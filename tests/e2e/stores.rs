@@ -446,6 +446,20 @@ fn a_group_whose_link_leads_nowhere_is_not_taken_for_deleted() {
     assert!(said.contains("nodes: is a link that leads nowhere; mend or remove it"), "{said}");
 }
 
+#[test]
+fn a_folder_where_a_text_belongs_is_told_when_one_is_written() {
+    let (world, [_, store]) = both("folder_in_place");
+    let spec = world.ok(&["get", "ig", "nodes", "--name", NAME, "-o", "yaml", "--state", &store]);
+    let path = std::path::Path::new(&store).join(NAME).join("instancegroup/nodes");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let file = world.path("nodes.yaml");
+    std::fs::write(&file, spec.stdout).unwrap();
+    let args = ["create", "-f", file.to_str().unwrap(), "--state", &store];
+    let said = world.fails(&args);
+    assert!(said.contains("nodes is a folder, where a text belongs; remove it"), "{said}");
+}
+
 /// What kops keeps for a cluster beside its specs, and what somebody else has put there.
 fn filled(world: &World, store: &str) {
     for key in [
