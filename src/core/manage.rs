@@ -407,14 +407,25 @@ pub(crate) fn state<M: Manage, Write>(
         ref several => {
             let ids = several.iter().map(|found| M::aws_id(found));
             let twins = several.iter().map(|found| M::twin(found, view));
-            let (message, next) = several_of(&resource.id().name, ids.zip(twins).collect());
+            let stands_elsewhere = |id: &str| {
+                let found = several.iter().find(|found| M::aws_id(found) == id);
+                let twin = found.and_then(|found| M::twin(found, view));
+                let name = twin.and_then(|twin| twin.tags.get("Name").cloned());
+                let other = name.map(|name| ResourceId::new(resource.id().kind, name));
+                let other = other.filter(|other| *other != resource.id());
+                other.is_some_and(|other| view.is(&other, id))
+            };
+            let (message, next) = several_of(ids.zip(twins).collect(), stands_elsewhere);
             State::Impossible(Drift::default(), message, next)
         }
     }
 }
 
 /// What is said of several that stand where there should be one, and what to do.
-fn several_of(name: &str, twins: Vec<(String, Option<Twin>)>) -> (String, String) {
+fn several_of(
+    twins: Vec<(String, Option<Twin>)>,
+    stands_elsewhere: impl Fn(&str) -> bool,
+) -> (String, String) {
     let shared: Tags = match twins.first() {
         Some((_, Some(first))) => {
             let is_shared = |(key, value): &(&String, &String)| {
@@ -441,25 +452,21 @@ fn several_of(name: &str, twins: Vec<(String, Option<Twin>)>) -> (String, String
         format!("{id} ({})", parts.join(", "))
     });
     let told = told.collect::<Vec<_>>().join("; ");
-    (format!("there are {} of it: {told}", twins.len()), which_goes(name, &twins))
+    (format!("there are {} of it: {told}", twins.len()), which_goes(&twins, stands_elsewhere))
 }
 
-fn which_goes(name: &str, twins: &[(String, Option<Twin>)]) -> String {
+fn which_goes(twins: &[(String, Option<Twin>)], stands_elsewhere: impl Fn(&str) -> bool) -> String {
     let known: Vec<(&String, &Twin)> =
         twins.iter().filter_map(|(id, twin)| Some((id, twin.as_ref()?))).collect();
     let others = |kept: &String| {
         let others = known.iter().map(|(id, _)| id.as_str()).filter(|id| id != kept);
         others.collect::<Vec<_>>().join(" and ")
     };
-    let named =
-        known.iter().filter(|(_, twin)| twin.tags.get("Name").is_some_and(|own| own == name));
-    let others_are_named =
-        known.iter().filter(|(_, twin)| twin.tags.get("Name").is_some_and(|own| own != name));
-    if let ([(kept, _)], true) =
-        (&named.collect::<Vec<_>>()[..], others_are_named.count() + 1 == twins.len())
-    {
+    // Of several, all but one may stand for something else that the spec wants.
+    let mut own = known.iter().filter(|(id, _)| !stands_elsewhere(id));
+    if let (Some((kept, _)), None, true) = (own.next(), own.next(), known.len() == twins.len()) {
         return format!(
-            "{kept} alone bears the name {name}: take the tags that tell otherwise off {}",
+            "{} belongs elsewhere: take the tags off it that tell of this, and keep {kept}",
             others(kept)
         );
     }
