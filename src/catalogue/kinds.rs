@@ -8,8 +8,10 @@ use crate::autoscaling::load_balancer_attachment::{
     ExternalLoadBalancerAttachment, ExternalTargetGroupAttachment, LoadBalancerAttachment,
 };
 use crate::aws::AwsError;
+use crate::core::deletion::Deletion;
 use crate::core::kind::{Kind, Layer, ResourceId};
 use crate::core::manage::{self, Manage as _, View};
+use crate::core::wishes::Wishes;
 use crate::core::work::{Address, Work};
 #[cfg(test)]
 use crate::core::{
@@ -47,8 +49,6 @@ use crate::vpc::security_group::{SecurityGroup, SecurityGroupDeletion};
 use crate::vpc::security_group_rule::SecurityGroupRule;
 use crate::vpc::subnet::Subnet;
 use crate::vpc::vpc::Vpc;
-
-use super::deletion::Deletion;
 
 macro_rules! ranks {
     ($($kind:ident = $name:literal in $layer:ident $(behind [$($held_by:ident), *])?),* $(,)?) => {
@@ -105,6 +105,13 @@ macro_rules! resources {
             pub(crate) fn needs(&self) -> Vec<ResourceId> {
                 match self {
                     $(Self::$variant(resource) => resource.needs(),)*
+                }
+            }
+
+            /// Adds it to the list of its kind.
+            pub(crate) fn wish(&self, wishes: &mut Wishes) {
+                match self {
+                    $(Self::$variant(resource) => wishes.add(resource.clone()),)*
                 }
             }
 
@@ -328,7 +335,7 @@ impl Write {
     /// The security group that this deletes.
     pub(crate) fn deleted_group(&self) -> Option<&str> {
         match self {
-            Self::Delete(Deletion::SecurityGroup(SecurityGroupDeletion { id, .. })) => Some(id),
+            Self::Delete(deletion) => Some(&deletion.of::<SecurityGroupDeletion>()?.id),
             _ => None,
         }
     }

@@ -9,11 +9,11 @@ use crate::autoscaling::load_balancer_attachment::{
     ExternalLoadBalancerAttachment, ExternalTargetGroupAttachment, LiveAttachment,
 };
 use crate::aws::{Aws, AwsError};
+use crate::core::in_use::InUse;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::seen::{Looked, Seen};
 use crate::core::whose::{Owner, speak_of};
 use crate::ec2::image::{self, Images};
-use crate::ec2::in_use::InUse;
 use crate::ec2::instance;
 use crate::ec2::instance_type::{self, LiveInstanceType};
 use crate::ec2::key_pair::{self, SshKey};

@@ -1,7 +1,6 @@
 //! All kinds of AWS resources: the table of them, what is read of AWS, what a cluster has there,
 //! and what deletes it.
 
-pub(crate) mod deletion;
 pub(crate) mod kinds;
 pub(crate) mod live;
 pub(crate) mod owned;

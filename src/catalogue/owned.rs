@@ -13,10 +13,11 @@ use futures::future::{try_join, try_join_all, try_join3, try_join4, try_join5};
 use crate::autoscaling::autoscaling_group::AutoscalingGroupDeletion;
 use crate::aws::tags::{CLUSTER_TAG, Tags};
 use crate::aws::{Aws, AwsError, ec2};
-use crate::catalogue::deletion::Deletion;
+use crate::core::deletion::Deletion;
+use crate::core::in_use::{Hold, Thing, User};
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::whose::{self, Marks, Owner, Whose};
-use crate::ec2::in_use::{self, Hold, Thing, User};
+use crate::ec2::in_use;
 use crate::ec2::instance::InstancesDeletion;
 use crate::ec2::key_pair::{self, KeyPairDeletion, SshKey};
 use crate::ec2::launch_template::LaunchTemplateDeletion;
@@ -192,26 +193,24 @@ async fn hold(
     rows: &mut [Row],
     profiles: &BTreeMap<String, String>,
 ) -> Result<(), AwsError> {
-    let thing = |row: &Row| match &row.deletion {
-        Deletion::InstanceProfile(InstanceProfileDeletion { name, .. })
-        | Deletion::Role(RoleDeletion { name, .. }) => {
-            profiles.get(name).map(|arn| Thing::InstanceProfile(arn.clone()))
-        }
-        Deletion::SecurityGroup(SecurityGroupDeletion { id, .. }) => {
-            Some(Thing::SecurityGroup(id.clone()))
-        }
-        Deletion::LaunchTemplate(LaunchTemplateDeletion(id)) => {
-            Some(Thing::LaunchTemplate(id.clone()))
-        }
-        _ => None,
+    let thing = |row: &Row| {
+        let profile = row.deletion.of::<InstanceProfileDeletion>().map(|one| &one.name);
+        let role = row.deletion.of::<RoleDeletion>().map(|one| &one.name);
+        let profile = profile.or(role).and_then(|name| profiles.get(name));
+        let group = row.deletion.of::<SecurityGroupDeletion>();
+        let template = row.deletion.of::<LaunchTemplateDeletion>();
+        None.or(profile.map(|arn| Thing::InstanceProfile(arn.clone())))
+            .or(group.map(|group| Thing::SecurityGroup(group.id.clone())))
+            .or(template.map(|template| Thing::LaunchTemplate(template.0.clone())))
     };
     let owned = || rows.iter().filter(|row| row.whose.is_owned());
     let things: BTreeSet<Thing> = owned().filter_map(thing).collect();
     let going: BTreeSet<String> = owned()
-        .flat_map(|row| match &row.deletion {
-            Deletion::Instances(InstancesDeletion(ids)) => ids.clone(),
-            Deletion::AutoscalingGroup(AutoscalingGroupDeletion(name)) => vec![name.clone()],
-            _ => Vec::new(),
+        .flat_map(|row| {
+            let instances = row.deletion.of::<InstancesDeletion>().map(|one| one.0.clone());
+            let group =
+                row.deletion.of::<AutoscalingGroupDeletion>().map(|one| vec![one.0.clone()]);
+            instances.or(group).unwrap_or_default()
         })
         .collect();
     let in_use = in_use::observe(aws, &things).await?;

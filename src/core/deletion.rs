@@ -1,6 +1,11 @@
 //! Deletions: one call, or the few that AWS wants before it lets go of something.
 
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use futures::future::BoxFuture;
 
 use super::drift::Drift;
 use super::holders::Holders;
@@ -18,7 +23,7 @@ const GONE: Budget = Budget {
 };
 
 /// What deletes something, by all that a deletion needs to know of it.
-pub(crate) trait Delete: Clone + std::fmt::Debug + PartialEq + Send + Sync {
+pub(crate) trait Delete: Clone + fmt::Debug + PartialEq + Send + Sync + 'static {
     /// Sends what AWS wants before it lets go, and the deletion.
     fn attempt(&self, aws: &Aws) -> impl Future<Output = Result<(), AwsError>> + Send;
 
@@ -40,13 +45,85 @@ pub(crate) trait Delete: Clone + std::fmt::Debug + PartialEq + Send + Sync {
     }
 }
 
+/// Something to delete, of whatever kind.
+#[derive(Clone)]
+pub(crate) struct Deletion(Arc<dyn AnyDelete>);
+
+impl<D: Delete> From<D> for Deletion {
+    fn from(deletion: D) -> Self {
+        Self(Arc::new(deletion))
+    }
+}
+
+impl Deletion {
+    /// What it deletes, if that is of this sort.
+    pub(crate) fn of<D: Delete>(&self) -> Option<&D> {
+        self.0.any().downcast_ref()
+    }
+
+    pub(crate) fn is<D: Delete>(&self, other: &D) -> bool {
+        self.of() == Some(other)
+    }
+
+    /// What goes that is no part of the object itself.
+    pub(crate) fn drift(&self) -> Drift {
+        self.0.told()
+    }
+
+    pub(crate) async fn send(&self, work: &Work<'_>, id: &ResourceId) -> Result<(), AwsError> {
+        self.0.send(work, id).await
+    }
+}
+
+impl fmt::Debug for Deletion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl PartialEq for Deletion {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.equals(other.0.any())
+    }
+}
+
+/// A deletion without its type, so that no list has to name all that can be deleted.
+trait AnyDelete: fmt::Debug + Send + Sync {
+    fn any(&self) -> &dyn Any;
+    fn equals(&self, other: &dyn Any) -> bool;
+    fn told(&self) -> Drift;
+    fn send<'a>(
+        &'a self,
+        work: &'a Work<'_>,
+        id: &'a ResourceId,
+    ) -> BoxFuture<'a, Result<(), AwsError>>;
+}
+
+impl<D: Delete> AnyDelete for D {
+    fn any(&self) -> &dyn Any {
+        self
+    }
+
+    fn equals(&self, other: &dyn Any) -> bool {
+        other.downcast_ref() == Some(self)
+    }
+
+    fn told(&self) -> Drift {
+        self.drift()
+    }
+
+    fn send<'a>(
+        &'a self,
+        work: &'a Work<'_>,
+        id: &'a ResourceId,
+    ) -> BoxFuture<'a, Result<(), AwsError>> {
+        Box::pin(send(self, work, id))
+    }
+}
+
 /// Deletes something, and waits until it is gone. What is gone already is no failure; what passes
 /// by itself is waited for; what stays ends it, by name.
-pub(crate) async fn send(
-    deletion: &impl Delete,
-    work: &Work<'_>,
-    id: &ResourceId,
-) -> Result<(), AwsError> {
+async fn send(deletion: &impl Delete, work: &Work<'_>, id: &ResourceId) -> Result<(), AwsError> {
     work.waits.until(id, GONE, || once(deletion, work)).await?;
     work.waits.until(id, GONE, || deletion.standing(work.aws)).await
 }

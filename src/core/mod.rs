@@ -9,9 +9,11 @@ pub(crate) mod fields;
 pub(crate) mod holders;
 #[cfg(test)]
 pub(crate) mod imagined;
+pub(crate) mod in_use;
 pub(crate) mod kind;
 pub(crate) mod manage;
 pub(crate) mod seen;
 pub(crate) mod wait;
 pub(crate) mod whose;
+pub(crate) mod wishes;
 pub(crate) mod work;

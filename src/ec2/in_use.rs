@@ -1,18 +1,13 @@
-//! What running instances use: it is not deleted before they are gone.
-//!
-//! Instances are asked, and no group's members: one that was detached, or started by hand, is in
-//! no group.
+//! Asks which instances use something.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use aws_sdk_ec2::types::Instance;
 use futures::future::try_join_all;
 
 use crate::aws::{Answer, Aws, AwsError, batch, ec2};
+use crate::core::in_use::{DESCRIBE, InUse, Thing, User};
 use crate::core::seen::Looked;
-
-const DESCRIBE: &str = "ec2:DescribeInstances";
 
 /// The states of instances that run, or may again.
 const STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
@@ -23,40 +18,28 @@ const TEMPLATE_TAG: &str = "aws:ec2launchtemplate:id";
 const VERSION_TAG: &str = "aws:ec2launchtemplate:version";
 const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
-/// What an instance may use.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Thing {
-    /// By its ARN.
-    InstanceProfile(String),
-    SecurityGroup(String),
-    LaunchTemplate(String),
-    Subnet(String),
+/// The filter that chooses the instances which use something.
+fn filter(thing: &Thing) -> (&'static str, &str) {
+    match thing {
+        Thing::InstanceProfile(arn) => ("iam-instance-profile.arn", arn),
+        Thing::SecurityGroup(id) => ("instance.group-id", id),
+        Thing::LaunchTemplate(id) => ("tag:aws:ec2launchtemplate:id", id),
+        Thing::Subnet(id) => ("subnet-id", id),
+    }
 }
 
-impl Thing {
-    /// The filter that chooses the instances which use it.
-    fn filter(&self) -> (&'static str, &str) {
-        match self {
-            Self::InstanceProfile(arn) => ("iam-instance-profile.arn", arn),
-            Self::SecurityGroup(id) => ("instance.group-id", id),
-            Self::LaunchTemplate(id) => ("tag:aws:ec2launchtemplate:id", id),
-            Self::Subnet(id) => ("subnet-id", id),
+fn uses(instance: &Instance, thing: &Thing) -> bool {
+    match thing {
+        Thing::InstanceProfile(arn) => {
+            instance.iam_instance_profile().and_then(|profile| profile.arn()) == Some(arn)
         }
-    }
-
-    fn is_used_by(&self, instance: &Instance) -> bool {
-        match self {
-            Self::InstanceProfile(arn) => {
-                instance.iam_instance_profile().and_then(|profile| profile.arn()) == Some(arn)
-            }
-            Self::SecurityGroup(id) => {
-                let cards = instance.network_interfaces().iter().flat_map(|card| card.groups());
-                let mut groups = instance.security_groups().iter().chain(cards);
-                groups.any(|group| group.group_id() == Some(id))
-            }
-            Self::LaunchTemplate(id) => tag(instance, TEMPLATE_TAG) == Some(id),
-            Self::Subnet(id) => instance.subnet_id() == Some(id),
+        Thing::SecurityGroup(id) => {
+            let cards = instance.network_interfaces().iter().flat_map(|card| card.groups());
+            let mut groups = instance.security_groups().iter().chain(cards);
+            groups.any(|group| group.group_id() == Some(id))
         }
+        Thing::LaunchTemplate(id) => tag(instance, TEMPLATE_TAG) == Some(id),
+        Thing::Subnet(id) => instance.subnet_id() == Some(id),
     }
 }
 
@@ -65,84 +48,11 @@ fn tag<'a>(instance: &'a Instance, key: &str) -> Option<&'a str> {
     found.and_then(|tag| tag.value())
 }
 
-/// An instance that uses something.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct User {
-    pub(crate) id: String,
-    /// The Auto Scaling group that it is in.
-    pub(crate) scaling_group: Option<String>,
-    /// The version of the launch template that it was made of.
-    pub(crate) version: Option<i64>,
-}
-
-/// What was asked about, and who uses it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct InUse(BTreeMap<Thing, Result<Vec<User>, AwsError>>);
-
-/// Why something is not deleted yet.
-#[derive(Clone, Debug)]
-pub(crate) enum Hold {
-    NotAsked,
-    Denied(AwsError),
-    Used(Vec<String>),
-}
-
-impl Hold {
-    /// Why it stays, and what command takes it when it can go.
-    pub(crate) fn reason(&self, command: &str) -> String {
-        match self {
-            Self::Used(ids) => {
-                let are = if ids.len() == 1 { "is" } else { "are" };
-                let ids = ids.join(", ");
-                format!("used by {ids}; when {ids} {are} gone: {command}")
-            }
-            other => format!("{other}; then: {command}"),
-        }
-    }
-}
-
-impl fmt::Display for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAsked => write!(f, "whether instances use it was not asked"),
-            Self::Denied(error) => {
-                write!(f, "whether instances use it is not known: {error}; allow {DESCRIBE}")
-            }
-            Self::Used(ids) => write!(f, "used by {}", ids.join(", ")),
-        }
-    }
-}
-
-impl InUse {
-    /// Who uses something.
-    ///
-    /// # Errors
-    /// It is not known.
-    pub(crate) fn users(&self, thing: &Thing) -> Result<&[User], Hold> {
-        match self.0.get(thing) {
-            None => Err(Hold::NotAsked),
-            Some(Err(error)) => Err(Hold::Denied(error.clone())),
-            Some(Ok(users)) => Ok(users),
-        }
-    }
-
-    /// What holds something once those are gone that go.
-    pub(crate) fn hold(&self, thing: &Thing, goes: impl Fn(&User) -> bool) -> Option<Hold> {
-        let users = match self.users(thing) {
-            Ok(users) => users,
-            Err(hold) => return Some(hold),
-        };
-        let left: Vec<String> =
-            users.iter().filter(|user| !goes(user)).map(|user| user.id.clone()).collect();
-        (!left.is_empty()).then_some(Hold::Used(left))
-    }
-}
-
 /// Asks for the instances that use any of these things, a call for each sort of thing.
 pub(crate) async fn observe(aws: &Aws, things: &BTreeSet<Thing>) -> Result<InUse, AwsError> {
     let mut values: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     for thing in things {
-        let (filter, value) = thing.filter();
+        let (filter, value) = filter(thing);
         values.entry(filter).or_default().push(value.to_owned());
     }
     let answers = try_join_all(values.iter().map(async |(filter, values)| {
@@ -153,14 +63,14 @@ pub(crate) async fn observe(aws: &Aws, things: &BTreeSet<Thing>) -> Result<InUse
     let answers: BTreeMap<_, _> = answers.await?.into_iter().collect();
     let mut in_use = InUse::default();
     for thing in things {
-        let users = match answers.get(thing.filter().0) {
+        let users = match answers.get(filter(thing).0) {
             Some(Looked::Found(rows)) => {
-                rows.iter().filter(|row| thing.is_used_by(row)).map(user).collect()
+                rows.iter().filter(|row| uses(row, thing)).map(user).collect()
             }
             Some(Looked::Denied(error)) => Err(error.clone()),
             Some(Looked::Not) | None => continue,
         };
-        in_use.0.insert(thing.clone(), users);
+        in_use.put(thing.clone(), users);
     }
     Ok(in_use)
 }

@@ -9,10 +9,10 @@ use crate::autoscaling::autoscaling_group::OldUserData;
 use crate::autoscaling::autoscaling_group::{AutoscalingGroup, LiveGroup};
 use crate::catalogue::kinds::{Resource, State};
 use crate::catalogue::live::Live;
+use crate::core::in_use::{Hold, Thing};
 use crate::core::seen::Looked;
 use crate::desired::user_data::{self, Bootstrap};
 use crate::desired::{DesiredCluster, Notice};
-use crate::ec2::in_use::{Hold, Thing};
 use crate::ec2::launch_template::{LaunchTemplate, LiveTemplate};
 use crate::limits::device;
 

@@ -14,15 +14,15 @@ use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner};
 use crate::autoscaling::autoscaling_group::LiveGroup;
 use crate::aws::AwsError;
-use crate::catalogue::deletion::Deletion;
 use crate::catalogue::kinds::{Resource, Write};
 use crate::catalogue::live::Live;
+use crate::core::deletion::Deletion;
 use crate::core::drift::{Drift, FieldChange};
+use crate::core::in_use::{Hold, Thing};
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::seen::Looked;
 use crate::core::whose::{Marks, Whose};
 use crate::desired::Notice;
-use crate::ec2::in_use::{Hold, Thing};
 
 const NO_LONGER: &str = "not in the spec any more";
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::order;
-use crate::catalogue::deletion::Deletion;
 use crate::catalogue::kinds;
 use crate::catalogue::kinds::Write;
 use crate::catalogue::owned::Row;
@@ -17,10 +16,7 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Row>) 
     let again = format!("kapstan delete cluster {cluster} --region {region} --yes");
     let is_kept = |row: &&Row| row.whose.is_owned() && row.held.is_some();
     let kept = found.iter().filter(is_kept).map(|row| row.id.clone()).collect();
-    let group = |row: &Row| match &row.deletion {
-        Deletion::SecurityGroup(SecurityGroupDeletion { id, .. }) => Some(id.clone()),
-        _ => None,
-    };
+    let group = |row: &Row| Some(row.deletion.of::<SecurityGroupDeletion>()?.id.clone());
     let kept_groups = found.iter().filter(is_kept).filter_map(group).collect();
     let change = |row: Row| match (row.whose.reason(), &row.held) {
         (None, None) => deletion(row),

@@ -8,7 +8,6 @@ use crate::autoscaling::load_balancer_attachment::{
     ExternalLoadBalancerAttachment, ExternalTargetGroupAttachment, LiveAttachment,
     LoadBalancerAttachment, LoadBalancerAttachmentDeletion, TargetGroupAttachmentDeletion,
 };
-use crate::catalogue::deletion::Deletion;
 use crate::catalogue::kinds::Resource;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::Manage as _;
@@ -103,9 +102,7 @@ fn target_groups(pruning: &mut Pruning<'_, '_>) {
             continue;
         }
         let goes = |arn: &String| {
-            pruning.deletes(|deletion| {
-                *deletion == Deletion::NetworkLoadBalancer(NetworkLoadBalancerDeletion(arn.clone()))
-            })
+            pruning.deletes(|deletion| deletion.is(&NetworkLoadBalancerDeletion(arn.clone())))
         };
         if let Some(balancer) = found.balancers.iter().find(|arn| !goes(arn)) {
             let why = pruning.until_then(&format!("load balancer {balancer} stands before it"));

@@ -5,8 +5,8 @@ use crate::autoscaling::autoscaling_group::{
     AutoscalingGroup, AutoscalingGroupDeletion, ConfigurationUser, LaunchConfigurationDeletion,
     LiveGroup,
 };
+use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
-use crate::ec2::in_use::Thing;
 use crate::ec2::launch_template::{LaunchTemplate, LaunchTemplateDeletion, LiveTemplate};
 use crate::iam::instance_profile::{IamInstanceProfile, InstanceProfileDeletion};
 use crate::iam::role::{Attached, IamRole, LiveIamRole, LiveInstanceProfile, RoleDeletion};

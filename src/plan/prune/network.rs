@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{NO_LONGER, Pruning, Unwanted, named};
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
-use crate::catalogue::deletion::Deletion;
 use crate::catalogue::kinds::Resource;
+use crate::core::deletion::Deletion;
+use crate::core::in_use::Thing;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::whose::Whose;
-use crate::ec2::in_use::Thing;
 use crate::elb::load_balancer::LoadBalancer;
 use crate::elb::network_load_balancer::NetworkLoadBalancer;
 use crate::vpc::cidr_block::{CidrBlockDeletion, VpcCidrBlock};

@@ -5,12 +5,12 @@
 
 use super::{NO_LONGER, Pruning, Unwanted};
 use crate::autoscaling::autoscaling_group::{AutoscalingGroup, LiveGroup};
-use crate::catalogue::deletion::Deletion;
+use crate::core::deletion::Deletion;
 use crate::core::drift::FieldChange;
+use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
 use crate::core::seen::Looked;
 use crate::desired::names;
-use crate::ec2::in_use::Thing;
 use crate::ec2::key_pair::{KeyPairDeletion, LiveKeyPair, SshKey};
 use crate::ec2::launch_template::{LaunchTemplate, LaunchTemplateDeletion, LiveTemplate};
 use crate::elb::load_balancer::LoadBalancer;
@@ -136,9 +136,7 @@ fn names_key(pruning: &Pruning<'_, '_>, key: &str) -> Option<String> {
     let naming =
         templates.iter().filter(|template| template.content.ssh_key.as_deref() == Some(key));
     let stays = naming.filter(|template| {
-        let goes = |deletion: &Deletion| {
-            *deletion == Deletion::LaunchTemplate(LaunchTemplateDeletion(template.id.clone()))
-        };
+        let goes = |deletion: &Deletion| deletion.is(&LaunchTemplateDeletion(template.id.clone()));
         !is_written(LaunchTemplate::KIND, &template.name) && !pruning.deletes(goes)
     });
     if let Some(template) = stays.min_by_key(|template| &template.name) {
