@@ -1,17 +1,20 @@
 //! `LoadBalancerAttachment`, `ExternalLoadBalancerAttachment` and
 //! `ExternalTargetGroupAttachment`: the instances of a group stand behind a load balancer.
 
+use crate::autoscaling::autoscaling_group::{Groups, LiveGroup};
 use crate::aws::{Aws, AwsError, done};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::holders::Holders;
-use crate::core::kind::ResourceId;
+use crate::core::kind::{Kind, ResourceId};
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
-use crate::elb::load_balancer::ClassicName;
-use crate::elb::target_group::TargetGroupArn;
+use crate::elb::load_balancer::{ClassicName, LoadBalancer};
+use crate::elb::target_group::{TargetGroup, TargetGroupArn};
 
 /// The kind of attachments to classic load balancers that the spec names.
 #[derive(Debug)]
@@ -58,6 +61,58 @@ impl Target {
             Self::ExternalClassic(name) => name,
             Self::ExternalTargetGroup(arn) => arn,
         }
+    }
+}
+
+/// What stands behind what, as the groups that were seen tell.
+#[derive(Debug)]
+pub(crate) struct Attachments(Looked<LiveAttachment>);
+
+impl Look for Attachments {
+    const AFTER: &'static [Looking] = &[Looking::of::<Groups>()];
+
+    fn ask(_: &Asked, seen: &Seen) -> Option<Self> {
+        Some(Self(seen.of::<LiveGroup>().flat_map(|group| {
+            let targets = group.load_balancers.iter().chain(&group.target_groups).cloned();
+            targets.map(|to| LiveAttachment { group: group.name.clone(), to }).collect()
+        })))
+    }
+
+    async fn read(self, _: &Aws) -> Result<Seen, AwsError> {
+        Ok(Seen::default().with(self.0))
+    }
+}
+
+impl Presence for LoadBalancerAttachment {
+    const LOOKS: &'static [Looking] = &[Looking::of::<Attachments>()];
+
+    /// They go with their group.
+    fn belongings(_: &Around<'_>) -> Vec<Belonging> {
+        Vec::new()
+    }
+}
+
+impl Presence for ExternalLoadBalancerAttachment {
+    const LOOKS: &'static [Looking] = &[Looking::of::<Attachments>()];
+
+    /// Whether what is named exists.
+    const BESIDE: &'static [Kind] = &[LoadBalancer::KIND];
+
+    /// They go with their group.
+    fn belongings(_: &Around<'_>) -> Vec<Belonging> {
+        Vec::new()
+    }
+}
+
+impl Presence for ExternalTargetGroupAttachment {
+    const LOOKS: &'static [Looking] = &[Looking::of::<Attachments>()];
+
+    /// Whether what is named exists.
+    const BESIDE: &'static [Kind] = &[TargetGroup::KIND];
+
+    /// They go with their group.
+    fn belongings(_: &Around<'_>) -> Vec<Belonging> {
+        Vec::new()
     }
 }
 

@@ -1,7 +1,10 @@
 //! What the calls of EC2 share: filters and tags.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ec2::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use futures::future::try_join;
 
 use super::tags::{self, CLUSTER_TAG, Tags};
 use super::{Aws, AwsError};
@@ -50,6 +53,27 @@ pub(crate) fn time_text(at: &DateTime) -> String {
 /// gone by hand; and the older tells of other clusters too.
 pub(crate) fn marked(cluster: &str) -> Filter {
     filter("tag-key", [tags::owner_tag(cluster), CLUSTER_TAG.to_owned()])
+}
+
+/// Chooses what bears the cluster's name, or one below it.
+fn named(cluster: &str) -> Filter {
+    filter("tag:Name", [cluster.to_owned(), format!("*.{cluster}")])
+}
+
+/// What carries the cluster's tags, and what bears its names, each once.
+pub(crate) async fn marked_or_named<T, F>(
+    cluster: &str,
+    id: impl Fn(&T) -> &str,
+    read: impl Fn(Vec<Filter>) -> F,
+) -> Result<Vec<T>, AwsError>
+where
+    F: Future<Output = Result<Vec<T>, AwsError>>,
+{
+    let (mut rows, more) =
+        try_join(read(vec![marked(cluster)]), read(vec![named(cluster)])).await?;
+    let known: BTreeSet<String> = rows.iter().map(|row| id(row).to_owned()).collect();
+    rows.extend(more.into_iter().filter(|row| !known.contains(id(row))));
+    Ok(rows)
 }
 
 pub(crate) fn tags_from_sdk(tags: &[Tag]) -> Tags {

@@ -8,8 +8,10 @@ use crate::autoscaling::load_balancer_attachment::{
     ExternalLoadBalancerAttachment, ExternalTargetGroupAttachment, LoadBalancerAttachment,
 };
 use crate::aws::AwsError;
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Deletion;
 use crate::core::kind::{Kind, Layer, ResourceId};
+use crate::core::look::Looking;
 use crate::core::manage::{self, Manage as _, View};
 use crate::core::wishes::Wishes;
 use crate::core::work::{Address, Work};
@@ -254,6 +256,32 @@ macro_rules! kinds {
             $($part = $called in $at $(behind [$($held),*])?,)*
         }
         resources! { $($kind),* }
+
+        /// All looks that tell of kinds.
+        pub(crate) fn looks() -> impl Iterator<Item = Looking> {
+            let each: &[&[Looking]] =
+                &[$(<$kind as Presence>::LOOKS,)* $(<$part as Presence>::LOOKS,)*];
+            each.iter().copied().flatten().copied()
+        }
+
+        /// The kinds without whose rows nothing can be told of one.
+        pub(crate) fn beside(kind: Kind) -> &'static [Kind] {
+            $(if kind == $kind::KIND {
+                return <$kind as Presence>::BESIDE;
+            })*
+            $(if kind == $part::KIND {
+                return <$part as Presence>::BESIDE;
+            })*
+            &[]
+        }
+
+        /// Everything that concerns a cluster.
+        pub(crate) fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+            let mut all = Vec::new();
+            $(all.extend(<$kind as Presence>::belongings(around));)*
+            $(all.extend(<$part as Presence>::belongings(around));)*
+            all
+        }
     };
 }
 

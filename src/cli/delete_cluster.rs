@@ -11,9 +11,13 @@ use super::ui::Ui;
 use super::{carry_out, checks};
 use crate::apply::OnFailure;
 use crate::aws::Aws;
-use crate::catalogue::owned::{self, Look};
+use crate::catalogue::{kinds, owned};
+use crate::core::look::{Asked, Reach};
+use crate::core::names::OwnNames;
 use crate::core::whose::Owner;
+use crate::core::wishes::Wishes;
 use crate::desired::{self, names};
+use crate::iam::look::RoleTrust;
 use crate::limits::partition::Partition;
 use crate::plan::{Action, teardown};
 use crate::policy::trust;
@@ -96,9 +100,9 @@ async fn delete(
     let Some(region) = args.region.clone().or(spec_region) else {
         bail!("the region of {name} is not known, since no subnet names a zone; give --region");
     };
-    let look = look(name, &region, &kept);
+    let asked = everything(name, &region, &kept);
     let aws = Aws::connect(&region).await;
-    let looked = futures::future::try_join(aws.account(), owned::observe(&aws, &look)).await;
+    let looked = futures::future::try_join(aws.account(), owned::observe(&aws, &asked)).await;
     let (account, found) = looked.with_context(|| {
         format!("what {name} has in AWS could not be looked at, so nothing was deleted")
     })?;
@@ -223,7 +227,8 @@ async fn specs(
     Ok(Specs::Read(cluster, groups.collect()))
 }
 
-fn look(name: &ClusterName, region: &str, kept: &Specs) -> Look {
+/// What to look for: all that speaks of the cluster, or bears its names.
+fn everything(name: &ClusterName, region: &str, kept: &Specs) -> Asked {
     let owner = match kept {
         Specs::Read(cluster, groups) => {
             let groups: Vec<&InstanceGroup> = groups.iter().collect();
@@ -231,15 +236,23 @@ fn look(name: &ClusterName, region: &str, kept: &Specs) -> Look {
         }
         Specs::Unreadable(_) | Specs::None => Owner::by_tags(name.as_str()),
     };
-    let zone = match kept.cluster() {
+    let mut wishes = Wishes::default();
+    wishes.add(match kept.cluster() {
         Some(cluster) => desired::hosted_zone(cluster),
         None => HostedZone::Above { cluster: name.to_string(), private: false },
-    };
-    let trust = trust::document(Partition::of_region(region));
+    });
+    wishes.add(RoleTrust(trust::document(Partition::of_region(region))));
+    for role in names::own_roles(name.as_str()) {
+        wishes.add(role);
+    }
     let balancers = ["api", "bastion", "tcp"];
-    let balancers = balancers.map(|prefix| names::balancer_name(prefix, name.as_str())).to_vec();
-    let security_groups = names::own_security_groups(name.as_str());
-    Look { owner, zone, balancers, security_groups, trust }
+    let names = OwnNames {
+        cluster: name.to_string(),
+        balancers: balancers.map(|prefix| names::balancer_name(prefix, name.as_str())).to_vec(),
+        security_groups: names::own_security_groups(name.as_str()),
+    };
+    let kinds = kinds::ALL.iter().copied().collect();
+    Asked { owner, reach: Reach::Everything, names, kinds, wishes }
 }
 
 async fn unregister(

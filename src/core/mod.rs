@@ -1,6 +1,7 @@
 //! What the kinds of AWS resources share, whichever there are: how one is called, found, told
 //! apart from others', compared, written and waited for. Nothing here knows a kind by name.
 
+pub(crate) mod belongings;
 pub(crate) mod creation;
 pub(crate) mod deletion;
 pub(crate) mod document;
@@ -11,7 +12,9 @@ pub(crate) mod holders;
 pub(crate) mod imagined;
 pub(crate) mod in_use;
 pub(crate) mod kind;
+pub(crate) mod look;
 pub(crate) mod manage;
+pub(crate) mod names;
 pub(crate) mod seen;
 pub(crate) mod wait;
 pub(crate) mod whose;

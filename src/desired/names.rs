@@ -7,6 +7,7 @@ use crate::aws::tags::Tags;
 use crate::core::kind::ResourceId;
 use crate::elb::load_balancer::LoadBalancer;
 use crate::elb::network_load_balancer::NetworkLoadBalancer;
+use crate::iam::look::OwnRole;
 use crate::limits::LOAD_BALANCER_NAME;
 use crate::spec::cluster::{Cluster, LoadBalancerAccess, Subnet};
 use crate::spec::object::filled;
@@ -42,6 +43,15 @@ pub(crate) fn own_security_groups(cluster: &str) -> Vec<String> {
     let roles = Role::ALL.map(|role| security_group(cluster, role).name);
     let balancers = ["api", "bastion"].map(|prefix| balancer_security_group(cluster, prefix).name);
     roles.into_iter().chain(balancers).collect()
+}
+
+/// All roles that the groups of a cluster may have as its own.
+pub(crate) fn own_roles(cluster: &str) -> [OwnRole; 3] {
+    Role::ALL.map(|role| OwnRole {
+        name: role.iam_name(cluster),
+        tag: format!("k8s.io/role/{}", role.key()),
+        security_group: security_group(cluster, role).name,
+    })
 }
 
 pub(super) fn balancer_security_group(cluster: &str, prefix: &str) -> ResourceId {

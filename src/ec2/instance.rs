@@ -1,16 +1,24 @@
 //! `Instance`: what Auto Scaling starts. kapstan itself creates none.
 
-use aws_sdk_ec2::types::{Instance as SdkInstance, InstanceStateName};
+use std::collections::BTreeSet;
 
-use crate::aws::ec2::{of_cluster, tags_from_sdk};
-use crate::aws::{Aws, AwsError, Fault, batch, done};
+use aws_sdk_ec2::types::{Filter, Instance as SdkInstance, InstanceStateName};
+
+use crate::aws::ec2::{marked, of_cluster, tags_from_sdk};
+use crate::aws::tags::Tags;
+use crate::aws::{Answer, Aws, AwsError, Fault, batch, done};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::{Delete, going};
 use crate::core::holders::Holders;
+use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
+use crate::core::seen::{Looked, Seen};
 use crate::core::wait::Attempt;
-use crate::core::whose::{Marks, Owner};
+use crate::core::whose::{Marks, Owner, Whose};
 use crate::core::work::Work;
 use crate::vpc::interface::instance_states;
 
+const DESCRIBE: &str = "ec2:DescribeInstances";
 const TERMINATE: &str = "ec2:TerminateInstances";
 
 /// The kind; instances are only ever deleted.
@@ -21,21 +29,97 @@ pub(crate) struct Instance;
 #[derive(Clone, Debug)]
 pub(crate) struct InstanceAddress(pub(crate) String);
 
-/// The addresses of a cluster's instances, inside and out.
+/// An instance that carries the cluster's tags, and is not gone.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveMachine {
+    pub(crate) id: String,
+    /// Inside and out.
+    pub(crate) addresses: Vec<String>,
+    pub(crate) tags: Tags,
+}
+
+/// Whose such an instance is, who may be in a group.
+#[derive(Clone, Debug)]
+pub(crate) struct JudgedMachine {
+    pub(crate) machine: LiveMachine,
+    pub(crate) whose: Whose,
+}
+
+/// All instances that carry the cluster's tags.
+#[derive(Debug)]
+pub(crate) struct Machines {
+    cluster: String,
+}
+
+impl Look for Machines {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        asked.everything().then(|| Self { cluster: asked.cluster().to_owned() })
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let rows = read(aws, marked(&self.cluster)).await.and_then(|rows| {
+            let is_there = |instance: &&SdkInstance| {
+                let state = instance.state().and_then(|state| state.name());
+                state != Some(&InstanceStateName::Terminated)
+            };
+            rows.iter().filter(is_there).map(from_sdk).collect()
+        });
+        Ok(Seen::default().with(Looked::sort(rows)?))
+    }
+}
+
+impl Presence for Instance {
+    const LOOKS: &'static [Looking] = &[Looking::of::<Machines>()];
+
+    /// The cluster's own go together.
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let judged = around.seen.rows::<JudgedMachine>().iter();
+        let (ours, others): (Vec<_>, Vec<_>) = judged.partition(|one| one.whose.is_owned());
+        let others = others.into_iter().map(|JudgedMachine { machine, whose }| {
+            let deletion = InstancesDeletion(vec![machine.id.clone()]);
+            Belonging::new(ResourceId::new(Self::KIND, &machine.id), whose.clone(), deletion)
+        });
+        let mut found: Vec<Belonging> = others.collect();
+        let ours: BTreeSet<String> = ours.iter().map(|one| one.machine.id.clone()).collect();
+        if !ours.is_empty() {
+            let ids: Vec<String> = ours.into_iter().collect();
+            let told = ResourceId::new(Self::KIND, ids.join(", "));
+            let deletion = InstancesDeletion(ids.clone());
+            found.push(Belonging::new(told, Whose::Owned, deletion).frees(ids));
+        }
+        found
+    }
+}
+
+/// Reads the addresses of a cluster's instances.
 pub(crate) async fn addresses(aws: &Aws, owner: &Owner) -> Result<Vec<InstanceAddress>, AwsError> {
-    let call = aws.ec2.describe_instances().filters(of_cluster(owner.cluster()));
-    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new("ec2:DescribeInstances", "", error))?;
-    let all = rows.iter().flat_map(|reservation| reservation.instances());
+    let rows = read(aws, of_cluster(owner.cluster())).await?;
     let is_own = |instance: &&SdkInstance| {
         let tags = tags_from_sdk(instance.tags());
         owner.whose(Instance::KIND, &Marks::default().tags(&tags)).is_owned()
     };
-    let addresses = all.filter(is_own).flat_map(addresses_of);
+    let addresses = rows.iter().filter(is_own).flat_map(addresses_of);
     Ok(addresses.map(InstanceAddress).collect())
 }
 
-pub(crate) fn addresses_of(instance: &SdkInstance) -> impl Iterator<Item = String> {
+async fn read(aws: &Aws, chosen: Filter) -> Result<Vec<SdkInstance>, AwsError> {
+    let call = aws.ec2.describe_instances().filters(chosen);
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
+    Ok(rows.into_iter().flat_map(|row| row.instances.unwrap_or_default()).collect())
+}
+
+fn from_sdk(instance: &SdkInstance) -> Result<LiveMachine, AwsError> {
+    Ok(LiveMachine {
+        id: Answer::of(DESCRIBE, "").id("instanceId", instance.instance_id())?,
+        addresses: addresses_of(instance).collect(),
+        tags: tags_from_sdk(instance.tags()),
+    })
+}
+
+fn addresses_of(instance: &SdkInstance) -> impl Iterator<Item = String> {
     let addresses = [instance.private_ip_address(), instance.public_ip_address()];
     addresses.map(|address| address.map(str::to_owned)).into_iter().flatten()
 }

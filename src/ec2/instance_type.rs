@@ -12,6 +12,7 @@ const OFFERINGS: &str = "ec2:DescribeInstanceTypeOfferings";
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LiveInstanceType {
+    pub(crate) name: String,
     /// How many disks must be mapped to be seen; those on NVMe show themselves
     /// (EC2 user guide, "Instance store volumes").
     pub(crate) mapped_disks: i32,
@@ -24,7 +25,7 @@ pub(crate) struct LiveInstanceType {
 pub(crate) async fn observe(
     aws: &Aws,
     names: &BTreeSet<String>,
-) -> Result<BTreeMap<String, LiveInstanceType>, AwsError> {
+) -> Result<Vec<LiveInstanceType>, AwsError> {
     let names: Vec<String> = names.iter().cloned().collect();
     let types = batch::read(&names, batch::FILTER_VALUES, async |names: &[String]| {
         let call = aws.ec2.describe_instance_types().filters(ec2::filter("instance-type", names));
@@ -58,5 +59,5 @@ pub(crate) async fn observe(
         let zone = answer.id("location", row.location())?;
         live.entry(name).or_default().zones.insert(zone);
     }
-    Ok(live)
+    Ok(live.into_iter().map(|(name, row)| LiveInstanceType { name, ..row }).collect())
 }

@@ -5,11 +5,13 @@ use aws_sdk_ec2::types::ResourceType;
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, View};
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 
@@ -49,16 +51,38 @@ fn is_fingerprint(text: &str) -> bool {
     bytes.len() == 16 && bytes.iter().all(is_byte)
 }
 
-/// Reads the key pairs of these names, and all that bear a name of the cluster's.
-pub(crate) async fn observe(
-    aws: &Aws,
-    cluster: &str,
-    names: &[String],
-) -> Result<Looked<LiveKeyPair>, AwsError> {
-    let own = format!("kubernetes.{cluster}-*");
-    let names: Vec<String> = std::iter::once(&own).chain(names).cloned().collect();
-    let named = async |names: &[String]| read(aws, names).await;
-    Looked::sort(batch::read(&names, batch::FILTER_VALUES, named).await)
+/// The key pairs of these names, and all that bear a name of the cluster's.
+#[derive(Debug)]
+pub(crate) struct KeyPairs(Vec<String>);
+
+impl Look for KeyPairs {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        let own = format!("kubernetes.{}-*", asked.cluster());
+        let wanted = asked.wanted::<SshKey>().iter().map(|key| key.name.clone());
+        let names = std::iter::once(own).chain(wanted).collect();
+        asked.looks_at(&[SshKey::KIND]).then_some(Self(names))
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let named = async |names: &[String]| read(aws, names).await;
+        let rows = batch::read(&self.0, batch::FILTER_VALUES, named).await;
+        Ok(Seen::default().with(Looked::sort(rows)?))
+    }
+}
+
+impl Presence for SshKey {
+    const LOOKS: &'static [Looking] = &[Looking::of::<KeyPairs>()];
+
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let keys = around.seen.rows::<LiveKeyPair>().iter().map(|key| {
+            let whose = around.owner.whose(Self::KIND, &key.marks(around.owner.cluster()));
+            let deletion = KeyPairDeletion(key.name.clone());
+            Belonging::new(ResourceId::new(Self::KIND, &key.name), whose, deletion)
+        });
+        keys.collect()
+    }
 }
 
 async fn read(aws: &Aws, names: &[String]) -> Result<Vec<LiveKeyPair>, AwsError> {

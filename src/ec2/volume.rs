@@ -5,13 +5,15 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Volume, VolumeState, VolumeType};
 
 use crate::aws::tags::{Tags, owner_tag};
 use crate::aws::{Answer, Aws, AwsError, done, ec2};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Value, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Twin, View};
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::vpc::interface::User;
@@ -90,17 +92,62 @@ impl LiveVolume {
 const ETCD_TAG: &str = "k8s.io/etcd/";
 const MASTER_TAG: &str = "k8s.io/role/master";
 
-/// Reads the volumes of masters by any tag that tells of them, or by their names; those that
-/// Kubernetes makes for pods carry the cluster's tags too, but none of these.
-pub(crate) async fn observe(aws: &Aws, cluster: &str) -> Result<Looked<LiveVolume>, AwsError> {
-    let keys = [MASTER_TAG.to_owned(), format!("{ETCD_TAG}*"), owner_tag(cluster)];
-    let rows = describe(aws, vec![ec2::filter("tag-key", keys)]).await;
-    Looked::sort(rows.and_then(|rows| {
-        let is_asked = |volume: &&Volume| {
-            !is_gone(volume) && is_of_masters(&ec2::tags_from_sdk(volume.tags()), cluster)
+/// The volumes of masters by any tag that tells of them, or by their names; those that Kubernetes
+/// makes for pods carry the cluster's tags too, but none of these.
+#[derive(Debug)]
+pub(crate) struct Volumes {
+    cluster: String,
+    /// Whether those of pods are looked at too.
+    all: bool,
+}
+
+impl Look for Volumes {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        let (cluster, all) = (asked.cluster().to_owned(), asked.everything());
+        asked.looks_at(&[EbsVolume::KIND]).then_some(Self { cluster, all })
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let Self { cluster, all } = &self;
+        let rows = match all {
+            true => {
+                ec2::marked_or_named(
+                    cluster,
+                    |volume: &LiveVolume| &volume.id,
+                    |chosen| read(aws, chosen),
+                )
+                .await
+            }
+            false => {
+                let keys = [MASTER_TAG.to_owned(), format!("{ETCD_TAG}*"), owner_tag(cluster)];
+                let rows = read(aws, vec![ec2::filter("tag-key", keys)]).await;
+                rows.map(|mut rows| {
+                    rows.retain(|volume| is_of_masters(&volume.tags, cluster));
+                    rows
+                })
+            }
         };
-        rows.iter().filter(is_asked).map(from_sdk).collect()
-    }))
+        Ok(Seen::default().with(Looked::sort(rows)?))
+    }
+}
+
+impl Presence for EbsVolume {
+    const LOOKS: &'static [Looking] = &[Looking::of::<Volumes>()];
+
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let volumes = around.seen.rows::<LiveVolume>().iter().filter_map(|volume| {
+            around.by_id(Self::KIND, &volume.marks(), VolumeDeletion(volume.id.clone()))
+        });
+        volumes.collect()
+    }
+}
+
+/// Reads volumes. One of a running instance goes with it, or is let go by then.
+async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveVolume>, AwsError> {
+    let rows = describe(aws, chosen).await?;
+    rows.iter().filter(|volume| !is_gone(volume)).map(from_sdk).collect()
 }
 
 /// Whether tags tell of a master's volume, or its name does that kops gives:

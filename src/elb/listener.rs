@@ -1,6 +1,5 @@
 //! `NetworkLoadBalancerListener`: a port of a network load balancer, and where it leads.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use aws_sdk_elasticloadbalancingv2::types::{
@@ -8,14 +7,17 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use futures::future::try_join_all;
 
-use super::network_load_balancer::LiveNetworkLoadBalancer;
+use super::network::NetworkBalancers;
+use super::network_load_balancer::{LiveNetworkLoadBalancer, NetworkLoadBalancer};
 use super::tags;
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::spec::arn::target_group_name;
@@ -80,18 +82,41 @@ impl fmt::Display for LiveListener {
     }
 }
 
-/// Reads the listeners of those of these load balancers that bear one of AWS' `names`.
-pub(crate) async fn observe(
-    aws: &Aws,
-    balancers: &Looked<LiveNetworkLoadBalancer>,
-    names: &BTreeSet<String>,
-) -> Result<Looked<LiveListener>, AwsError> {
-    if let Some(error) = balancers.refused() {
-        return Ok(Looked::Denied(error.clone()));
+/// The listeners of the load balancers that the spec has.
+#[derive(Debug)]
+pub(crate) struct Listeners(Result<Vec<String>, AwsError>);
+
+impl Look for Listeners {
+    const AFTER: &'static [Looking] = &[Looking::of::<NetworkBalancers>()];
+
+    fn ask(asked: &Asked, seen: &Seen) -> Option<Self> {
+        if !asked.looks_at(&[Listener::KIND]) || asked.everything() {
+            return None;
+        }
+        let balancers = seen.of::<LiveNetworkLoadBalancer>();
+        let wanted = asked.wanted::<NetworkLoadBalancer>();
+        let is_wanted =
+            |row: &&LiveNetworkLoadBalancer| wanted.iter().any(|one| one.aws_name == row.name);
+        let ours = balancers.rows().iter().filter(is_wanted).map(|row| row.arn.clone());
+        Some(Self(balancers.known().map(|()| ours.collect())))
     }
-    let ours = balancers.rows().iter().filter(|row| names.contains(&row.name));
-    let rows = try_join_all(ours.map(|row| read(aws, &row.arn))).await;
-    Looked::sort(rows.map(|rows| rows.concat()))
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let rows = match self.0 {
+            Ok(balancers) => try_join_all(balancers.iter().map(|arn| read(aws, arn))).await,
+            Err(error) => Err(error),
+        };
+        Ok(Seen::default().with(Looked::sort(rows.map(|rows| rows.concat()))?))
+    }
+}
+
+impl Presence for Listener {
+    const LOOKS: &'static [Looking] = &[Looking::of::<Listeners>()];
+
+    /// They go with their load balancer.
+    fn belongings(_: &Around<'_>) -> Vec<Belonging> {
+        Vec::new()
+    }
 }
 
 async fn read(aws: &Aws, balancer: &str) -> Result<Vec<LiveListener>, AwsError> {

@@ -12,15 +12,18 @@ use aws_sdk_elasticloadbalancing::types::{
 
 use crate::aws::tags::Tags;
 use crate::aws::{Aws, AwsError, Fault, done, ec2};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, set};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, View};
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::{Address, Work};
 use fields::{HealthCheck, Listener, LoadBalancerFields, Subnets};
-pub(crate) use live::{ClassicName, LiveLoadBalancer, observe, observe_all};
+pub(crate) use live::{ClassicName, LiveLoadBalancer};
 use live::{DESCRIBE, address, all_by_name, tags_of};
 
 const CREATE: &str = "elasticloadbalancing:CreateLoadBalancer";
@@ -44,6 +47,55 @@ pub(crate) struct LoadBalancer {
     pub(crate) subnets: Vec<ResourceId>,
     pub(crate) security_groups: Vec<ResourceId>,
     pub(crate) tags: Tags,
+}
+
+/// The classic load balancers of the cluster, and the names of all.
+#[derive(Debug)]
+pub(crate) enum ClassicBalancers {
+    OfCluster {
+        cluster: String,
+        /// AWS' names of those that the spec wants.
+        wanted: BTreeSet<String>,
+    },
+    /// Those of others too.
+    All,
+}
+
+impl Look for ClassicBalancers {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        let wanted = asked.wanted::<LoadBalancer>().iter().map(|one| one.aws_name.clone());
+        asked.looks_at(&[LoadBalancer::KIND]).then(|| match asked.everything() {
+            true => Self::All,
+            false => {
+                let cluster = asked.cluster().to_owned();
+                Self::OfCluster { cluster, wanted: wanted.collect() }
+            }
+        })
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        Ok(match self {
+            Self::All => Seen::default().with(Looked::sort(live::observe_all(aws).await)?),
+            Self::OfCluster { cluster, wanted } => {
+                let classic = live::observe(aws, &cluster, &wanted).await?;
+                Seen::default().with(classic.ours).with(classic.names)
+            }
+        })
+    }
+}
+
+impl Presence for LoadBalancer {
+    const LOOKS: &'static [Looking] = &[Looking::of::<ClassicBalancers>()];
+
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let balancers = around.seen.rows::<LiveLoadBalancer>().iter().filter_map(|found| {
+            let deletion = LoadBalancerDeletion(found.name.clone());
+            around.by_name(Self::KIND, &found.name, &found.marks(), deletion)
+        });
+        balancers.collect()
+    }
 }
 
 impl Manage for LoadBalancer {

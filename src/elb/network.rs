@@ -3,40 +3,86 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::{join, try_join, try_join_all};
+use futures::future::{join, try_join_all};
 
-use super::network_load_balancer::{self, LiveNetworkLoadBalancer};
+use super::network_load_balancer::{
+    self, LiveNetworkLoadBalancer, NetworkLoadBalancer, NetworkLoadBalancerDeletion,
+};
 use super::tags;
-use super::target_group::{self, LiveTargetGroup, TargetGroupArn};
+use super::target_group::{
+    self, LiveTargetGroup, TargetGroup, TargetGroupArn, TargetGroupDeletion,
+};
 use crate::aws::tags::Tags;
 use crate::aws::{Aws, AwsError, Fault};
-use crate::core::seen::Looked;
+use crate::core::belongings::{Around, Belonging, Presence};
+use crate::core::look::{Asked, Look, Looking};
+use crate::core::seen::{Looked, Seen};
 
 /// The beginnings of the names that clusters give (kops `pkg/model/awsmodel`); Kubernetes names
 /// those of services otherwise.
 const OWN_BEGINNINGS: [&str; 2] = ["api-", "bastion-"];
 const OWN_GROUP_BEGINNINGS: [&str; 3] = ["tcp-", "tls-", "bastion-"];
 
-/// What to look for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Look<'a> {
+/// What bears a name such as the cluster gives, whether the spec has it or not; target groups too
+/// that stand behind such load balancers.
+#[derive(Debug)]
+pub(crate) struct NetworkBalancers {
     /// AWS' names of the cluster's load balancers, if these are looked at beside target groups.
-    pub(crate) balancers: Option<&'a BTreeSet<String>>,
+    balancers: Option<BTreeSet<String>>,
     /// AWS' names of the cluster's target groups.
-    pub(crate) target_groups: &'a BTreeSet<String>,
+    target_groups: BTreeSet<String>,
+    /// Whether those of others are looked at too.
+    all: bool,
 }
 
-/// What bears a name such as the cluster gives, whether the spec has it or not.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Network {
-    pub(crate) balancers: Looked<LiveNetworkLoadBalancer>,
-    /// Those too that stand behind such load balancers.
-    pub(crate) target_groups: Looked<LiveTargetGroup>,
-    /// The ARNs of all target groups.
-    pub(crate) arns: Looked<TargetGroupArn>,
+impl Look for NetworkBalancers {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        let balancers = asked.wanted::<NetworkLoadBalancer>().iter();
+        let balancers = balancers.map(|balancer| balancer.aws_name.clone()).collect();
+        let balancers = asked.looks_at(&[NetworkLoadBalancer::KIND]).then_some(balancers);
+        let groups = asked.wanted::<TargetGroup>().iter().map(|group| group.name.clone());
+        let is_asked = balancers.is_some() || asked.looks_at(&[TargetGroup::KIND]);
+        let all = asked.everything();
+        is_asked.then(|| Self { balancers, target_groups: groups.collect(), all })
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        observe(aws, &self).await
+    }
 }
 
-pub(crate) async fn observe(aws: &Aws, look: Look<'_>) -> Result<Network, AwsError> {
+impl Presence for NetworkLoadBalancer {
+    const LOOKS: &'static [Looking] = &[Looking::of::<NetworkBalancers>()];
+
+    /// A load balancer of another class stands in the place of one of ours all the same.
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let groups = around.seen.rows::<LiveTargetGroup>();
+        let balancers = around.seen.rows::<LiveNetworkLoadBalancer>().iter();
+        let found = balancers.filter_map(|found| {
+            let kind = found.kind();
+            let marks = found.marks_before(groups, around.owner);
+            let deletion = NetworkLoadBalancerDeletion(found.arn.clone());
+            around.by_name(kind, &found.name, &marks, deletion)
+        });
+        found.collect()
+    }
+}
+
+impl Presence for TargetGroup {
+    const LOOKS: &'static [Looking] = &[Looking::of::<NetworkBalancers>()];
+
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let groups = around.seen.rows::<LiveTargetGroup>().iter().filter_map(|found| {
+            let deletion = TargetGroupDeletion(found.arn.clone());
+            around.by_name(Self::KIND, &found.name, &found.marks(), deletion)
+        });
+        groups.collect()
+    }
+}
+
+async fn observe(aws: &Aws, look: &NetworkBalancers) -> Result<Seen, AwsError> {
     let (balancers, groups) = join(balancers(aws, look), target_group::all(aws)).await;
     let arn = |group: &LiveTargetGroup| TargetGroupArn(group.arn.clone());
     let arns = groups.as_ref().map(|groups| groups.iter().map(arn).collect());
@@ -48,7 +94,7 @@ pub(crate) async fn observe(aws: &Aws, look: Look<'_>) -> Result<Network, AwsErr
     });
     let all = arns_of(rows, groups.as_deref().unwrap_or_default());
     let is_wanted = |row: &&LiveNetworkLoadBalancer| {
-        look.balancers.is_some_and(|names| names.contains(&row.name))
+        look.balancers.as_ref().is_some_and(|names| names.contains(&row.name))
     };
     let attributes = rows.iter().filter(is_wanted).map(async |row| {
         Ok::<_, AwsError>((
@@ -70,8 +116,8 @@ pub(crate) async fn observe(aws: &Aws, look: Look<'_>) -> Result<Network, AwsErr
         tag(groups.iter_mut().map(|row| (&row.arn, &mut row.tags)), tags.as_ref())?;
         Ok(groups)
     }))?;
-    let balancers = look.balancers.map_or(Looked::Not, |_| balancers);
-    Ok(Network { balancers, target_groups, arns })
+    let balancers = look.balancers.as_ref().map_or(Looked::Not, |_| balancers);
+    Ok(Seen::default().with(balancers).with(target_groups).with(arns))
 }
 
 /// What is gone while it is looked at is no sign that there is nothing.
@@ -82,22 +128,29 @@ fn looked<T>(answer: Result<Vec<T>, AwsError>) -> Result<Looked<T>, AwsError> {
     }
 }
 
-async fn balancers(aws: &Aws, look: Look<'_>) -> Result<Vec<LiveNetworkLoadBalancer>, AwsError> {
-    let Some(names) = look.balancers else { return Ok(Vec::new()) };
+async fn balancers(
+    aws: &Aws,
+    look: &NetworkBalancers,
+) -> Result<Vec<LiveNetworkLoadBalancer>, AwsError> {
+    let Some(names) = &look.balancers else { return Ok(Vec::new()) };
     let all = network_load_balancer::all(aws).await?;
     let is_named = |name: &str| OWN_BEGINNINGS.iter().any(|own| name.starts_with(own));
     let rows = all.iter().map(LiveNetworkLoadBalancer::from_sdk);
     let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
-    rows.retain(|row| names.contains(&row.name) || row.is_network && is_named(&row.name));
+    let may_be_ours = |row: &LiveNetworkLoadBalancer| {
+        names.contains(&row.name) || row.is_network && is_named(&row.name)
+    };
+    rows.retain(|row| look.all || may_be_ours(row));
     Ok(rows)
 }
 
 fn may_be_ours(
     group: &LiveTargetGroup,
     balancers: &[LiveNetworkLoadBalancer],
-    look: Look<'_>,
+    look: &NetworkBalancers,
 ) -> bool {
-    look.target_groups.contains(&group.name)
+    look.all
+        || look.target_groups.contains(&group.name)
         || OWN_GROUP_BEGINNINGS.iter().any(|own| group.name.starts_with(own))
         || balancers.iter().any(|row| group.balancers.contains(&row.arn))
 }
@@ -116,26 +169,4 @@ fn tag<'a>(
         *tags = found.get(arn).cloned().unwrap_or_default();
     }
     Ok(())
-}
-
-/// All load balancers but the classic ones, those of the cluster's services included, and all
-/// target groups.
-pub(crate) async fn observe_all(
-    aws: &Aws,
-) -> Result<(Vec<LiveNetworkLoadBalancer>, Vec<LiveTargetGroup>), AwsError> {
-    let balancers = async {
-        let all = network_load_balancer::all(aws).await?;
-        let rows = all.iter().map(LiveNetworkLoadBalancer::from_sdk);
-        let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
-        let found = tags::of(aws, &arns_of(&rows, &[])).await?;
-        tag(rows.iter_mut().map(|row| (&row.arn, &mut row.tags)), Ok(&found))?;
-        Ok(rows)
-    };
-    let groups = async {
-        let mut groups = target_group::all(aws).await?;
-        let found = tags::of(aws, &arns_of(&[], &groups)).await?;
-        tag(groups.iter_mut().map(|row| (&row.arn, &mut row.tags)), Ok(&found))?;
-        Ok(groups)
-    };
-    try_join(balancers, groups).await
 }

@@ -7,7 +7,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancerTypeEnum,
 };
 
-use super::load_balancer::scheme;
+use super::load_balancer::{LoadBalancer, scheme};
 use super::tags;
 use super::target_group::{LiveTargetGroup, TargetGroup};
 use crate::aws::tags::Tags;
@@ -15,7 +15,7 @@ use crate::aws::{Answer, Aws, AwsError, Fault, done};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields, set};
 use crate::core::holders::Holders;
-use crate::core::kind::ResourceId;
+use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::{Manage, View};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::{Address, Work};
@@ -85,6 +85,11 @@ impl LiveNetworkLoadBalancer {
             tags: Tags::new(),
             arn,
         })
+    }
+
+    /// As what it is told: a gateway or an application load balancer is none of ours.
+    pub(crate) fn kind(&self) -> Kind {
+        if self.is_network { NetworkLoadBalancer::KIND } else { LoadBalancer::KIND }
     }
 
     pub(crate) fn marks(&self) -> Marks<'_> {

@@ -1,22 +1,275 @@
-//! Whose a role and its profile are: told by looking at both.
+//! Roles, their inline policies and their profiles: they are looked at together, since whose a
+//! role and its profile are, is told by looking at both.
 
-use crate::core::seen::Looked;
+use std::collections::BTreeSet;
+
+use futures::future::{try_join_all, try_join4};
+
+use crate::aws::{Aws, AwsError};
+use crate::core::belongings::{Around, Belonging, Presence};
+use crate::core::in_use::Thing;
+use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
+use crate::core::seen::{Looked, Row, Seen};
 use crate::core::whose::{Marks, Owner};
-use crate::iam::instance_profile::IamInstanceProfile;
-use crate::iam::role::{IamRole, LiveIamRole, LiveInstanceProfile};
-use crate::iam::role_policy::LivePolicies;
+use crate::iam::instance_profile::{self, IamInstanceProfile, InstanceProfileDeletion};
+use crate::iam::instance_profile_role::IamInstanceProfileRole;
+use crate::iam::role::{self, Attached, IamRole, LiveIamRole, LiveInstanceProfile, RoleDeletion};
+use crate::iam::role_policy::{self, IamRolePolicy, LivePolicies};
 use crate::policy::document::Document;
 
+/// A role that the cluster's groups may have, whether the spec has such a group or not.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnRole {
+    pub(crate) name: String,
+    /// The key of the tag that a group of this role carries.
+    pub(crate) tag: String,
+    /// The name of the security group of its instances.
+    pub(crate) security_group: String,
+}
+
+/// An instance profile that the user brings along.
+#[derive(Clone, Debug)]
+pub(crate) struct BroughtProfile {
+    pub(crate) name: String,
+    /// Whether the policies are looked at that lie in its role.
+    pub(crate) with_policies: bool,
+    /// Whether they name the cluster's hosted zone.
+    pub(crate) needs_zone: bool,
+}
+
+/// The trust policy of the cluster's roles.
+#[derive(Clone, Debug)]
+pub(crate) struct RoleTrust(pub(crate) Document);
+
+/// Names, each once.
+type Names = BTreeSet<String>;
+
+/// The cluster's own roles, where everything is looked at.
+fn all_own(asked: &Asked) -> impl Iterator<Item = String> {
+    let own = asked.wanted::<OwnRole>().iter().filter(|_| asked.everything());
+    own.map(|role| role.name.clone())
+}
+
+/// Reads what IAM has of each name.
+async fn each<'a, T, F>(names: &'a Names, read: impl Fn(&'a str) -> F) -> Result<Seen, AwsError>
+where
+    T: Row,
+    F: Future<Output = Result<Looked<T>, AwsError>>,
+{
+    let found = try_join_all(names.iter().map(|name| read(name))).await?;
+    let mut seen = Seen::default();
+    for (name, looked) in names.iter().zip(found) {
+        seen.put_named(name, looked);
+    }
+    Ok(seen)
+}
+
+/// Roles. Nothing is put into one without a look at whose it is.
+#[derive(Debug)]
+pub(crate) struct Roles(Names);
+
+impl Look for Roles {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        let roles = asked.wanted::<IamRole>().iter().map(|role| role.name.clone());
+        let policies = asked.wanted::<IamRolePolicy>().iter().map(|policy| policy.role.clone());
+        Some(Self(roles.chain(policies).chain(all_own(asked)).collect()))
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        each(&self.0, |name| role::observe(aws, name)).await
+    }
+}
+
+/// The inline policies of roles: their names first, then all of them at once.
+#[derive(Debug)]
+pub(crate) struct Policies(Names);
+
+impl Look for Policies {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        let policies = asked.wanted::<IamRolePolicy>().iter().map(|policy| policy.role.clone());
+        Some(Self(policies.chain(all_own(asked)).collect()))
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        each(&self.0, |role| role_policy::observe(aws, role)).await
+    }
+}
+
+/// The managed policies that are attached to roles which may have to go.
+#[derive(Debug)]
+pub(crate) struct AttachedPolicies(Names);
+
+impl Look for AttachedPolicies {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        Some(Self(all_own(asked).collect()))
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        each(&self.0, |role| role::observe_attached(aws, role)).await
+    }
+}
+
+/// Instance profiles, each with the role in it.
+#[derive(Debug)]
+pub(crate) struct Profiles(Names);
+
+impl Look for Profiles {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        let own = asked.wanted::<IamInstanceProfile>().iter().map(|profile| profile.name.clone());
+        let links = asked.wanted::<IamInstanceProfileRole>().iter();
+        let links = links.map(|link| link.profile.clone());
+        let brought = asked.wanted::<BroughtProfile>().iter().map(|profile| profile.name.clone());
+        // Their roles are not the cluster's either.
+        let named = asked.owner.named_of(IamInstanceProfile::KIND).map(str::to_owned);
+        let named = named.filter(|_| asked.everything());
+        let names = own.chain(links).chain(brought).chain(named).chain(all_own(asked));
+        Some(Self(names.collect()))
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        each(&self.0, |name| instance_profile::observe(aws, name)).await
+    }
+}
+
+/// The inline policies of roles that are not known before their profiles are.
+#[derive(Debug)]
+pub(crate) struct PoliciesThrough(Names);
+
+impl Look for PoliciesThrough {
+    const AFTER: &'static [Looking] = &[Looking::of::<Profiles>()];
+
+    fn ask(asked: &Asked, seen: &Seen) -> Option<Self> {
+        let brought = asked.wanted::<BroughtProfile>().iter().filter(|one| one.with_policies);
+        let roles = brought.filter_map(|one| {
+            let profile = seen.one::<LiveInstanceProfile>(&one.name)?;
+            Some(profile.role.as_ref()?.name.clone())
+        });
+        let known = |role: &String| {
+            asked.wanted::<IamRolePolicy>().iter().any(|policy| policy.role == *role)
+        };
+        Some(Self(roles.filter(|role| !known(role)).collect()))
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        each(&self.0, |role| role_policy::observe(aws, role)).await
+    }
+}
+
+/// Reads all that there is of the names of roles that no group has any more.
+pub(crate) async fn observe_idle(aws: &Aws, names: &Names) -> Result<Seen, AwsError> {
+    let reads = try_join_all(names.iter().map(async |name| {
+        let (profile, role, policies, attached) = try_join4(
+            instance_profile::observe(aws, name),
+            role::observe(aws, name),
+            role_policy::observe(aws, name),
+            role::observe_attached(aws, name),
+        )
+        .await?;
+        Ok::<_, AwsError>((name, profile, role, policies, attached))
+    }));
+    let mut seen = Seen::default();
+    for (name, profile, role, policies, attached) in reads.await? {
+        seen.put_named(name, profile);
+        seen.put_named(name, role);
+        seen.put_named(name, attached);
+        seen.put_named(name, policies);
+    }
+    Ok(seen)
+}
+
+impl Presence for IamRole {
+    const LOOKS: &'static [Looking] = &[Looking::of::<Roles>(), Looking::of::<AttachedPolicies>()];
+
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let seen = around.seen;
+        let roles = seen.all_named::<LiveIamRole>().filter_map(|(name, role)| {
+            let (_, policies) = (role.one()?, seen.one::<LivePolicies>(name)?);
+            let attached = seen.one::<Attached>(name)?;
+            let deletion = RoleDeletion {
+                name: name.to_owned(),
+                policies: policies.iter().map(|(name, _)| name.to_owned()).collect(),
+                attached: attached.0.clone(),
+            };
+            let whose = around.owner.whose(Self::KIND, &Parts::of(around, name)?.role());
+            let found = Belonging::new(ResourceId::new(Self::KIND, name), whose, deletion);
+            Some(used_through(around, name, found))
+        });
+        roles.collect()
+    }
+}
+
+impl Presence for IamRolePolicy {
+    const LOOKS: &'static [Looking] =
+        &[Looking::of::<Policies>(), Looking::of::<PoliciesThrough>()];
+
+    /// They go with their role.
+    fn belongings(_: &Around<'_>) -> Vec<Belonging> {
+        Vec::new()
+    }
+}
+
+impl Presence for IamInstanceProfile {
+    const LOOKS: &'static [Looking] = &[Looking::of::<Profiles>()];
+
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let profiles = around.seen.all_named::<LiveInstanceProfile>();
+        let profiles = profiles.filter_map(|(name, profile)| {
+            let parts = Parts::of(around, name)?;
+            let roles = profile.one()?.role.iter().map(|role| role.name.clone()).collect();
+            let whose = around.owner.whose(Self::KIND, &parts.profile(around.owner));
+            let deletion = InstanceProfileDeletion { name: name.to_owned(), roles };
+            let found = Belonging::new(ResourceId::new(Self::KIND, name), whose, deletion);
+            Some(used_through(around, name, found))
+        });
+        profiles.collect()
+    }
+}
+
+impl Presence for IamInstanceProfileRole {
+    const LOOKS: &'static [Looking] = &[Looking::of::<Profiles>()];
+
+    /// They go with their profile.
+    fn belongings(_: &Around<'_>) -> Vec<Belonging> {
+        Vec::new()
+    }
+}
+
+/// Instances use a role through the profile of its name.
+fn used_through(around: &Around<'_>, name: &str, found: Belonging) -> Belonging {
+    match around.seen.one::<LiveInstanceProfile>(name) {
+        Some(profile) => found.used_as(Thing::InstanceProfile(profile.arn.clone())),
+        None => found,
+    }
+}
+
 /// Notes the role that was found in a profile which the spec may name.
-pub(crate) fn name_role_of(owner: &mut Owner, profile: &str, role: &str) {
+fn name_role_of(owner: &mut Owner, profile: &str, role: &str) {
     let profile = (IamInstanceProfile::KIND, profile);
     owner.name_part(profile, (IamRole::KIND, role), "whose role it is");
+}
+
+/// Notes the roles in all profiles that were looked at.
+pub(crate) fn name_roles(owner: &mut Owner, seen: &Seen) {
+    for (name, profile) in seen.all_named::<LiveInstanceProfile>() {
+        if let Some(role) = profile.one().and_then(|profile| profile.role.as_ref()) {
+            name_role_of(owner, name, &role.name);
+        }
+    }
 }
 
 /// What was found under the name of one of the cluster's roles; `None` is what was not looked
 /// at, or could not be, and speaks neither for nor against.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Look<'a> {
+pub(crate) struct Parts<'a> {
     pub(crate) name: &'a str,
     pub(crate) role: Option<&'a LiveIamRole>,
     pub(crate) policies: &'a Looked<LivePolicies>,
@@ -25,7 +278,19 @@ pub(crate) struct Look<'a> {
     pub(crate) trust: &'a Document,
 }
 
-impl<'a> Look<'a> {
+impl<'a> Parts<'a> {
+    /// What was found of one of the cluster's own roles.
+    fn of(around: &Around<'a>, name: &str) -> Option<Self> {
+        let own = around.wishes.of::<OwnRole>().iter().find(|own| own.name == name)?;
+        let trust = around.wishes.of::<RoleTrust>().first()?;
+        Some(Self::among(around.seen, &own.name, &trust.0))
+    }
+
+    pub(crate) fn among(seen: &'a Seen, name: &'a str, trust: &'a Document) -> Self {
+        let (role, profile, policies) = (seen.one(name), seen.named(name), seen.named(name));
+        Self { name, role, policies, profile, trust }
+    }
+
     /// kops makes a role that EC2 takes, with a policy of its name, in a profile of its name;
     /// before v1.19 without tags.
     pub(crate) fn role(self) -> Marks<'a> {

@@ -76,6 +76,7 @@ pub(crate) fn role_inside<'a>(seen: &'a Seen, profile: &str) -> Sight<'a, LiveIa
     }
 }
 
+/// Reads a role.
 pub(crate) async fn observe(aws: &Aws, name: &str) -> Result<Looked<LiveIamRole>, AwsError> {
     const OPERATION: &str = "iam:GetRole";
     let answer = aws.iam.get_role().role_name(name).send().await;

@@ -13,6 +13,8 @@ use crate::core::in_use::{Hold, Thing};
 use crate::core::seen::Looked;
 use crate::desired::user_data::{self, Bootstrap};
 use crate::desired::{DesiredCluster, Notice};
+use crate::ec2::image::Images;
+use crate::ec2::instance_type::LiveInstanceType;
 use crate::ec2::launch_template::{LaunchTemplate, LiveTemplate};
 use crate::limits::device;
 
@@ -78,13 +80,14 @@ fn refuse(planner: &mut Planner<'_>, template: &LaunchTemplate, message: String,
 }
 
 fn image(planner: &mut Planner<'_>, template: &mut LaunchTemplate) {
-    let found = match &planner.live.images {
-        None => return,
-        Some(Err(error)) => Err((
+    let images = planner.live.seen.of::<Images>();
+    let found = match (images.refused(), images.one()) {
+        (Some(error), _) => Err((
             format!("images could not be looked at: {error}"),
             format!("allow {}", error.operation),
         )),
-        Some(Ok(images)) => {
+        (None, None) => return,
+        (None, Some(images)) => {
             let found = images.find(&template.image, &planner.live.account);
             let next = "correct it: an id, OWNER/NAME or ssm:PARAMETER";
             found.map_err(|reason| (reason, next.to_owned()))
@@ -112,9 +115,9 @@ fn image(planner: &mut Planner<'_>, template: &mut LaunchTemplate) {
 }
 
 fn machine_type(planner: &mut Planner<'_>, live: &ByName<'_>, template: &mut LaunchTemplate) {
-    let types = match &planner.live.instance_types {
-        None => return,
-        Some(Err(error)) => {
+    let types = match planner.live.seen.of::<LiveInstanceType>() {
+        Looked::Not => return,
+        Looked::Denied(error) => {
             // What is not known of a type is no reason to change what is mapped for it.
             let found = live.templates.get(template.name.as_str());
             let of_type = found.filter(|found| {
@@ -128,12 +131,12 @@ fn machine_type(planner: &mut Planner<'_>, live: &ByName<'_>, template: &mut Lau
             });
             return;
         }
-        Some(Ok(types)) => types,
+        Looked::Found(types) => types,
     };
     if template.machine_type.is_empty() {
         return;
     }
-    let Some(found) = types.get(&template.machine_type) else {
+    let Some(found) = types.iter().find(|one| one.name == template.machine_type) else {
         let message = format!(
             "spec.machineType {}: there is no such type in {}",
             template.machine_type, planner.plan.region
@@ -172,7 +175,8 @@ fn machine_type(planner: &mut Planner<'_>, live: &ByName<'_>, template: &mut Lau
 /// Every type of a mixed group exists; in which zones, Auto Scaling sees to itself.
 fn mixed_types(planner: &mut Planner<'_>, resources: &[Resource]) {
     let lifecycle = planner.lifecycles.of(AutoscalingGroup::KIND, Origin::Managed);
-    let Some(Ok(types)) = &planner.live.instance_types else { return };
+    let Looked::Found(types) = planner.live.seen.of::<LiveInstanceType>() else { return };
+    let types: BTreeSet<&String> = types.iter().map(|one| &one.name).collect();
     if lifecycle == Lifecycle::Ignore {
         return;
     }
@@ -185,7 +189,7 @@ fn mixed_types(planner: &mut Planner<'_>, resources: &[Resource]) {
         let Resource::AutoscalingGroup(group) = resource else { continue };
         let Some(own) = groups.get(&group.name) else { continue };
         let named = group.mixed.iter().flat_map(|mixed| mixed.types.iter().enumerate());
-        for (index, name) in named.filter(|(_, name)| !types.contains_key(*name)) {
+        for (index, name) in named.filter(|(_, name)| !types.contains(name)) {
             planner.plan.refusals.push(Notice {
                 object: format!("InstanceGroup/{own}"),
                 message: format!(

@@ -31,8 +31,7 @@ use crate::core::manage::View;
 use crate::core::whose::Owner;
 use crate::core::work::Ids;
 use crate::desired::{DesiredCluster, Notice};
-use crate::iam::look::name_role_of;
-use crate::iam::role::LiveInstanceProfile;
+use crate::iam::look::name_roles;
 use crate::limits::partition::Partition;
 use crate::policy::document::Document;
 use crate::policy::trust;
@@ -230,11 +229,7 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> 
 /// The cluster as an owner, who knows the roles too that its spec names by their profiles.
 fn owner(desired: &DesiredCluster, live: &Live) -> Owner {
     let mut owner = desired.owner.clone();
-    for (name, profile) in live.seen.all_named::<LiveInstanceProfile>() {
-        if let Some(role) = profile.one().and_then(|profile| profile.role.as_ref()) {
-            name_role_of(&mut owner, name, &role.name);
-        }
-    }
+    name_roles(&mut owner, &live.seen);
     owner
 }
 

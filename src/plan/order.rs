@@ -246,7 +246,7 @@ mod tests {
     use crate::autoscaling::autoscaling_group::AutoscalingGroup;
     use crate::autoscaling::load_balancer_attachment::LoadBalancerAttachment;
     use crate::catalogue::kinds::Write;
-    use crate::catalogue::owned::Row;
+    use crate::core::belongings::Belonging;
     use crate::core::drift::Drift;
     use crate::core::whose::Whose;
     use crate::ec2::instance::Instance;
@@ -367,13 +367,9 @@ mod tests {
 
     /// What a cluster with this many groups has beside its network: templates that wait for
     /// groups, instances that wait for them too, and what waits for those.
-    fn owned(groups: usize) -> Vec<Row> {
-        let one = |kind, name: String| Row {
-            id: id(kind, &name),
-            whose: Whose::Owned,
-            deletion: LaunchTemplateDeletion(name).into(),
-            marks_of_ours: None,
-            held: None,
+    fn owned(groups: usize) -> Vec<Belonging> {
+        let one = |kind, name: String| {
+            Belonging::new(id(kind, &name), Whose::Owned, LaunchTemplateDeletion(name))
         };
         let mut owned = vec![one(Vpc::KIND, "vpc".to_owned())];
         for kind in [Subnet::KIND, SecurityGroup::KIND, IamInstanceProfile::KIND, Instance::KIND] {

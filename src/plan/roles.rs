@@ -8,15 +8,13 @@ use crate::core::drift::Drift;
 use crate::core::kind::Kind;
 use crate::core::whose::{Taggable, Whose};
 use crate::iam::instance_profile::IamInstanceProfile;
-use crate::iam::look::Look;
+use crate::iam::look::Parts;
 use crate::iam::role::IamRole;
 
 impl Planner<'_> {
     /// What was found under the name of a role of the cluster's.
-    pub(super) fn look_at_role<'a>(&'a self, name: &'a str) -> Look<'a> {
-        let seen = &self.live.seen;
-        let (role, profile, policies) = (seen.one(name), seen.named(name), seen.named(name));
-        Look { name, role, policies, profile, trust: &self.trust }
+    pub(super) fn look_at_role<'a>(&'a self, name: &'a str) -> Parts<'a> {
+        Parts::among(&self.live.seen, name, &self.trust)
     }
 
     /// Whose a role or a profile of one of the cluster's names is.

@@ -5,20 +5,20 @@ use std::collections::BTreeSet;
 use super::order;
 use crate::catalogue::kinds;
 use crate::catalogue::kinds::Write;
-use crate::catalogue::owned::Row;
+use crate::core::belongings::Belonging;
 use crate::core::drift::{Drift, FieldChange};
 use crate::plan::{Action, Change, Plan};
 use crate::vpc::security_group::SecurityGroupDeletion;
 use crate::vpc::shared_tags::TagsDeletion;
 
 /// The deletions of all that a cluster owns. What it does not own stays, and says why.
-pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Row>) -> Plan {
+pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Belonging>) -> Plan {
     let again = format!("kapstan delete cluster {cluster} --region {region} --yes");
-    let is_kept = |row: &&Row| row.whose.is_owned() && row.held.is_some();
+    let is_kept = |row: &&Belonging| row.whose.is_owned() && row.held.is_some();
     let kept = found.iter().filter(is_kept).map(|row| row.id.clone()).collect();
-    let group = |row: &Row| Some(row.deletion.of::<SecurityGroupDeletion>()?.id.clone());
+    let group = |row: &Belonging| Some(row.deletion.of::<SecurityGroupDeletion>()?.id.clone());
     let kept_groups = found.iter().filter(is_kept).filter_map(group).collect();
-    let change = |row: Row| match (row.whose.reason(), &row.held) {
+    let change = |row: Belonging| match (row.whose.reason(), &row.held) {
         (None, None) => deletion(row),
         (None, Some(hold)) => {
             let reason = format!("stays: {}", hold.reason(&again));
@@ -48,7 +48,7 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Row>) 
     }
 }
 
-fn deletion(row: Row) -> Change {
+fn deletion(row: Belonging) -> Change {
     Change {
         behind: kinds::gone_before(row.id.kind),
         id: row.id,
@@ -61,7 +61,7 @@ fn deletion(row: Row) -> Change {
 }
 
 /// Something stays; the tags that updates have set on it go.
-fn stay(row: Row, reason: String) -> Change {
+fn stay(row: Belonging, reason: String) -> Change {
     let mut change = Change {
         id: row.id,
         action: Action::Stay,
@@ -96,12 +96,9 @@ mod tests {
 
     #[test]
     fn every_kind_goes_behind_what_hangs_on_it() {
-        let one = |kind: &Kind| Row {
-            id: ResourceId::new(*kind, "one"),
-            whose: Whose::Owned,
-            deletion: VpcDeletion(String::new()).into(),
-            marks_of_ours: None,
-            held: None,
+        let one = |kind: &Kind| {
+            let deletion = VpcDeletion(String::new());
+            Belonging::new(ResourceId::new(*kind, "one"), Whose::Owned, deletion)
         };
         let plan = make("dev.example.com", "", "", kinds::ALL.iter().map(one).collect());
         assert_eq!(plan.refusals, []);

@@ -12,7 +12,7 @@ use crate::autoscaling::autoscaling_group::{AutoscalingGroup, LiveGroup};
 use crate::aws::tags::Tags;
 use crate::catalogue::kinds;
 use crate::core::document::LiveDocument;
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Row};
 use crate::ec2::launch_template::LiveTemplate;
 use crate::ec2::volume::EbsVolume;
 use crate::iam::instance_profile::IamInstanceProfile;
@@ -32,19 +32,19 @@ fn live_document(document: &Document) -> LiveDocument {
     LiveDocument::decode(&document.to_compact(), PrincipalRule::Expected)
 }
 
-fn put<T: Send + Sync + 'static>(live: &mut Live, name: &str, found: T) {
+fn put<T: Row>(live: &mut Live, name: &str, found: T) {
     live.seen.put_named(name, Looked::Found(vec![found]));
 }
 
-fn put_missing<T: Send + Sync + 'static>(live: &mut Live, name: &str) {
+fn put_missing<T: Row>(live: &mut Live, name: &str) {
     live.seen.put_named::<T>(name, Looked::Found(Vec::new()));
 }
 
-fn put_denied<T: Send + Sync + 'static>(live: &mut Live, name: &str) {
+fn put_denied<T: Row>(live: &mut Live, name: &str) {
     live.seen.put_named::<T>(name, Looked::Denied(denied()));
 }
 
-fn one<T: Clone + Send + Sync + 'static>(live: &Live, name: &str) -> T {
+fn one<T: Row>(live: &Live, name: &str) -> T {
     live.seen.one::<T>(name).unwrap().clone()
 }
 

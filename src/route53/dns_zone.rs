@@ -4,12 +4,17 @@
 use aws_sdk_route53::types::{Vpc, VpcRegion};
 
 use crate::aws::{Answer, Aws, AwsError, Fault};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, View};
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
-use crate::route53::hosted_zone::LiveZone;
+use crate::iam::look::BroughtProfile;
+use crate::iam::role_policy::{Content, IamRolePolicy};
+use crate::route53::hosted_zone::{self, HostedZone, LiveZone};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DnsZone {
@@ -29,8 +34,70 @@ pub(crate) struct ZoneVpc {
     pub(crate) vpc: String,
 }
 
+/// All hosted zones of the account.
+#[derive(Debug)]
+pub(crate) struct HostedZones;
+
+impl Look for HostedZones {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        let zone = asked.wanted::<HostedZone>().first()?;
+        if asked.everything() {
+            return (*zone != HostedZone::None).then_some(Self);
+        }
+        let of_role = asked
+            .wanted::<IamRolePolicy>()
+            .iter()
+            .any(|policy| matches!(&policy.content, Content::Role(policy) if policy.needs_zone()));
+        let brought = asked.wanted::<BroughtProfile>().iter().any(|profile| profile.needs_zone);
+        let by_policies = (of_role || brought) && zone.is_looked_up();
+        (by_policies || asked.looks_at(&[DnsZone::KIND])).then_some(Self)
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        Ok(Seen::default().with(Looked::sort(hosted_zone::read(aws).await)?))
+    }
+}
+
+/// The cluster's zone, if it is known.
+pub(super) fn own<'a>(asked: &Asked, seen: &'a Seen) -> Option<&'a LiveZone> {
+    let zones = seen.rows::<LiveZone>();
+    let found = hosted_zone::find(asked.wanted::<HostedZone>().first()?, zones).ok()??;
+    zones.iter().find(|zone| zone.id == found)
+}
+
+/// The VPCs that see the cluster's zone, if that is a private one.
+#[derive(Debug)]
+pub(crate) struct ZoneVpcs {
+    zone: String,
+}
+
+impl Look for ZoneVpcs {
+    const AFTER: &'static [Looking] = &[Looking::of::<HostedZones>()];
+
+    fn ask(asked: &Asked, seen: &Seen) -> Option<Self> {
+        let zone = own(asked, seen).filter(|zone| zone.private)?;
+        let is_asked = asked.looks_at(&[DnsZone::KIND]) && !asked.everything();
+        is_asked.then(|| Self { zone: zone.id.clone() })
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        Ok(Seen::default().with(Looked::sort(vpcs(aws, &self.zone).await)?))
+    }
+}
+
+impl Presence for DnsZone {
+    const LOOKS: &'static [Looking] = &[Looking::of::<HostedZones>(), Looking::of::<ZoneVpcs>()];
+
+    /// It was there before the cluster.
+    fn belongings(_: &Around<'_>) -> Vec<Belonging> {
+        Vec::new()
+    }
+}
+
 /// The VPCs that see a private zone.
-pub(crate) async fn vpcs(aws: &Aws, zone: &str) -> Result<Vec<ZoneVpc>, AwsError> {
+async fn vpcs(aws: &Aws, zone: &str) -> Result<Vec<ZoneVpc>, AwsError> {
     const OPERATION: &str = "route53:GetHostedZone";
     let answer = aws.route53.get_hosted_zone().id(zone).send().await;
     let answer = answer.map_err(|error| AwsError::new(OPERATION, zone, error))?;

@@ -1,7 +1,6 @@
 //! `DNSZone`, as far as policies name it: the hosted zone that the cluster's names lie in.
 
 use crate::aws::{Aws, AwsError};
-use crate::core::seen::Looked;
 use crate::policy::role_policy::zone_id;
 
 /// How the cluster's hosted zone is known.
@@ -33,11 +32,7 @@ pub(crate) struct LiveZone {
 }
 
 /// Reads all hosted zones of the account.
-pub(crate) async fn observe(aws: &Aws) -> Result<Looked<LiveZone>, AwsError> {
-    Looked::sort(read(aws).await)
-}
-
-async fn read(aws: &Aws) -> Result<Vec<LiveZone>, AwsError> {
+pub(super) async fn read(aws: &Aws) -> Result<Vec<LiveZone>, AwsError> {
     let mut zones = Vec::new();
     let mut marker = None;
     loop {

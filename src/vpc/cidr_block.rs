@@ -3,15 +3,18 @@
 use aws_sdk_ec2::operation::associate_vpc_cidr_block::AssociateVpcCidrBlockError;
 
 use crate::aws::{Aws, AwsError, done, sent_once};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
-use crate::vpc::vpc;
+use crate::vpc::vpc::{self, LiveVpc, Vpcs};
 
 const CREATE: &str = "ec2:AssociateVpcCidrBlock";
 
@@ -27,6 +30,34 @@ fields! { VpcCidrBlockFields { vpc: String = "vpc" } }
 pub(crate) struct LiveCidrBlock {
     pub(crate) vpc: String,
     pub(crate) cidr: String,
+}
+
+/// The ranges of VPCs beside their first.
+#[derive(Debug)]
+pub(crate) struct CidrBlocks(Looked<LiveCidrBlock>);
+
+impl Look for CidrBlocks {
+    const AFTER: &'static [Looking] = &[Looking::of::<Vpcs>()];
+
+    fn ask(_: &Asked, seen: &Seen) -> Option<Self> {
+        Some(Self(seen.of::<LiveVpc>().flat_map(|vpc| {
+            let cidrs = vpc.more_cidrs.iter().map(|(cidr, _)| cidr.clone());
+            cidrs.map(|cidr| LiveCidrBlock { vpc: vpc.id.clone(), cidr }).collect()
+        })))
+    }
+
+    async fn read(self, _: &Aws) -> Result<Seen, AwsError> {
+        Ok(Seen::default().with(self.0))
+    }
+}
+
+impl Presence for VpcCidrBlock {
+    const LOOKS: &'static [Looking] = &[Looking::of::<CidrBlocks>()];
+
+    /// They go with their VPC.
+    fn belongings(_: &Around<'_>) -> Vec<Belonging> {
+        Vec::new()
+    }
 }
 
 impl Manage for VpcCidrBlock {

@@ -2,8 +2,24 @@
 
 use aws_sdk_ec2::types::VpcPeeringConnectionStateReasonCode as Peering;
 
+use crate::aws::tags::Tags;
 use crate::aws::{Aws, AwsError, ec2};
 use crate::core::holders::Holders;
+use crate::core::kind::Kind;
+
+pub(crate) const SUBNETS: &str = "subnets";
+pub(crate) const SECURITY_GROUPS: &str = "security groups";
+pub(crate) const GATEWAYS: &str = "internet gateways";
+
+/// One of the things that lie in a VPC.
+#[derive(Clone, Debug)]
+pub(crate) struct VpcPart {
+    pub(crate) vpc: String,
+    pub(crate) what: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) id: String,
+    pub(crate) tags: Tags,
+}
 
 /// Notes all that lies in a VPC.
 pub(super) async fn in_vpc(aws: &Aws, id: &str, holders: &mut Holders) {

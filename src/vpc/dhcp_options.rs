@@ -5,13 +5,15 @@ use aws_sdk_ec2::types::{Filter, NewDhcpConfiguration, ResourceType};
 
 use crate::aws::tags::{CLUSTER_TAG, OWNER_TAG, Tags};
 use crate::aws::{Answer, Aws, AwsError, done, ec2, sent_once};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Stuck, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 
@@ -40,8 +42,48 @@ pub(crate) struct LiveDhcpOptions {
     pub(crate) tags: Tags,
 }
 
-pub(crate) async fn observe(aws: &Aws, cluster: &str) -> Result<Looked<LiveDhcpOptions>, AwsError> {
-    Looked::sort(read(aws, vec![ec2::marked(cluster)]).await)
+/// The options of a cluster.
+#[derive(Debug)]
+pub(crate) struct AllDhcpOptions {
+    cluster: String,
+    by_name_too: bool,
+}
+
+impl Look for AllDhcpOptions {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        let (cluster, by_name_too) = (asked.cluster().to_owned(), asked.everything());
+        asked.looks_at(&[DhcpOptions::KIND]).then_some(Self { cluster, by_name_too })
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let Self { cluster, by_name_too } = &self;
+        let rows = match by_name_too {
+            true => {
+                ec2::marked_or_named(
+                    cluster,
+                    |options: &LiveDhcpOptions| &options.id,
+                    |chosen| read(aws, chosen),
+                )
+                .await
+            }
+            false => read(aws, vec![ec2::marked(cluster)]).await,
+        };
+        Ok(Seen::default().with(Looked::sort(rows)?))
+    }
+}
+
+impl Presence for DhcpOptions {
+    const LOOKS: &'static [Looking] = &[Looking::of::<AllDhcpOptions>()];
+
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let options = around.seen.rows::<LiveDhcpOptions>().iter().filter_map(|options| {
+            let marks = Marks::of(&options.id).tags(&options.tags);
+            around.by_id(Self::KIND, &marks, DhcpOptionsDeletion(options.id.clone()))
+        });
+        options.map(Belonging::around_instances).collect()
+    }
 }
 
 async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveDhcpOptions>, AwsError> {

@@ -1,12 +1,14 @@
 //! `VPCDHCPOptionsAssociation`: which DHCP options a VPC uses.
 
 use crate::aws::AwsError;
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
+use crate::core::look::Looking;
 use crate::core::manage::{Manage, View};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
-use crate::vpc::vpc::LiveVpc;
+use crate::vpc::vpc::{LiveVpc, Vpcs};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct VpcDhcpOptionsAssociation {
@@ -16,6 +18,15 @@ pub(crate) struct VpcDhcpOptionsAssociation {
 }
 
 fields! { DhcpOptionsAssociationFields { options: String = "dhcpOptions" } }
+
+impl Presence for VpcDhcpOptionsAssociation {
+    const LOOKS: &'static [Looking] = &[Looking::of::<Vpcs>()];
+
+    /// A VPC that goes has none any more.
+    fn belongings(_: &Around<'_>) -> Vec<Belonging> {
+        Vec::new()
+    }
+}
 
 impl Manage for VpcDhcpOptionsAssociation {
     type Live = LiveVpc;

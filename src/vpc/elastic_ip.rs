@@ -5,13 +5,15 @@ use aws_sdk_ec2::types::{DomainType, Filter, ResourceType};
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, done, ec2, sent_once};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::holders::Holders;
-use crate::core::kind::ResourceId;
+use crate::core::kind::{Kind, ResourceId};
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, Twin, View};
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::interface::interfaces;
@@ -51,9 +53,45 @@ impl LiveElasticIp {
     }
 }
 
-/// Reads the account's addresses of the region; there are few.
-pub(crate) async fn observe(aws: &Aws) -> Result<Looked<LiveElasticIp>, AwsError> {
-    Looked::sort(read(aws, Vec::new()).await)
+/// The account's addresses of the region; there are few.
+#[derive(Debug)]
+pub(crate) struct ElasticIps;
+
+impl Look for ElasticIps {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        asked.looks_at(&[ElasticIp::KIND]).then_some(Self)
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        Ok(Seen::default().with(Looked::sort(read(aws, Vec::new()).await)?))
+    }
+}
+
+impl Presence for ElasticIp {
+    const LOOKS: &'static [Looking] = &[Looking::of::<ElasticIps>()];
+
+    /// It is found by its gateway.
+    const BESIDE: &'static [Kind] = &[NatGateway::KIND];
+
+    /// An address goes the way of the gateway that uses it.
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let gateways = around.seen.rows::<LiveNatGateway>();
+        let addresses = around.seen.rows::<LiveElasticIp>().iter().filter_map(|address| {
+            let mut users = gateways.iter().filter(|one| one.elastic_ips.contains(&address.id));
+            let user = users.find_map(|gateway| {
+                let whose = around.owner.whose(NatGateway::KIND, &gateway.own_marks());
+                (!whose.is_owned()).then(|| (format!("the address of {}", gateway.id), whose))
+            });
+            let marks = match user {
+                Some((how, whose)) => address.own_marks().hangs_on(how, whose),
+                None => address.own_marks(),
+            };
+            around.by_id(Self::KIND, &marks, ElasticIpDeletion(address.id.clone()))
+        });
+        addresses.collect()
+    }
 }
 
 async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveElasticIp>, AwsError> {
@@ -98,7 +136,7 @@ impl Manage for ElasticIp {
         let used = gateways.find_map(|gateway| {
             let ours = view.is(&self.subnet, &gateway.subnet)
                 && view.owns(NatGateway::KIND, &gateway.marks(view));
-            ours.then_some(gateway.elastic_ip.as_deref())?
+            ours.then_some(gateway.elastic_ips.first().map(String::as_str))?
         });
         used == Some(&found.id) || ec2::is_identified(&found.tags, &self.tags)
     }
@@ -106,7 +144,7 @@ impl Manage for ElasticIp {
     fn marks<'a>(&self, found: &'a LiveElasticIp, view: View<'a>) -> Vec<Marks<'a>> {
         let marks = found.own_marks();
         let mut gateways = view.seen.rows::<LiveNatGateway>().iter();
-        let user = gateways.find(|gateway| gateway.elastic_ip.as_ref() == Some(&found.id));
+        let user = gateways.find(|gateway| gateway.elastic_ips.contains(&found.id));
         vec![match user {
             Some(gateway) => {
                 let whose = view.owner.whose(NatGateway::KIND, &gateway.marks(view));
@@ -134,7 +172,7 @@ impl Manage for ElasticIp {
 
     fn twin(found: &LiveElasticIp, view: View<'_>) -> Option<Twin> {
         let mut gateways = view.seen.rows::<LiveNatGateway>().iter();
-        let gateway = gateways.find(|row| row.elastic_ip.as_ref() == Some(&found.id));
+        let gateway = gateways.find(|row| row.elastic_ips.contains(&found.id));
         Some(Twin {
             used_by: gateway.map(|row| row.id.clone()).or_else(|| found.used_by.clone()),
             about: vec![found.address.clone()],

@@ -7,17 +7,20 @@ use aws_sdk_ec2::types::{Filter, NetworkInterface, ResourceType};
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, done, ec2, sent_once};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::{Delete, gone_or};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, View};
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
+use crate::vpc::contents::{GATEWAYS, VpcPart};
 use crate::vpc::interface::interfaces;
-use crate::vpc::vpc::{LiveVpc, Vpc};
+use crate::vpc::vpc::{self, LiveVpc, Vpc, Vpcs};
 
 const DESCRIBE: &str = "ec2:DescribeInternetGateways";
 const CREATE: &str = "ec2:CreateInternetGateway";
@@ -49,9 +52,77 @@ impl LiveInternetGateway {
     }
 }
 
-/// Reads the account's gateways of the region; a VPC has one at most.
-pub(crate) async fn observe(aws: &Aws) -> Result<Looked<LiveInternetGateway>, AwsError> {
-    Looked::sort(read(aws, Vec::new()).await)
+/// The account's gateways of the region; a VPC has one at most.
+#[derive(Debug)]
+pub(crate) struct InternetGateways;
+
+impl Look for InternetGateways {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        asked.looks_at(&[InternetGateway::KIND]).then_some(Self)
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let gateways = Looked::sort(read(aws, Vec::new()).await)?;
+        let parts = gateways.rows().iter().flat_map(|gateway| {
+            gateway.vpcs.iter().map(|vpc| VpcPart {
+                vpc: vpc.clone(),
+                what: GATEWAYS,
+                kind: InternetGateway::KIND,
+                id: gateway.id.clone(),
+                tags: gateway.tags.clone(),
+            })
+        });
+        Ok(Seen::default().with(Looked::Found(parts.collect())).with(gateways))
+    }
+}
+
+/// The VPCs of others at which gateways stand that a cluster may have.
+#[derive(Debug)]
+pub(crate) struct VpcsOfGateways(Vec<String>);
+
+impl Look for VpcsOfGateways {
+    const AFTER: &'static [Looking] = &[Looking::of::<Vpcs>(), Looking::of::<InternetGateways>()];
+
+    fn ask(asked: &Asked, seen: &Seen) -> Option<Self> {
+        let known = seen.rows::<LiveVpc>();
+        let marked = seen.rows::<LiveInternetGateway>().iter();
+        let of_cluster = marked.filter(|gateway| {
+            let name = gateway.tags.get("Name").map(String::as_str).unwrap_or_default();
+            asked.concerns(name, &gateway.tags)
+        });
+        let vpcs = of_cluster.flat_map(|gateway| &gateway.vpcs);
+        let unknown = vpcs.filter(|id| !known.iter().any(|vpc| vpc.id == **id)).cloned();
+        let unknown: Vec<String> = unknown.collect();
+        (asked.everything() && !unknown.is_empty()).then_some(Self(unknown))
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let rows = vpc::rows(aws, vec![ec2::filter("vpc-id", self.0)]).await;
+        Ok(Seen::default().with(Looked::sort(rows)?))
+    }
+}
+
+impl Presence for InternetGateway {
+    const LOOKS: &'static [Looking] =
+        &[Looking::of::<InternetGateways>(), Looking::of::<VpcsOfGateways>()];
+
+    /// Whoever has a VPC, has its way out.
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let vpcs = around.seen.rows::<LiveVpc>();
+        let gateways = around.seen.rows::<LiveInternetGateway>().iter().filter_map(|gateway| {
+            let own = vpcs.iter().filter(|vpc| gateway.vpcs.contains(&vpc.id));
+            let mut judged = own.map(|vpc| (&vpc.id, around.owner.whose(Vpc::KIND, &vpc.marks())));
+            let marks = match judged.find(|(_, whose)| !whose.is_owned()) {
+                Some((vpc, whose)) => gateway.marks().hangs_on(format!("part of {vpc}"), whose),
+                None => gateway.marks(),
+            };
+            let (id, vpcs) = (gateway.id.clone(), gateway.vpcs.clone());
+            around.by_id(Self::KIND, &marks, InternetGatewayDeletion { id, vpcs })
+        });
+        gateways.map(Belonging::around_instances).collect()
+    }
 }
 
 async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveInternetGateway>, AwsError> {

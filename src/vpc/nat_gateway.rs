@@ -6,17 +6,21 @@ use aws_sdk_ec2::types::{Filter, NatGatewayState, ResourceType};
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::{Delete, going};
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::holders::Holders;
-use crate::core::kind::ResourceId;
+use crate::core::kind::{Kind, ResourceId};
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Ownership, View};
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Seen};
 use crate::core::wait::{Attempt, Budget, Held};
 use crate::core::whose::{Marks, Whose};
 use crate::core::work::Work;
 use crate::vpc::route_table::{LiveRouteTable, RouteTable};
+use crate::vpc::subnet::Subnet;
+use crate::vpc::vpc::{LiveVpc, Vpc, Vpcs};
 
 const DELETE_GATEWAY: &str = "ec2:DeleteNatGateway";
 const DESCRIBE: &str = "ec2:DescribeNatGateways";
@@ -52,7 +56,8 @@ fields! { NatGatewayFields {
 pub(crate) struct LiveNatGateway {
     pub(crate) id: String,
     pub(crate) subnet: String,
-    pub(crate) elastic_ip: Option<String>,
+    /// The first is what it was made with.
+    pub(crate) elastic_ips: Vec<String>,
     pub(crate) tags: Tags,
 }
 
@@ -77,16 +82,73 @@ impl LiveNatGateway {
     }
 }
 
-/// Reads the gateways of a VPC that are not on their way out.
-pub(crate) async fn observe(
+/// The gateways of VPCs.
+#[derive(Debug)]
+pub(crate) enum NatGateways {
+    Within(Vec<String>),
+    Everything(String),
+}
+
+impl Look for NatGateways {
+    const AFTER: &'static [Looking] = &[Looking::of::<Vpcs>()];
+
+    fn ask(asked: &Asked, seen: &Seen) -> Option<Self> {
+        let vpcs = seen.rows::<LiveVpc>().iter().map(|vpc| vpc.id.clone());
+        asked.looks_at(&[NatGateway::KIND]).then(|| match asked.everything() {
+            true => Self::Everything(asked.cluster().to_owned()),
+            false => Self::Within(vpcs.collect()),
+        })
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let rows = match &self {
+            Self::Within(vpcs) => {
+                let read = async |vpcs: &[String]| {
+                    read(aws, vec![ec2::filter("vpc-id", vpcs)], is_gone).await
+                };
+                batch::read(vpcs, batch::FILTER_VALUES, read).await
+            }
+            Self::Everything(cluster) => {
+                let read = |chosen| read(aws, chosen, is_going);
+                ec2::marked_or_named(cluster, |gateway: &LiveNatGateway| &gateway.id, read).await
+            }
+        };
+        Ok(Seen::default().with(Looked::sort(rows)?))
+    }
+}
+
+impl Presence for NatGateway {
+    const LOOKS: &'static [Looking] = &[Looking::of::<NatGateways>()];
+
+    /// It is found by the VPC that it stands in, and by the routes that lead to it.
+    const BESIDE: &'static [Kind] = &[Vpc::KIND, Subnet::KIND, RouteTable::KIND];
+
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let gateways = around.seen.rows::<LiveNatGateway>().iter().filter_map(|gateway| {
+            let deletion = NatGatewayDeletion(gateway.id.clone());
+            around.by_id(Self::KIND, &gateway.own_marks(), deletion)
+        });
+        gateways.collect()
+    }
+}
+
+async fn read(
     aws: &Aws,
-    vpcs: &[String],
-) -> Result<Looked<LiveNatGateway>, AwsError> {
-    let read = batch::read(vpcs, batch::FILTER_VALUES, async |vpcs: &[String]| {
-        let rows = describe(aws, vec![ec2::filter("vpc-id", vpcs)]).await?;
-        rows.iter().filter(|gateway| !is_gone(gateway)).map(from_sdk).collect()
-    });
-    Looked::sort(read.await)
+    chosen: Vec<Filter>,
+    is_gone: impl Fn(&aws_sdk_ec2::types::NatGateway) -> bool,
+) -> Result<Vec<LiveNatGateway>, AwsError> {
+    let rows = describe(aws, chosen).await?;
+    rows.iter().filter(|gateway| !is_gone(gateway)).map(from_sdk).collect()
+}
+
+/// One that failed goes by itself after an hour or so, and nothing can use it.
+fn is_gone(gateway: &aws_sdk_ec2::types::NatGateway) -> bool {
+    is_going(gateway) || gateway.state() == Some(&NatGatewayState::Failed)
+}
+
+fn is_going(gateway: &aws_sdk_ec2::types::NatGateway) -> bool {
+    use NatGatewayState::{Deleted, Deleting};
+    matches!(gateway.state(), Some(Deleted | Deleting))
 }
 
 async fn describe(
@@ -98,19 +160,14 @@ async fn describe(
     rows.map_err(|error| AwsError::new(DESCRIBE, "", error))
 }
 
-fn is_gone(gateway: &aws_sdk_ec2::types::NatGateway) -> bool {
-    use NatGatewayState::{Deleted, Deleting, Failed};
-    matches!(gateway.state(), Some(Deleted | Deleting | Failed))
-}
-
 fn from_sdk(gateway: &aws_sdk_ec2::types::NatGateway) -> Result<LiveNatGateway, AwsError> {
     let id = Answer::of(DESCRIBE, "").id("natGatewayId", gateway.nat_gateway_id())?;
     Ok(LiveNatGateway {
         subnet: Answer::of(DESCRIBE, &id).id("subnetId", gateway.subnet_id())?,
-        elastic_ip: gateway
-            .nat_gateway_addresses()
-            .iter()
-            .find_map(|address| address.allocation_id().map(str::to_owned)),
+        elastic_ips: {
+            let addresses = gateway.nat_gateway_addresses().iter();
+            addresses.filter_map(|one| one.allocation_id().map(str::to_owned)).collect()
+        },
         tags: ec2::tags_from_sdk(gateway.tags()),
         id,
     })
@@ -168,7 +225,7 @@ impl Manage for NatGateway {
     fn found(&self, found: &LiveNatGateway, view: View<'_>) -> NatGatewayFields<Found> {
         NatGatewayFields {
             subnet: Some(view.name(&found.subnet).to_owned()),
-            elastic_ip: found.elastic_ip.as_ref().map(|id| view.name(id).to_owned()),
+            elastic_ip: found.elastic_ips.first().map(|id| view.name(id).to_owned()),
             tags: Some(found.tags.clone()),
         }
     }
@@ -215,7 +272,7 @@ impl Manage for NatGateway {
         LiveNatGateway {
             id: self.existing.as_deref().unwrap_or(id).to_owned(),
             subnet: view.id_of(&self.subnet),
-            elastic_ip: self.elastic_ip.as_ref().map(|ip| view.id_of(ip)),
+            elastic_ips: self.elastic_ip.iter().map(|ip| view.id_of(ip)).collect(),
             tags: self.tags.clone(),
         }
     }
@@ -225,7 +282,7 @@ impl Manage for NatGateway {
         let other = "eipalloc-other".to_owned();
         vec![
             ("subnet", LiveNatGateway { subnet: "subnet-other".to_owned(), ..live.clone() }),
-            ("elasticIp", LiveNatGateway { elastic_ip: Some(other), ..live.clone() }),
+            ("elasticIp", LiveNatGateway { elastic_ips: vec![other], ..live.clone() }),
             ("tags", LiveNatGateway { tags: Self::lacking_one(&live.tags), ..live.clone() }),
         ]
     }

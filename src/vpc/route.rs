@@ -1,14 +1,16 @@
 //! `Route`: one way out of a route table.
 
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::nat_gateway::NatGateway;
-use crate::vpc::route_table::{self, LiveRoute};
+use crate::vpc::route_table::{self, LiveRoute, RouteTables};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Route {
@@ -206,19 +208,43 @@ fn missing_instance(via: &Via, view: View<'_>) -> Option<(String, String)> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct RouteInstance(pub(crate) String);
 
-/// The instances of these ids that exist.
-pub(crate) async fn observe_instances(
-    aws: &Aws,
-    ids: &[String],
-) -> Result<Looked<RouteInstance>, AwsError> {
-    const OPERATION: &str = "ec2:DescribeInstances";
-    let read = batch::read(ids, batch::FILTER_VALUES, async |ids: &[String]| {
-        let call = aws.ec2.describe_instances().filters(ec2::filter("instance-id", ids));
-        let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-        let rows = rows.map_err(|error| AwsError::new(OPERATION, "", error))?;
-        let all = rows.iter().flat_map(|reservation| reservation.instances());
-        let ids = all.map(|row| Answer::of(OPERATION, "").id("instanceId", row.instance_id()));
-        ids.map(|id| Ok(RouteInstance(id?))).collect()
-    });
-    Looked::sort(read.await)
+/// The instances that routes lead to, as far as they exist.
+#[derive(Debug)]
+pub(crate) struct RouteInstances(Vec<String>);
+
+impl Look for RouteInstances {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        let routes = asked.wanted::<Route>().iter();
+        let ids = routes.filter_map(|route| match &route.via {
+            Via::Instance(id) => Some(id.clone()),
+            _ => None,
+        });
+        let ids: Vec<String> = ids.collect();
+        (!ids.is_empty()).then_some(Self(ids))
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        const OPERATION: &str = "ec2:DescribeInstances";
+        let read = batch::read(&self.0, batch::FILTER_VALUES, async |ids: &[String]| {
+            let call = aws.ec2.describe_instances().filters(ec2::filter("instance-id", ids));
+            let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+            let rows = rows.map_err(|error| AwsError::new(OPERATION, "", error))?;
+            let all = rows.iter().flat_map(|reservation| reservation.instances());
+            let ids = all.map(|row| Answer::of(OPERATION, "").id("instanceId", row.instance_id()));
+            ids.map(|id| Ok(RouteInstance(id?))).collect()
+        });
+        Ok(Seen::default().with(Looked::sort(read.await)?))
+    }
+}
+
+impl Presence for Route {
+    const LOOKS: &'static [Looking] =
+        &[Looking::of::<RouteTables>(), Looking::of::<RouteInstances>()];
+
+    /// They go with their table.
+    fn belongings(_: &Around<'_>) -> Vec<Belonging> {
+        Vec::new()
+    }
 }

@@ -4,15 +4,19 @@ use aws_sdk_ec2::types::{Filter, ResourceType, RouteState};
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, batch, done, ec2};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::{Delete, gone_or};
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::holders::Holders;
-use crate::core::kind::ResourceId;
+use crate::core::kind::{Kind, ResourceId};
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, View};
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
+use crate::vpc::subnet::Subnet;
+use crate::vpc::vpc::{LiveVpc, Vpc, Vpcs};
 
 /// kops' tag of what a table is for; it finds the table when its name was changed.
 pub(crate) const ROLE_TAG: &str = "kubernetes.io/kops/role";
@@ -65,17 +69,64 @@ impl LiveRouteTable {
     }
 }
 
-/// Reads the tables of VPCs, with their routes and associations: those of others too, since
-/// a subnet may be associated with one.
-pub(crate) async fn observe(
-    aws: &Aws,
-    vpcs: &[String],
-) -> Result<Looked<LiveRouteTable>, AwsError> {
-    let of_vpcs = |vpcs: &[String]| read(aws, vec![ec2::filter("vpc-id", vpcs)]);
-    Looked::sort(batch::read(vpcs, batch::FILTER_VALUES, of_vpcs).await)
+/// The tables of VPCs, with their routes and associations: those of others too, since a subnet
+/// may be associated with one.
+#[derive(Debug)]
+pub(crate) enum RouteTables {
+    Within(Vec<String>),
+    Everything(String),
 }
 
-pub(crate) async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveRouteTable>, AwsError> {
+impl Look for RouteTables {
+    const AFTER: &'static [Looking] = &[Looking::of::<Vpcs>()];
+
+    fn ask(asked: &Asked, seen: &Seen) -> Option<Self> {
+        let vpcs = seen.rows::<LiveVpc>().iter().map(|vpc| vpc.id.clone());
+        asked.looks_at(&[RouteTable::KIND]).then(|| match asked.everything() {
+            true => Self::Everything(asked.cluster().to_owned()),
+            false => Self::Within(vpcs.collect()),
+        })
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let rows = match &self {
+            Self::Within(vpcs) => {
+                let of_vpcs = |vpcs: &[String]| read(aws, vec![ec2::filter("vpc-id", vpcs)]);
+                batch::read(vpcs, batch::FILTER_VALUES, of_vpcs).await
+            }
+            Self::Everything(cluster) => {
+                ec2::marked_or_named(
+                    cluster,
+                    |table: &LiveRouteTable| &table.id,
+                    |chosen| read(aws, chosen),
+                )
+                .await
+            }
+        };
+        let tables = Looked::sort(rows)?;
+        let routes = tables.flat_map(|table| table.routes.clone());
+        let associations = tables.flat_map(|table| table.associations.clone());
+        Ok(Seen::default().with(routes).with(associations).with(tables))
+    }
+}
+
+impl Presence for RouteTable {
+    const LOOKS: &'static [Looking] = &[Looking::of::<RouteTables>()];
+
+    /// It is found by its VPC, and what uses it by its subnets; a gateway by the routes to it.
+    const BESIDE: &'static [Kind] = &[Vpc::KIND, Subnet::KIND];
+
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let tables = around.seen.rows::<LiveRouteTable>().iter().filter_map(|table| {
+            let associations = table.associations.iter().map(|one| one.id.clone()).collect();
+            let deletion = RouteTableDeletion { id: table.id.clone(), associations };
+            around.by_id(Self::KIND, &table.marks(), deletion)
+        });
+        tables.map(Belonging::around_instances).collect()
+    }
+}
+
+pub(super) async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveRouteTable>, AwsError> {
     let call = aws.ec2.describe_route_tables().set_filters(Some(chosen));
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;

@@ -1,12 +1,14 @@
 //! `RouteTableAssociation`: which route table a subnet uses.
 
 use crate::aws::{AwsError, Fault, ec2};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::kind::ResourceId;
+use crate::core::look::Looking;
 use crate::core::manage::{Manage, View};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
-use crate::vpc::route_table::{self, LiveAssociation};
+use crate::vpc::route_table::{self, LiveAssociation, RouteTables};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RouteTableAssociation {
@@ -16,6 +18,15 @@ pub(crate) struct RouteTableAssociation {
 }
 
 fields! { RouteTableAssociationFields { table: String = "routeTable" } }
+
+impl Presence for RouteTableAssociation {
+    const LOOKS: &'static [Looking] = &[Looking::of::<RouteTables>()];
+
+    /// They go with their table.
+    fn belongings(_: &Around<'_>) -> Vec<Belonging> {
+        Vec::new()
+    }
+}
 
 impl Manage for RouteTableAssociation {
     type Live = LiveAssociation;

@@ -1,18 +1,24 @@
 //! `SecurityGroup`: what may reach a role's instances or a load balancer.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType};
-use futures::future::try_join;
+use futures::future::try_join3;
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::{Delete, gone_or};
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::holders::Holders;
+use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Ownership, View};
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
+use crate::vpc::contents::{SECURITY_GROUPS, VpcPart};
 use crate::vpc::interface::interfaces;
 use crate::vpc::security_group_rule::{self, LiveRule, Peer};
 
@@ -52,28 +58,80 @@ impl LiveSecurityGroup {
     }
 }
 
-/// Reads the groups of these names, which nobody can change, and those that a spec names by id.
-pub(crate) async fn observe(
-    aws: &Aws,
-    names: &[String],
-    existing: &[String],
-) -> Result<Looked<LiveSecurityGroup>, AwsError> {
-    let named = |ids: &[String]| read(aws, vec![ec2::filter("group-id", ids)]);
-    let named = batch::read(existing, batch::FILTER_VALUES, named);
-    let own = |names: &[String]| read(aws, vec![ec2::filter("group-name", names)]);
-    let own = batch::read(names, batch::FILTER_VALUES, own);
-    let rows = try_join(own, named).await;
-    Looked::sort(rows.map(|(mut rows, named)| {
-        let known: Vec<String> = rows.iter().map(|group| group.id.clone()).collect();
-        rows.extend(named.into_iter().filter(|group| !known.contains(&group.id)));
-        rows
-    }))
+/// The groups of these names, which nobody can change, and those that a spec names by id.
+#[derive(Debug)]
+pub(crate) struct SecurityGroups {
+    names: Vec<String>,
+    existing: Vec<String>,
+    /// The cluster of which all are looked for that carry its tags.
+    marked: Option<String>,
 }
 
-pub(crate) async fn read(
-    aws: &Aws,
-    chosen: Vec<Filter>,
-) -> Result<Vec<LiveSecurityGroup>, AwsError> {
+impl Look for SecurityGroups {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        let wanted = asked.wanted::<SecurityGroup>().iter();
+        let (existing, own): (Vec<_>, Vec<_>) = wanted.partition(|one| one.existing.is_some());
+        let existing = existing.into_iter().filter_map(|group| group.existing.clone()).collect();
+        // Those too that the spec no longer has.
+        let left = asked.names.security_groups.iter();
+        let names: BTreeSet<&String> = own.into_iter().map(|one| &one.name).chain(left).collect();
+        let names = names.into_iter().cloned().collect();
+        let marked = asked.everything().then(|| asked.cluster().to_owned());
+        asked.looks_at(&[SecurityGroup::KIND]).then_some(Self { names, existing, marked })
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let named = |ids: &[String]| read(aws, vec![ec2::filter("group-id", ids)]);
+        let named = batch::read(&self.existing, batch::FILTER_VALUES, named);
+        let own = |names: &[String]| read(aws, vec![ec2::filter("group-name", names)]);
+        let own = batch::read(&self.names, batch::FILTER_VALUES, own);
+        let marked = async {
+            match &self.marked {
+                Some(cluster) => read(aws, vec![ec2::marked(cluster)]).await,
+                None => Ok(Vec::new()),
+            }
+        };
+        let rows = try_join3(marked, own, named).await.map(|(marked, own, named)| {
+            let mut rows: Vec<LiveSecurityGroup> = Vec::new();
+            for group in marked.into_iter().chain(own).chain(named) {
+                if !rows.iter().any(|known| known.id == group.id) {
+                    rows.push(group);
+                }
+            }
+            rows
+        });
+        let groups = Looked::sort(rows)?;
+        let rules = groups.flat_map(|group| group.rules.clone());
+        let parts = groups.rows().iter().map(|group| VpcPart {
+            vpc: group.vpc.clone(),
+            what: SECURITY_GROUPS,
+            kind: SecurityGroup::KIND,
+            id: group.id.clone(),
+            tags: group.tags.clone(),
+        });
+        let seen = Seen::default().with(Looked::Found(parts.collect()));
+        Ok(seen.with(rules).with(groups))
+    }
+}
+
+impl Presence for SecurityGroup {
+    const LOOKS: &'static [Looking] = &[Looking::of::<SecurityGroups>()];
+
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let groups = around.seen.rows::<LiveSecurityGroup>().iter().filter_map(|group| {
+            let told = ResourceId::new(Self::KIND, format!("{} ({})", group.name, group.id));
+            let rules = group.rules.clone();
+            let deletion = SecurityGroupDeletion { id: group.id.clone(), rules };
+            let found = around.one(&group.name, told, &group.marks(), deletion)?;
+            Some(found.used_as(Thing::SecurityGroup(group.id.clone())))
+        });
+        groups.collect()
+    }
+}
+
+async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveSecurityGroup>, AwsError> {
     let pages = aws.ec2.describe_security_groups().set_filters(Some(chosen));
     let rows = pages.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;

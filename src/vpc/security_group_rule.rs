@@ -5,10 +5,12 @@ use std::fmt;
 use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, UserIdGroupPair};
 
 use crate::aws::{Aws, AwsError, Fault};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
+use crate::core::look::Looking;
 use crate::core::manage::{Manage, View};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
@@ -98,6 +100,15 @@ fn protocol(text: &str) -> &str {
         "6" => "tcp",
         "17" => "udp",
         other => other,
+    }
+}
+
+impl Presence for SecurityGroupRule {
+    const LOOKS: &'static [Looking] = &[];
+
+    /// They are told with their group, and go with it.
+    fn belongings(_: &Around<'_>) -> Vec<Belonging> {
+        Vec::new()
     }
 }
 

@@ -4,15 +4,19 @@ use aws_sdk_ec2::types::{Filter, ResourceType};
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Ownership, View};
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
+use crate::vpc::contents::{SUBNETS, VpcPart};
 use crate::vpc::interface::interfaces;
+use crate::vpc::vpc::{LiveVpc, Vpcs};
 
 const DESCRIBE: &str = "ec2:DescribeSubnets";
 const CREATE: &str = "ec2:CreateSubnet";
@@ -53,20 +57,67 @@ impl LiveSubnet {
     }
 }
 
-/// Reads the subnets of VPCs, those of others too, since they have ranges; or, where there is
-/// no VPC, what a cluster has anywhere.
-pub(crate) async fn observe(
-    aws: &Aws,
-    cluster: &str,
-    vpcs: &[String],
-) -> Result<Looked<LiveSubnet>, AwsError> {
-    Looked::sort(match vpcs {
-        [] => read(aws, vec![ec2::marked(cluster)]).await,
-        ids => {
-            let lying_in = |ids: &[String]| read(aws, vec![ec2::filter("vpc-id", ids)]);
-            batch::read(ids, batch::FILTER_VALUES, lying_in).await
-        }
-    })
+/// The subnets of VPCs, those of others too, since they have ranges; or, where there is no VPC,
+/// what a cluster has anywhere.
+#[derive(Debug)]
+pub(crate) enum Subnets {
+    Within(Vec<String>),
+    OfCluster(String),
+    /// What bears its names too.
+    Everything(String),
+}
+
+impl Look for Subnets {
+    const AFTER: &'static [Looking] = &[Looking::of::<Vpcs>()];
+
+    fn ask(asked: &Asked, seen: &Seen) -> Option<Self> {
+        let vpcs: Vec<String> = seen.rows::<LiveVpc>().iter().map(|vpc| vpc.id.clone()).collect();
+        let cluster = asked.cluster().to_owned();
+        asked.looks_at(&[Subnet::KIND]).then(|| match () {
+            () if asked.everything() => Self::Everything(cluster),
+            () if vpcs.is_empty() => Self::OfCluster(cluster),
+            () => Self::Within(vpcs),
+        })
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let rows = match &self {
+            Self::Within(vpcs) => {
+                let lying_in = |ids: &[String]| read(aws, vec![ec2::filter("vpc-id", ids)]);
+                batch::read(vpcs, batch::FILTER_VALUES, lying_in).await
+            }
+            Self::OfCluster(cluster) => read(aws, vec![ec2::marked(cluster)]).await,
+            Self::Everything(cluster) => {
+                ec2::marked_or_named(
+                    cluster,
+                    |subnet: &LiveSubnet| &subnet.id,
+                    |chosen| read(aws, chosen),
+                )
+                .await
+            }
+        };
+        let subnets = Looked::sort(rows)?;
+        let parts = subnets.rows().iter().map(|subnet| VpcPart {
+            vpc: subnet.vpc.clone(),
+            what: SUBNETS,
+            kind: Subnet::KIND,
+            id: subnet.id.clone(),
+            tags: subnet.tags.clone(),
+        });
+        Ok(Seen::default().with(Looked::Found(parts.collect())).with(subnets))
+    }
+}
+
+impl Presence for Subnet {
+    const LOOKS: &'static [Looking] =
+        &[Looking::of::<Subnets>(), Looking::of::<AvailabilityZones>()];
+
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let subnets = around.seen.rows::<LiveSubnet>().iter().filter_map(|subnet| {
+            around.by_id(Self::KIND, &subnet.marks(), SubnetDeletion(subnet.id.clone()))
+        });
+        subnets.collect()
+    }
 }
 
 async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveSubnet>, AwsError> {
@@ -228,16 +279,32 @@ impl Manage for Subnet {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct AvailabilityZone(pub(crate) String);
 
+/// The spec names a zone of which nothing else tells whether it exists: of those of an instance
+/// group, its machine type tells.
+#[derive(Debug)]
+pub(crate) struct UntoldZone;
+
 /// The availability zones of the region in which the account may create anything.
-pub(crate) async fn availability_zones(aws: &Aws) -> Result<Looked<AvailabilityZone>, AwsError> {
-    let answer = aws.ec2.describe_availability_zones().send().await;
-    let answer = answer.map_err(|error| AwsError::new("ec2:DescribeAvailabilityZones", "", error));
-    Looked::sort(answer.map(|answer| {
-        let zones = answer.availability_zones().iter();
-        zones
-            .filter_map(|zone| zone.zone_name().map(|name| AvailabilityZone(name.to_owned())))
-            .collect()
-    }))
+#[derive(Debug)]
+pub(crate) struct AvailabilityZones;
+
+impl Look for AvailabilityZones {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        (!asked.wanted::<UntoldZone>().is_empty()).then_some(Self)
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let answer = aws.ec2.describe_availability_zones().send().await;
+        let answer =
+            answer.map_err(|error| AwsError::new("ec2:DescribeAvailabilityZones", "", error));
+        let zones = Looked::sort(answer.map(|answer| {
+            let names = answer.availability_zones().iter().filter_map(|zone| zone.zone_name());
+            names.map(|name| AvailabilityZone(name.to_owned())).collect()
+        }));
+        Ok(Seen::default().with(zones?))
+    }
 }
 
 /// Deletes a subnet, by its id.

@@ -4,19 +4,20 @@ use aws_sdk_ec2::operation::create_vpc::CreateVpcError;
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, VpcAttributeName};
 use futures::future::{try_join, try_join_all};
 
-use super::contents::in_vpc;
+use super::contents::{GATEWAYS, SECURITY_GROUPS, SUBNETS, VpcPart, in_vpc};
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, done, ec2, sent_once};
+use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
+use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, Twin, View};
-use crate::core::seen::Looked;
+use crate::core::seen::{Looked, Seen};
 use crate::core::whose::{Marks, Taggable, speak_of};
 use crate::core::work::Work;
-use crate::vpc::subnet::{LiveSubnet, Subnet};
 
 const DESCRIBE: &str = "ec2:DescribeVpcs";
 const CREATE: &str = "ec2:CreateVpc";
@@ -58,29 +59,41 @@ impl LiveVpc {
     }
 }
 
-pub(crate) const SUBNETS: &str = "subnets";
-pub(crate) const SECURITY_GROUPS: &str = "security groups";
-pub(crate) const GATEWAYS: &str = "internet gateways";
-
-/// One of the things that lie in a VPC.
-#[derive(Clone, Debug)]
-pub(crate) struct VpcPart {
-    pub(crate) vpc: String,
-    pub(crate) what: &'static str,
+/// The VPCs of a cluster, or the one that it shares.
+#[derive(Debug)]
+pub(crate) enum Vpcs {
+    Existing(String),
+    OfCluster(String),
+    /// What bears its names too.
+    Everything(String),
 }
 
-/// Reads the VPCs of a cluster, or the one that it shares.
-pub(crate) async fn observe(
-    aws: &Aws,
-    cluster: &str,
-    existing: Option<&str>,
-) -> Result<Looked<LiveVpc>, AwsError> {
-    let chosen = match existing {
-        Some(id) => ec2::filter("vpc-id", [id]),
-        None => ec2::marked(cluster),
-    };
-    let is_asked = |tags: &Tags| existing.is_some() || speak_of(tags, cluster);
-    Looked::sort(read(aws, vec![chosen], is_asked).await)
+impl Look for Vpcs {
+    const AFTER: &'static [Looking] = &[];
+
+    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
+        let cluster = asked.cluster().to_owned();
+        let existing = asked.wanted::<Vpc>().iter().find_map(|vpc| vpc.existing.clone());
+        asked.looks_at(&[Vpc::KIND]).then(|| match existing {
+            Some(id) => Self::Existing(id),
+            None if asked.everything() => Self::Everything(cluster),
+            None => Self::OfCluster(cluster),
+        })
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let rows = match &self {
+            Self::Existing(id) => read(aws, vec![ec2::filter("vpc-id", [id])], |_| true).await,
+            Self::OfCluster(cluster) => {
+                let speaks = |tags: &Tags| speak_of(tags, cluster);
+                read(aws, vec![ec2::marked(cluster)], speaks).await
+            }
+            Self::Everything(cluster) => {
+                ec2::marked_or_named(cluster, |vpc: &LiveVpc| &vpc.id, |f| rows(aws, f)).await
+            }
+        };
+        Ok(Seen::default().with(Looked::sort(rows)?))
+    }
 }
 
 async fn describe(
@@ -92,21 +105,30 @@ async fn describe(
     rows.map_err(|error| AwsError::new(DESCRIBE, "", error))
 }
 
+/// Reads VPCs with their attributes, which are a call each.
 async fn read(
     aws: &Aws,
     chosen: Vec<Filter>,
     is_asked: impl Fn(&Tags) -> bool,
 ) -> Result<Vec<LiveVpc>, AwsError> {
-    let vpcs = describe(aws, chosen).await?;
-    let asked = vpcs.iter().filter(|vpc| is_asked(&ec2::tags_from_sdk(vpc.tags())));
-    try_join_all(asked.map(async |vpc| {
-        let id = Answer::of(DESCRIBE, "").id("vpcId", vpc.vpc_id())?;
-        let answer = Answer::of(DESCRIBE, &id);
+    let vpcs = rows(aws, chosen).await?.into_iter();
+    try_join_all(vpcs.filter(|vpc| is_asked(&vpc.tags)).map(async |vpc| {
         let (dns_support, dns_hostnames) = try_join(
-            attribute(aws, &id, VpcAttributeName::EnableDnsSupport),
-            attribute(aws, &id, VpcAttributeName::EnableDnsHostnames),
+            attribute(aws, &vpc.id, VpcAttributeName::EnableDnsSupport),
+            attribute(aws, &vpc.id, VpcAttributeName::EnableDnsHostnames),
         )
         .await?;
+        Ok(LiveVpc { dns_support, dns_hostnames, ..vpc })
+    }))
+    .await
+}
+
+/// Reads VPCs without their attributes.
+pub(super) async fn rows(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveVpc>, AwsError> {
+    let vpcs = describe(aws, chosen).await?;
+    let rows = vpcs.iter().map(|vpc| {
+        let id = Answer::of(DESCRIBE, "").id("vpcId", vpc.vpc_id())?;
+        let answer = Answer::of(DESCRIBE, &id);
         let cidr = answer.id("cidrBlock", vpc.cidr_block())?;
         let more_cidrs =
             ranges(vpc).filter(|(more, _)| *more != cidr).map(|(more, association)| {
@@ -119,11 +141,11 @@ async fn read(
             tags: ec2::tags_from_sdk(vpc.tags()),
             id: id.clone(),
             cidr,
-            dns_support,
-            dns_hostnames,
+            dns_support: false,
+            dns_hostnames: false,
         })
-    }))
-    .await
+    });
+    rows.collect()
 }
 
 /// The ranges of a VPC, its first among them, with the ids of their associations.
@@ -242,8 +264,10 @@ impl Manage for Vpc {
         if self.existing.is_some() {
             return None;
         }
-        let mut subnets = view.seen.rows::<LiveSubnet>().iter();
-        let subnet = subnets.find(|subnet| view.owns(Subnet::KIND, &subnet.marks()))?;
+        let parts = view.seen.rows::<VpcPart>().iter();
+        let mut subnets = parts.filter(|part| part.what == SUBNETS);
+        let subnet =
+            subnets.find(|part| view.owns(part.kind, &Marks::of(&part.id).tags(&part.tags)))?;
         let what = format!(
             "the cluster's subnet {} lies in {}, which does not carry the cluster's tags",
             subnet.id, subnet.vpc
@@ -354,6 +378,18 @@ impl Vpc {
         let call = work.aws.ec2.modify_vpc_attribute().vpc_id(id).enable_dns_hostnames(value);
         call.send().await.map_err(|error| AwsError::new("ec2:ModifyVpcAttribute", id, error))?;
         Ok(())
+    }
+}
+
+impl Presence for Vpc {
+    const LOOKS: &'static [Looking] = &[Looking::of::<Vpcs>()];
+
+    fn belongings(around: &Around<'_>) -> Vec<Belonging> {
+        let vpcs =
+            around.seen.rows::<LiveVpc>().iter().filter_map(|vpc| {
+                around.by_id(Self::KIND, &vpc.marks(), VpcDeletion(vpc.id.clone()))
+            });
+        vpcs.map(Belonging::around_instances).collect()
     }
 }
 

@@ -57,7 +57,7 @@ impl LiveGroup {
 const NAMES_AT_ONCE: usize = 50;
 
 /// Reads the groups that carry a cluster's tag, and of these names those that do not.
-pub(crate) async fn observe(
+pub(super) async fn observe(
     aws: &Aws,
     cluster: &str,
     names: &[String],
@@ -79,7 +79,7 @@ pub(crate) async fn observe(
 }
 
 /// Reads the groups of a region, or those that a call is narrowed to.
-pub(crate) async fn read(
+pub(super) async fn read(
     aws: &Aws,
     narrow: impl Fn(DescribeAutoScalingGroupsFluentBuilder) -> DescribeAutoScalingGroupsFluentBuilder,
 ) -> Result<Vec<LiveGroup>, AwsError> {

@@ -6,6 +6,7 @@ mod content;
 mod disturbed;
 mod fields;
 mod kind;
+mod look;
 mod read;
 mod request;
 
@@ -13,4 +14,5 @@ pub(crate) use content::{Spot, Volume};
 #[cfg(test)]
 pub(crate) use disturbed::ROOT_DEVICE;
 pub(crate) use kind::{LaunchTemplate, LaunchTemplateDeletion, Resolved};
-pub(crate) use read::{LiveTemplate, TemplateUser, decode, observe, observe_versions};
+pub(crate) use look::{AllTemplates, own_templates, user_marks};
+pub(crate) use read::{LiveTemplate, TemplateUser, decode, observe_versions};

@@ -59,7 +59,7 @@ pub(crate) struct TemplateUser {
 
 /// Reads the newest version of every template of these names (EC2 gives those of all
 /// templates at once, but not those of some), and the tags of those that are marked.
-pub(crate) async fn observe(
+pub(super) async fn observe(
     aws: &Aws,
     cluster: &str,
     wanted: impl Fn(&str) -> bool,

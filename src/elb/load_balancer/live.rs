@@ -37,7 +37,7 @@ impl LiveLoadBalancer {
 
 /// The classic load balancers of a region.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Classic {
+pub(super) struct Classic {
     /// Those of the cluster.
     pub(crate) ours: Looked<LiveLoadBalancer>,
     pub(crate) names: Looked<ClassicName>,
@@ -49,7 +49,7 @@ pub(crate) struct ClassicName(pub(crate) String);
 
 /// Reads all load balancers (classic ones cannot be filtered), then tags and attributes of
 /// those that may be the cluster's.
-pub(crate) async fn observe(
+pub(super) async fn observe(
     aws: &Aws,
     cluster: &str,
     own_names: &BTreeSet<String>,
@@ -163,7 +163,7 @@ fn from_sdk(
 }
 
 /// All classic load balancers, those of the cluster's services included.
-pub(crate) async fn observe_all(aws: &Aws) -> Result<Vec<LiveLoadBalancer>, AwsError> {
+pub(super) async fn observe_all(aws: &Aws) -> Result<Vec<LiveLoadBalancer>, AwsError> {
     let all = all_by_name(aws).await?;
     let names: Vec<String> = all.iter().map(|(name, _)| name.clone()).collect();
     let tags = tags_of(aws, &names).await?;

@@ -187,7 +187,7 @@ impl<'p> Left<'p> {
         }
         for address in self.addresses.iter().filter(|one| is_left(&one.id)) {
             let mut gateways = live.seen.rows::<LiveNatGateway>().iter();
-            let gateway = gateways.find(|one| one.elastic_ip.as_ref() == Some(&address.id));
+            let gateway = gateways.find(|one| one.elastic_ips.contains(&address.id));
             let user = match gateway {
                 Some(gateway) => {
                     Some(&gateway.id).filter(|id| !goes.gateways.contains(id.as_str()))

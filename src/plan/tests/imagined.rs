@@ -99,8 +99,9 @@ impl Imagined {
                         owner: ACCOUNT.to_owned(),
                         root_device: ROOT_DEVICE.to_owned(),
                     });
-                    let found: &mut LiveInstanceType =
-                        types.entry(template.machine_type.clone()).or_default();
+                    let name = &template.machine_type;
+                    let found: &mut LiveInstanceType = types.entry(name.clone()).or_default();
+                    found.name.clone_from(name);
                     found.zones.extend(template.zones.iter().cloned());
                 }
                 Resource::Route(route) => match &route.via {
@@ -120,8 +121,9 @@ impl Imagined {
                 _ => {}
             }
         }
-        self.live.images = Some(Ok(Images::new(images, BTreeMap::new())));
-        self.live.instance_types = Some(Ok(types));
+        let images = Images::new(images, BTreeMap::new());
+        self.live.seen.put(Looked::Found(vec![images]));
+        self.live.seen.put(Looked::Found(types.into_values().collect()));
         self.live.seen.put(Looked::Found(instances));
         self.live.seen.put(Looked::Found(zones));
         self.live.seen.put(Looked::Found(balancers));

@@ -1,11 +1,10 @@
-//! `DNSName`: a name that leads to a load balancer.
+//! The kind: where a name must lead, and how it is made to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_route53::types::{
     AliasTarget, Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType,
 };
-use futures::future::try_join_all;
 
 use crate::aws::{Aws, AwsError, of_record_change};
 use crate::core::deletion::Delete;
@@ -13,7 +12,7 @@ use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::{Manage, View};
-use crate::core::seen::Looked;
+use crate::core::seen::Seen;
 use crate::core::whose::{Marks, Owner, Whose};
 use crate::core::work::Work;
 use crate::ec2::instance::InstanceAddress;
@@ -76,6 +75,15 @@ pub(crate) struct Targets {
 impl Targets {
     pub(crate) fn add_balancer(&mut self, name: &str, whose: Whose) {
         self.balancers.insert(dns_name(name), whose);
+    }
+
+    pub(super) fn add_classic(&mut self, seen: &Seen, owner: &Owner) {
+        for found in seen.rows::<LiveLoadBalancer>() {
+            if let Some(address) = &found.address {
+                let whose = owner.whose(LoadBalancer::KIND, &found.marks());
+                self.add_balancer(&address.dns_name, whose);
+            }
+        }
     }
 
     fn whose(&self, record: &LiveRecord) -> Whose {
@@ -141,16 +149,6 @@ impl LiveRecord {
     }
 }
 
-/// Reads the A records of names.
-pub(crate) async fn observe(
-    aws: &Aws,
-    zone: &str,
-    names: &[String],
-) -> Result<Looked<LiveRecord>, AwsError> {
-    let sets = read(aws, zone, names).await;
-    Looked::sort(sets.map(|sets| sets.iter().map(|set| LiveRecord::from_sdk(zone, set)).collect()))
-}
-
 /// A record of a name of the cluster's that the spec does not want, whole, so that it can be
 /// deleted.
 #[derive(Clone, Debug)]
@@ -159,34 +157,8 @@ pub(crate) struct IdleRecord {
     pub(crate) set: ResourceRecordSet,
 }
 
-pub(crate) async fn observe_idle(
-    aws: &Aws,
-    zone: &str,
-    names: &[String],
-) -> Result<Looked<IdleRecord>, AwsError> {
-    let sets = read(aws, zone, names).await;
-    let idle = |set| IdleRecord { record: LiveRecord::from_sdk(zone, &set), set };
-    Looked::sort(sets.map(|sets| sets.into_iter().map(idle).collect()))
-}
-
-async fn read(aws: &Aws, zone: &str, names: &[String]) -> Result<Vec<ResourceRecordSet>, AwsError> {
-    let reads = names.iter().map(async |name| {
-        let call = aws.route53.list_resource_record_sets().hosted_zone_id(zone);
-        let call = call.start_record_name(name).start_record_type(RrType::A).max_items(1);
-        let answer = call.send().await;
-        answer.map_err(|error| AwsError::new("route53:ListResourceRecordSets", name, error))
-    });
-    let answers = try_join_all(reads).await?;
-    let sets = answers.into_iter().flat_map(|answer| answer.resource_record_sets);
-    // Where a name has a CNAME it has nothing else, and Route 53 takes no A record beside it.
-    let is_asked = |set: &ResourceRecordSet| {
-        matches!(set.r#type, RrType::A | RrType::Cname) && names.contains(&unescaped(set.name()))
-    };
-    Ok(sets.filter(is_asked).collect())
-}
-
 /// A name without its dot at the end; Route 53 writes an asterisk as `\052`.
-pub(crate) fn unescaped(name: &str) -> String {
+pub(super) fn unescaped(name: &str) -> String {
     name.trim_end_matches('.').replace("\\052", "*")
 }
 
@@ -228,12 +200,7 @@ impl Manage for DnsName {
                 .collect(),
             ..Targets::default()
         };
-        for found in view.seen.rows::<LiveLoadBalancer>() {
-            let whose = view.owner.whose(LoadBalancer::KIND, &found.marks());
-            if let Some(address) = &found.address {
-                targets.add_balancer(&address.dns_name, whose);
-            }
-        }
+        targets.add_classic(view.seen, view.owner);
         for found in view.seen.rows::<LiveNetworkLoadBalancer>() {
             let whose = view.owner.whose(NetworkLoadBalancer::KIND, &found.marks());
             if let Some(address) = &found.address {

@@ -1,20 +1,16 @@
-//! `AutoscalingGroup`: keeps as many instances of a launch template as an instance group
-//! asks for.
-
-mod fields;
-mod launch_configuration;
-mod live;
-mod metrics;
-mod mixed;
-mod processes;
-mod tags;
-mod warm_pool;
+//! The kind: what is wanted of a group, and how it is written.
 
 use std::collections::BTreeSet;
 
 use aws_sdk_autoscaling::operation::update_auto_scaling_group::UpdateAutoScalingGroupInput;
 use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, MixedInstancesPolicy};
 
+use super::fields::{AutoscalingGroupFields, TemplateVersion};
+use super::live::{DESCRIBE, LiveGroup, standing};
+use super::metrics::METRICS;
+use super::mixed::Mixed;
+use super::warm_pool::{self, WarmPool};
+use super::{metrics, processes, tags};
 use crate::aws::tags::Tags;
 use crate::aws::{Aws, AwsError, Fault, done, ec2};
 use crate::core::deletion::Delete;
@@ -29,17 +25,6 @@ use crate::iam::role_policy::IamRolePolicy;
 use crate::vpc::route::Route;
 use crate::vpc::route_table_association::RouteTableAssociation;
 use crate::vpc::security_group_rule::SecurityGroupRule;
-use fields::{AutoscalingGroupFields, TemplateVersion};
-pub(crate) use launch_configuration::{
-    ConfigurationUser, LaunchConfigurationDeletion, OldUserData, user_data_of_configurations,
-    users_of_configurations,
-};
-use live::{DESCRIBE, standing};
-pub(crate) use live::{LiveGroup, observe, read};
-use metrics::METRICS;
-pub(crate) use mixed::Mixed;
-pub(crate) use tags::tags_from_sdk;
-pub(crate) use warm_pool::WarmPool;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct AutoscalingGroup {
