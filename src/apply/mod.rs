@@ -75,7 +75,7 @@ pub(crate) async fn apply(
     let place = Place { account: &plan.account, region: &plan.region, cluster: &plan.cluster };
     let tell = |waiting: &Waiting<'_>| progress(Progress::Waits(waiting));
     let waits = Waits::new(interrupt.clone(), &tell);
-    let work = Work::new(aws, place, plan.ids.clone(), waits, plan.own_groups());
+    let work = Work::new(aws, place, plan.ids.clone(), waits);
     let work = &work;
     let mut walk = Walk::new(plan.writes());
     let mut running = FuturesUnordered::new();

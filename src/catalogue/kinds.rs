@@ -47,7 +47,7 @@ use crate::vpc::nat_gateway::NatGateway;
 use crate::vpc::route::Route;
 use crate::vpc::route_table::RouteTable;
 use crate::vpc::route_table_association::RouteTableAssociation;
-use crate::vpc::security_group::{SecurityGroup, SecurityGroupDeletion};
+use crate::vpc::security_group::SecurityGroup;
 use crate::vpc::security_group_rule::SecurityGroupRule;
 use crate::vpc::subnet::Subnet;
 use crate::vpc::vpc::Vpc;
@@ -357,14 +357,6 @@ impl Write {
                 _ => false,
             },
             _ => false,
-        }
-    }
-
-    /// The security group that this deletes.
-    pub(crate) fn deleted_group(&self) -> Option<&str> {
-        match self {
-            Self::Delete(deletion) => Some(&deletion.of::<SecurityGroupDeletion>()?.id),
-            _ => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The ids that AWS gives to resources, and what a write needs to be sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use md5::{Digest as _, Md5};
@@ -63,8 +63,6 @@ pub(crate) struct Work<'a> {
     pub(crate) aws: &'a Aws,
     pub(crate) waits: Waits<'a>,
     place: Place<'a>,
-    /// The security groups of the cluster's own, by id.
-    own_groups: BTreeSet<String>,
     ids: Mutex<Ids>,
     told: Mutex<Vec<Told>>,
 }
@@ -93,19 +91,8 @@ pub(crate) struct Told {
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(
-        aws: &'a Aws,
-        place: Place<'a>,
-        ids: Ids,
-        waits: Waits<'a>,
-        own_groups: BTreeSet<String>,
-    ) -> Self {
-        Self { aws, waits, place, own_groups, ids: Mutex::new(ids), told: Mutex::default() }
-    }
-
-    /// Whether a security group is the cluster's own, and wanted no more.
-    pub(crate) fn has_own_group(&self, id: &str) -> bool {
-        self.own_groups.contains(id)
+    pub(crate) fn new(aws: &'a Aws, place: Place<'a>, ids: Ids, waits: Waits<'a>) -> Self {
+        Self { aws, waits, place, ids: Mutex::new(ids), told: Mutex::default() }
     }
 
     /// Passes over a call that tags and that the region lacks; it is told at the end.

@@ -95,8 +95,6 @@ pub(crate) struct Plan {
     prunes: bool,
     /// Removals that are the cluster's own, and that something still keeps.
     kept: BTreeSet<ResourceId>,
-    /// The ids of the cluster's own security groups that something still keeps.
-    kept_groups: BTreeSet<String>,
     /// Of what goes, what instances may use, and was not asked about.
     unasked: BTreeSet<Thing>,
     /// AWS' ids of what was found.
@@ -134,13 +132,6 @@ impl Plan {
     /// What is the cluster's own, and something keeps for now.
     pub(crate) fn kept(&self) -> &BTreeSet<ResourceId> {
         &self.kept
-    }
-
-    /// The ids of the cluster's own security groups that go, or that something keeps: a rule in
-    /// them that names a group which goes is in the way, and goes.
-    pub(crate) fn own_groups(&self) -> BTreeSet<String> {
-        let deleted = self.writes().filter_map(|change| change.write.as_ref()?.deleted_group());
-        deleted.map(str::to_owned).chain(self.kept_groups.iter().cloned()).collect()
     }
 
     /// What to ask AWS about before the plan can be made in full.
@@ -187,7 +178,6 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> 
             removals: Vec::new(),
             prunes: options.prune != Prune::Nothing,
             kept: BTreeSet::new(),
-            kept_groups: BTreeSet::new(),
             unasked: BTreeSet::new(),
             ids: Ids::default(),
             unchanged: Vec::new(),

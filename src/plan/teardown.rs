@@ -9,6 +9,7 @@ use crate::core::belongings::Belonging;
 use crate::core::drift::{Drift, FieldChange};
 use crate::plan::{Action, Change, Plan};
 use crate::vpc::security_group::SecurityGroupDeletion;
+use crate::vpc::security_group_rule::LiveRule;
 use crate::vpc::shared_tags::TagsDeletion;
 
 /// The deletions of all that a cluster owns. What it does not own stays, and says why.
@@ -17,9 +18,9 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Belong
     let is_kept = |row: &&Belonging| row.whose.is_owned() && row.held.is_some();
     let kept = found.iter().filter(is_kept).map(|row| row.id.clone()).collect();
     let group = |row: &Belonging| Some(row.deletion.of::<SecurityGroupDeletion>()?.id.clone());
-    let kept_groups = found.iter().filter(is_kept).filter_map(group).collect();
+    let kept_groups: BTreeSet<String> = found.iter().filter(is_kept).filter_map(group).collect();
     let change = |row: Belonging| match (row.whose.reason(), &row.held) {
-        (None, None) => deletion(row),
+        (None, None) => deletion(row, &kept_groups),
         (None, Some(hold)) => {
             let reason = format!("stays: {}", hold.reason(&again));
             stay(row, reason)
@@ -39,7 +40,6 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Belong
         removals: Vec::new(),
         prunes: false,
         kept,
-        kept_groups,
         unasked: BTreeSet::new(),
         ids: Default::default(),
         unchanged: Vec::new(),
@@ -48,12 +48,18 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Belong
     }
 }
 
-fn deletion(row: Belonging) -> Change {
+/// Something goes, and with it the rules that name it in groups that are kept.
+fn deletion(row: Belonging, kept_groups: &BTreeSet<String>) -> Change {
+    let mut drift = row.deletion.drift();
+    if let Some(group) = row.deletion.of::<SecurityGroupDeletion>() {
+        let left = group.rules.iter().filter(|rule| kept_groups.contains(&rule.group));
+        drift.fields.extend(left.map(LiveRule::gone));
+    }
     Change {
         behind: kinds::gone_before(row.id.kind),
         id: row.id,
         action: Action::Delete,
-        drift: row.deletion.drift(),
+        drift,
         reason: String::new(),
         needs: Vec::new(),
         write: Some(Write::Delete(row.deletion)),

@@ -120,9 +120,15 @@ impl Presence for SecurityGroup {
     const LOOKS: &'static [Looking] = &[Looking::of::<SecurityGroups>()];
 
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
-        let groups = around.seen.rows::<LiveSecurityGroup>().iter().filter_map(|group| {
+        let all = around.seen.rows::<LiveSecurityGroup>();
+        let is_ours =
+            |group: &&LiveSecurityGroup| around.owner.whose(Self::KIND, &group.marks()).is_owned();
+        let rules_of_ours: Vec<&LiveRule> =
+            all.iter().filter(is_ours).flat_map(|group| &group.rules).collect();
+        let groups = all.iter().filter_map(|group| {
             let told = ResourceId::new(Self::KIND, format!("{} ({})", group.name, group.id));
-            let rules = group.rules.clone();
+            let names_it = |rule: &&&LiveRule| rule.group != group.id && rule.names(&group.id);
+            let rules = rules_of_ours.iter().filter(names_it).copied().cloned().collect();
             let deletion = SecurityGroupDeletion { id: group.id.clone(), rules };
             let found = around.one(&group.name, told, &group.marks(), deletion)?;
             Some(found.used_as(Thing::SecurityGroup(group.id.clone())))
@@ -307,18 +313,18 @@ impl Manage for SecurityGroup {
     }
 }
 
-/// Deletes a security group, and the rules that hold it before.
+/// Deletes a security group, and before it the rules that it was planned with.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SecurityGroupDeletion {
     pub(crate) id: String,
-    /// Its own, and those of others that name it: groups that name each other hold each other.
+    /// Those of the cluster's groups that are taken out before. Groups that name each other could
+    /// wait for ever, and one that is kept for now would keep all that it names.
     pub(crate) rules: Vec<LiveRule>,
 }
 
 impl Delete for SecurityGroupDeletion {
     async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
         let Self { id, rules } = self;
-        // Groups that name each other hold each other.
         for rule in rules {
             gone_or(security_group_rule::revoke(aws, rule).await)?;
         }
@@ -327,32 +333,20 @@ impl Delete for SecurityGroupDeletion {
     }
 
     async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
-        let looked = naming_rules(work, &self.id, holders).await;
+        let looked = naming_groups(work.aws, &self.id, holders).await;
         holders.look(looked);
         let chosen = ec2::filter("group-id", [&self.id]);
         interfaces(work.aws, chosen, |_| true, holders).await
     }
 }
 
-/// Rules of other groups that name a group. Those of groups that are the cluster's own and wanted
-/// no more are taken out here: groups that name each other could wait for ever, and one that an
-/// instance keeps for now would keep all that it names.
-async fn naming_rules(work: &Work<'_>, id: &str, holders: &mut Holders) -> Result<(), AwsError> {
-    let aws = work.aws;
+/// Other groups of which a rule names this one.
+async fn naming_groups(aws: &Aws, id: &str, holders: &mut Holders) -> Result<(), AwsError> {
     for filter in ["ip-permission.group-id", "egress.ip-permission.group-id"] {
-        for group in read(aws, vec![ec2::filter(filter, [id])]).await? {
-            if group.id == id {
-                continue;
-            }
-            if !work.has_own_group(&group.id) {
-                let holder = format!("a rule of security group {} ({})", group.id, group.name);
-                holders.add_once(holder);
-                continue;
-            }
-            for rule in group.rules.iter().filter(|rule| rule.names(id)) {
-                gone_or(security_group_rule::revoke(aws, rule).await)?;
-            }
-            holders.add(true, format!("the rules of {} ({})", group.id, group.name));
+        let naming = read(aws, vec![ec2::filter(filter, [id])]).await?;
+        for group in naming.iter().filter(|group| group.id != id) {
+            let holder = format!("a rule of security group {} ({})", group.id, group.name);
+            holders.add_once(holder);
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, UserIdG
 use crate::aws::{Aws, AwsError, Fault};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
+use crate::core::drift::FieldChange;
 use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
@@ -75,6 +76,15 @@ impl LiveRule {
     /// Whether its peer is this group.
     pub(crate) fn names(&self, group: &str) -> bool {
         matches!(&self.peer, Peer::Group(peer) if peer == group)
+    }
+
+    /// How it is told that it goes with something else.
+    pub(crate) fn gone(&self) -> FieldChange {
+        FieldChange {
+            field: format!("rule of {}", self.group),
+            before: Some(self.to_string()),
+            after: None,
+        }
     }
 }
 

@@ -123,6 +123,7 @@ fn what_others_have_in_the_network_is_named_at_once() {
     let holders = format!("subnet {subnet}, security group {theirs} (theirs) holds it");
     assert_says(&said, &["VPC/", "DependencyViolation", &holders]);
     wait(ec2.delete_subnet().subnet_id(subnet).send()).unwrap();
+    assert_says(&world.fails(&DELETE), &["VPC/", &format!("; security group {theirs} (theirs)")]);
     wait(ec2.delete_security_group().group_id(theirs).send()).unwrap();
     world.ok(&DELETE);
 }
@@ -207,6 +208,46 @@ fn a_rule_of_a_group_that_the_spec_names_stays_though_its_tags_are_the_cluster_s
     let revoke = world.ec2().revoke_security_group_ingress().group_id(&named);
     wait(revoke.ip_permissions(all_from(&nodes_id)).send()).unwrap();
     wait(world.ec2().delete_security_group().group_id(named).send()).unwrap();
+    world.ok(&DELETE);
+}
+
+#[test]
+fn a_group_is_deleted_with_the_rules_of_the_plan_and_no_others() {
+    let world = built("del_later_rule");
+    let ec2 = world.ec2();
+    let groups = ["masters", "nodes"].map(|role| group_of(&world, &format!("{role}.{NAME}")));
+    let [masters, nodes] = groups.each_ref().map(|group| group.group_id().unwrap());
+    let beside = ec2.run_instances().image_id("ami-10100000").min_count(1).max_count(1);
+    let beside = wait(beside.security_group_ids(nodes).send()).unwrap();
+    let beside = beside.instances()[0].instance_id().unwrap();
+    let shown = world.ok(&DELETE[..3]).stdout;
+    assert_says(&shown, &[&format!("rule of {nodes}  ingress"), &format!(" from {masters} → –")]);
+    assert!(!shown.contains(&format!("rule of {masters}")), "{shown}");
+
+    let subnet = wait(ec2.describe_subnets().filters(named(&format!("utility.{NAME}"))).send());
+    let subnet = subnet.unwrap().subnets()[0].subnet_id().unwrap().to_owned();
+    let interface = ec2.create_network_interface().subnet_id(subnet).groups(masters);
+    let interface = wait(interface.description("ELB that-is-going").send()).unwrap();
+    let interface = interface.network_interface().unwrap().network_interface_id().unwrap();
+    world.forget_calls();
+    let mut child =
+        world.command(&DELETE).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    while names_in_rules(&world, nodes).contains(&masters.to_owned()) {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
+    }
+    let later = ec2.authorize_security_group_ingress().group_id(nodes);
+    let pair = UserIdGroupPair::builder().group_id(masters).build();
+    let rule = IpPermission::builder().ip_protocol("tcp").from_port(9).to_port(9);
+    wait(later.ip_permissions(rule.user_id_group_pairs(pair).build()).send()).unwrap();
+    wait(ec2.delete_network_interface().network_interface_id(interface).send()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_says(&said, &[&format!("a rule of security group {nodes} (nodes.{NAME}) holds it")]);
+    assert!(names_in_rules(&world, nodes).contains(&masters.to_owned()));
+
+    wait(ec2.terminate_instances().instance_ids(beside).send()).unwrap();
     world.ok(&DELETE);
 }
 
