@@ -202,31 +202,38 @@ pub(super) async fn run(
         _ => yaml_text(&values)?,
     };
     let documents = document::read_all(&yaml_text(&values)?, "create cluster")?;
-    let placed = place_all(global, &documents)?;
+    let specs = place_all(global, &documents)?;
     if args.dry_run {
-        check_alone(ui, global, &placed)?;
+        check_alone(ui, global, &specs)?;
         ui.out(&text)?;
         return Ok(Done::Yes);
     }
-    let key = ssh_key(args, &name)?;
-    let work = async |held: &Held| build(ui, global, args, &name, &placed, key, held).await;
-    locked(ui, global, "create cluster", [name.clone()], work).await
+    let ssh_key = ssh_key(args, &name)?;
+    let new = NewCluster { name, specs, ssh_key };
+    let work = async |held: &Held| build(ui, global, args, &new, held).await;
+    locked(ui, global, "create cluster", [new.name.clone()], work).await
 }
 
-/// Keeps the specs, and builds what they need if that is asked for.
+/// What is kept of a cluster that is new.
+struct NewCluster<'a> {
+    name: ClusterName,
+    specs: Vec<(Place, &'a Document)>,
+    ssh_key: Option<(Place, String)>,
+}
+
+/// Keeps it, and builds what it needs if that is asked for.
 async fn build(
     ui: &Ui,
     global: &Global,
     args: &CreateClusterArgs,
-    name: &ClusterName,
-    placed: &[(Place, &Document)],
-    key: Option<(Place, String)>,
+    new: &NewCluster<'_>,
     held: &Held,
 ) -> anyhow::Result<Done> {
+    let name = &new.name;
     let (store, _) = global.store(ui).await?;
-    keep(ui, global, &store, placed, held).await?;
-    match key {
-        Some((place, key)) => store.keep_ssh_key(&place, &key).await?,
+    keep(ui, global, &store, &new.specs, held).await?;
+    match &new.ssh_key {
+        Some((place, key)) => store.keep_ssh_key(place, key).await?,
         None => ui.status(&format!(
             "No SSH key was given, and ~/.ssh/id_rsa.pub is not there; to keep one: \
              kapstan create secret sshpublickey admin -i FILE --name {name}"

@@ -13,7 +13,7 @@ use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{self, Document};
-use crate::spec::name::{ClusterName, ObjectName};
+use crate::spec::name::ObjectName;
 use crate::store::Store;
 use crate::store::objects::{KeptText, Place};
 
@@ -57,15 +57,15 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &EditArgs) -> anyhow::Re
     match &args.what {
         EditCommand::Cluster { cluster } => {
             let name = global.cluster(cluster.as_deref())?;
-            let kept = store.existing(&Place::Cluster(name.clone())).await?;
-            edit(ui, global, &store, &name, &kept, None).await
+            let kept = store.existing(&Place::Cluster(name)).await?;
+            edit(ui, global, &store, &kept, None).await
         }
         EditCommand::Ig { group } => {
             let name = global.cluster(None)?;
             let cluster = store.cluster_spec(&name).await?;
-            let place = Place::InstanceGroup(name.clone(), ObjectName::new(group)?);
+            let place = Place::InstanceGroup(name, ObjectName::new(group)?);
             let kept = store.existing(&place).await?;
-            edit(ui, global, &store, &name, &kept, Some(&cluster)).await
+            edit(ui, global, &store, &kept, Some(&cluster)).await
         }
     }
 }
@@ -74,11 +74,11 @@ async fn edit(
     ui: &Ui,
     global: &Global,
     store: &Store,
-    name: &ClusterName,
     kept: &KeptText,
     cluster: Option<&Cluster>,
 ) -> anyhow::Result<()> {
     let before = &kept.place;
+    let name = before.cluster();
     let kept_text = kept.lossy()?;
     if let Some(other) = store.lock_of(name).await? {
         ui.status(&format!(

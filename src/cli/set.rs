@@ -8,9 +8,10 @@ use super::locked::{Held, locked};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::cluster::Cluster;
-use crate::spec::document;
+use crate::spec::document::{self, Document};
 use crate::spec::patch::{self, Edit};
 use crate::spec::path::FieldPath;
+use crate::spec::problem::Problem;
 use crate::store::Store;
 use crate::store::objects::Kept;
 
@@ -121,7 +122,8 @@ pub(super) async fn edit_cluster(
     let work = async |held: &Held| {
         let (store, _) = global.store(ui).await?;
         let kept = store.existing_cluster(&name).await?;
-        edit(ui, global, &store, &kept, None, edits, held).await
+        let after = edited(ui, global, &kept.document, None, edits)?;
+        write(ui, &store, &kept, after, held).await
     };
     locked(ui, global, what, [name.clone()], work).await
 }
@@ -137,34 +139,43 @@ pub(super) async fn edit_group(
     let work = async |held: &Held| {
         let (store, _) = global.store(ui).await?;
         let (cluster, kept) = store.group_in_cluster(&name, group).await?;
-        edit(ui, global, &store, &kept, Some(&cluster), edits, held).await
+        let after = edited(ui, global, &kept.document, Some(&cluster), edits)?;
+        write(ui, &store, &kept, after, held).await
     };
     locked(ui, global, what, [name.clone()], work).await
 }
 
-async fn edit(
+/// The document as it is to be kept, unless the edits change nothing of it.
+fn edited(
     ui: &Ui,
     global: &Global,
-    store: &Store,
-    kept: &Kept,
+    before: &Document,
     cluster: Option<&Cluster>,
     edits: &[Edit],
-    held: &Held,
-) -> anyhow::Result<()> {
-    let before = &kept.document;
+) -> anyhow::Result<Option<Document>> {
     let text = patch::apply(&before.text, before.kind(), edits)
         .with_context(|| format!("{before}; nothing was written"))?;
     if text == before.text {
-        return ui.out(&format!("{before} unchanged\n"));
+        return Ok(None);
     }
     let after = document::read_one(&text, &before.origin)?;
     // A misspelt path must not become a new field.
-    let is_new = |problem: &&crate::spec::problem::Problem| {
-        !before.unknown.iter().any(|known| known.path == problem.path)
-    };
+    let is_new =
+        |problem: &&Problem| !before.unknown.iter().any(|known| known.path == problem.path);
     after.refuse(after.unknown.iter().filter(is_new).cloned().collect())?;
     checks::document(ui, &after, cluster, UnknownFields::from_strict(global.strict))?;
     checks::update(before, &after)?;
+    Ok(Some(after))
+}
+
+async fn write(
+    ui: &Ui,
+    store: &Store,
+    kept: &Kept,
+    after: Option<Document>,
+    held: &Held,
+) -> anyhow::Result<()> {
+    let Some(after) = after else { return ui.out(&format!("{} unchanged\n", kept.document)) };
     held.begin()?;
     store.update(&kept.text, &after).await?;
     ui.out(&format!("{after} changed\n"))

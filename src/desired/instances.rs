@@ -1,6 +1,8 @@
 //! Instance groups as launch templates and Auto Scaling groups (kops
 //! `pkg/model/awsmodel/autoscalinggroup.go`; for newer fields `docs/instance_groups.md`).
 
+use std::collections::BTreeSet;
+
 use super::user_data;
 use super::volumes::whole;
 use super::{DesiredCluster, Input, Notice, names, ssh};
@@ -97,8 +99,44 @@ fn template(
 ) -> Result<LaunchTemplate, String> {
     let cluster = input.cluster;
     let spec = &group.spec;
+    refuse_incomplete(group, desired);
     let name = group.aws_name(cluster.name());
-    let id = ResourceId::new(LaunchTemplate::KIND, &name);
+    let (profile, after) = profile(cluster, group, role);
+    let mut tags = names::labels(cluster.spec.cloud_labels.as_ref());
+    tags.extend(names::tags(cluster, &name, false));
+    let metadata = spec.instance_metadata.as_ref();
+    Ok(LaunchTemplate {
+        name,
+        group: group.name().to_owned(),
+        zones: zones(subnets),
+        runs_kubernetes: role != Role::Bastion,
+        image: filled(&spec.image).unwrap_or_default().to_owned(),
+        machine_type: filled(&spec.machine_type).unwrap_or_default().to_owned(),
+        ssh_key: ssh::key(input),
+        profile,
+        security_groups: security_groups(cluster, group, role),
+        public_ip: has_public_ip(cluster, group, subnets, desired),
+        root: volume(group.root_volume(), spec.root_volume_delete_on_termination)?,
+        volumes: volumes(group)?,
+        monitoring: spec.detailed_instance_monitoring.unwrap_or(false),
+        tenancy: filled(&spec.tenancy).map(str::to_owned),
+        spot: spot(group),
+        http_tokens: metadata.and_then(|own| filled(&own.http_tokens)).map(str::to_owned),
+        http_hop_limit: metadata
+            .and_then(|own| own.http_put_response_hop_limit)
+            .map(|hops| whole("instanceMetadata.httpPutResponseHopLimit", hops))
+            .transpose()?,
+        cpu_credits: filled(&spec.cpu_credits).map(str::to_owned),
+        ebs_optimized: spec.root_volume_optimization,
+        user_data: user_data::of(group),
+        tags,
+        after,
+        resolved: Resolved::default(),
+    })
+}
+
+fn refuse_incomplete(group: &InstanceGroup, desired: &mut DesiredCluster) {
+    let spec = &group.spec;
     for (field, value) in [("image", &spec.image), ("machineType", &spec.machine_type)] {
         if filled(value).is_none() {
             let notice = Notice {
@@ -109,75 +147,64 @@ fn template(
             desired.refusals.push((LaunchTemplate::KIND, notice));
         }
     }
-    let own = match filled(&spec.security_group_override) {
-        Some(id) => ResourceId::new(SecurityGroup::KIND, id),
+}
+
+/// The name of the instance profile, and what of it must be there before.
+fn profile(cluster: &Cluster, group: &InstanceGroup, role: Role) -> (String, Vec<ResourceId>) {
+    // What AWS has of a profile of the user's own is looked at with the IAM kinds.
+    if let Some(arn) = group.profile_arn() {
+        return (name_of(arn).to_owned(), Vec::new());
+    }
+    let profile = role.iam_name(cluster.name());
+    let link = ResourceId::new(IamInstanceProfileRole::KIND, &profile);
+    let own = ResourceId::new(IamInstanceProfile::KIND, &profile);
+    (profile, vec![own, link])
+}
+
+fn security_groups(cluster: &Cluster, group: &InstanceGroup, role: Role) -> Vec<ResourceId> {
+    let named = |id: &str| ResourceId::new(SecurityGroup::KIND, id);
+    let own = match filled(&group.spec.security_group_override) {
+        Some(id) => named(id),
         None => names::security_group(cluster.name(), role),
     };
-    let more = spec.additional_security_groups.iter().flatten();
-    let more = more.map(|id| ResourceId::new(SecurityGroup::KIND, id));
-    // What AWS has of a profile of the user's own is looked at with the IAM kinds.
-    let (profile, after) = match group.profile_arn() {
-        Some(arn) => (name_of(arn).to_owned(), Vec::new()),
-        None => {
-            let profile = role.iam_name(cluster.name());
-            let link = ResourceId::new(IamInstanceProfileRole::KIND, &profile);
-            let own = ResourceId::new(IamInstanceProfile::KIND, &profile);
-            (profile, vec![own, link])
-        }
-    };
-    let is_public = subnets.first().is_some_and(|s| cluster.subnet_kind(s).is_public());
-    if !is_public && spec.associate_public_ip == Some(true) && spec.role != Some(Role::Master) {
+    let more = group.spec.additional_security_groups.iter().flatten();
+    std::iter::once(own).chain(more.map(|id| named(id))).collect()
+}
+
+fn has_public_ip(
+    cluster: &Cluster,
+    group: &InstanceGroup,
+    subnets: &[&Subnet],
+    desired: &mut DesiredCluster,
+) -> bool {
+    let wanted = group.spec.associate_public_ip;
+    if subnets.first().is_some_and(|subnet| cluster.subnet_kind(subnet).is_public()) {
+        return wanted.unwrap_or(true);
+    }
+    if wanted == Some(true) && group.spec.role != Some(Role::Master) {
         desired.notices.push(Notice {
             object: format!("InstanceGroup/{}", group.name()),
             message: "associatePublicIp is ignored in private subnets".to_owned(),
             next: String::new(),
         });
     }
-    let is_mixed = spec.mixed_instances_policy.is_some();
-    let price = filled(&spec.max_price).map(str::to_owned);
-    let interruption = filled(&spec.instance_interruption_behavior).map(str::to_owned);
-    // With a mixed policy the Auto Scaling group decides what is bought as spot.
-    let spot = (price.is_some() && !is_mixed).then_some(Spot { price, interruption });
-    let mut tags = names::labels(cluster.spec.cloud_labels.as_ref());
-    tags.extend(names::tags(cluster, &id.name, false));
-    let mut zones: Vec<String> =
-        subnets.iter().filter_map(|subnet| filled(&subnet.zone).map(str::to_owned)).collect();
-    zones.sort();
-    zones.dedup();
-    Ok(LaunchTemplate {
-        name,
-        group: group.name().to_owned(),
-        zones,
-        runs_kubernetes: role != Role::Bastion,
-        image: filled(&spec.image).unwrap_or_default().to_owned(),
-        machine_type: filled(&spec.machine_type).unwrap_or_default().to_owned(),
-        ssh_key: ssh::key(input),
-        profile,
-        security_groups: std::iter::once(own).chain(more).collect(),
-        public_ip: is_public && spec.associate_public_ip.unwrap_or(true),
-        root: volume(group.root_volume(), spec.root_volume_delete_on_termination)?,
-        volumes: volumes(group)?,
-        monitoring: spec.detailed_instance_monitoring.unwrap_or(false),
-        tenancy: filled(&spec.tenancy).map(str::to_owned),
-        spot,
-        http_tokens: spec
-            .instance_metadata
-            .as_ref()
-            .and_then(|metadata| filled(&metadata.http_tokens))
-            .map(str::to_owned),
-        http_hop_limit: spec
-            .instance_metadata
-            .as_ref()
-            .and_then(|metadata| metadata.http_put_response_hop_limit)
-            .map(|hops| whole("instanceMetadata.httpPutResponseHopLimit", hops))
-            .transpose()?,
-        cpu_credits: filled(&spec.cpu_credits).map(str::to_owned),
-        ebs_optimized: spec.root_volume_optimization,
-        user_data: user_data::of(group),
-        tags,
-        after,
-        resolved: Resolved::default(),
+    false
+}
+
+/// How instances are bought. With a mixed policy the Auto Scaling group decides that.
+fn spot(group: &InstanceGroup) -> Option<Spot> {
+    let spec = &group.spec;
+    let price = filled(&spec.max_price).filter(|_| spec.mixed_instances_policy.is_none())?;
+    Some(Spot {
+        price: Some(price.to_owned()),
+        interruption: filled(&spec.instance_interruption_behavior).map(str::to_owned),
     })
+}
+
+/// The zones of subnets, each once.
+fn zones(subnets: &[&Subnet]) -> Vec<String> {
+    let zones: BTreeSet<&str> = subnets.iter().filter_map(|subnet| filled(&subnet.zone)).collect();
+    zones.into_iter().map(str::to_owned).collect()
 }
 
 fn volume(asked: Asked, delete_on_termination: Option<bool>) -> Result<Volume, String> {

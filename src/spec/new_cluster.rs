@@ -10,6 +10,8 @@ use super::object::CLUSTER_LABEL;
 
 /// The version of etcd for new clusters.
 const ETCD: &str = "3.5.21";
+/// The range of a VPC that is new.
+const NETWORK: &str = "172.20.0.0/16";
 
 /// What a user chooses.
 #[derive(Clone, Debug)]
@@ -97,15 +99,29 @@ pub(crate) fn documents(choices: &Choices) -> Result<Vec<Json>, String> {
     check(choices)?;
     let masters = masters(choices)?;
     let mut documents = vec![cluster(choices, &masters)];
-    for (name, zone) in &masters {
-        documents.push(group(choices, name, "Master", &choices.master_size, 1, vec![zone.clone()]));
-    }
-    let (count, zones) = (choices.node_count, choices.zones.clone());
-    documents.push(group(choices, "nodes", "Node", &choices.node_size, count, zones));
-    if choices.bastion {
-        let utility = choices.zones.iter().map(|zone| format!("utility-{zone}")).collect();
-        documents.push(group(choices, "bastions", "Bastion", "t3.micro", 1, utility));
-    }
+    let masters = masters.iter().map(|(name, zone)| Group {
+        name,
+        role: "Master",
+        machine_type: &choices.master_size,
+        count: 1,
+        subnets: vec![zone.clone()],
+    });
+    let nodes = Group {
+        name: "nodes",
+        role: "Node",
+        machine_type: &choices.node_size,
+        count: choices.node_count,
+        subnets: choices.zones.clone(),
+    };
+    let bastions = choices.bastion.then(|| Group {
+        name: "bastions",
+        role: "Bastion",
+        machine_type: "t3.micro",
+        count: 1,
+        subnets: choices.zones.iter().map(|zone| format!("utility-{zone}")).collect(),
+    });
+    let groups = masters.chain([nodes]).chain(bastions);
+    documents.extend(groups.map(|one| group(choices, one)));
     Ok(documents)
 }
 
@@ -176,10 +192,58 @@ fn masters(choices: &Choices) -> Result<Vec<(String, String)>, String> {
 }
 
 fn cluster(choices: &Choices, masters: &[(String, String)]) -> Json {
+    let labels = &choices.cloud_labels;
+    let mut spec = json!({
+        "api": api(choices.load_balancer),
+        "authorization": if choices.rbac { json!({"rbac": {}}) } else { json!({"alwaysAllow": {}}) },
+        "channel": "stable",
+        "cloudLabels": (!labels.is_empty()).then_some(labels),
+        "cloudProvider": "aws",
+        "configBase": choices.config_base,
+        "dnsZone": choices.dns_zone,
+        "etcdClusters": etcd_clusters(masters),
+        "iam": {"allowContainerRegistry": true, "legacy": false},
+        "kubernetesApiAccess": choices.admin_access,
+        "kubernetesVersion": choices.kubernetes_version,
+        "masterPublicName": format!("api.{}", choices.name),
+        "networkCIDR": network_cidr(choices),
+        "networkID": choices.vpc,
+        "networking": {choices.networking.plugin: choices.networking.settings},
+        "nonMasqueradeCIDR": pods_cidr(choices),
+        "sshAccess": choices.ssh_access,
+        "subnets": subnets(choices),
+        "topology": topology(choices),
+    });
+    // What was not chosen is not written.
+    if let Some(fields) = spec.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    let mut document = json!({
+        "apiVersion": "kops/v1alpha2",
+        "kind": "Cluster",
+        "metadata": {"name": choices.name},
+        "spec": spec,
+    });
+    write_ranges(&mut document);
+    document
+}
+
+fn api(load_balancer: Option<LoadBalancer>) -> Json {
+    match load_balancer {
+        None => json!({"dns": {}}),
+        Some(balancer) => json!({"loadBalancer": {
+            "class": if balancer.network { "Network" } else { "Classic" },
+            "type": if balancer.internal { "Internal" } else { "Public" },
+        }}),
+    }
+}
+
+/// etcd's two clusters, with a member on each master.
+fn etcd_clusters(masters: &[(String, String)]) -> [Json; 2] {
     let names: Vec<&str> =
         masters.iter().map(|(name, _)| name.trim_start_matches("master-")).collect();
     let skipped = common_prefix(&names);
-    let etcd = ["main", "events"].map(|etcd| {
+    ["main", "events"].map(|etcd| {
         let members = masters.iter().zip(&names).map(|((group, _), name)| {
             json!({
                 "encryptedVolume": true,
@@ -189,77 +253,34 @@ fn cluster(choices: &Choices, masters: &[(String, String)]) -> Json {
             })
         });
         json!({"etcdMembers": members.collect::<Vec<_>>(), "name": etcd, "version": ETCD})
-    });
-    let mut spec = Map::new();
-    let mut set = |field: &str, value: Json| {
-        if !value.is_null() {
-            spec.insert(field.to_owned(), value);
-        }
-    };
-    set(
-        "api",
-        match choices.load_balancer {
-            None => json!({"dns": {}}),
-            Some(balancer) => json!({"loadBalancer": {
-                "class": if balancer.network { "Network" } else { "Classic" },
-                "type": if balancer.internal { "Internal" } else { "Public" },
-            }}),
-        },
-    );
-    set(
-        "authorization",
-        match choices.rbac {
-            true => json!({"rbac": {}}),
-            false => json!({"alwaysAllow": {}}),
-        },
-    );
-    set("channel", json!("stable"));
-    if !choices.cloud_labels.is_empty() {
-        set("cloudLabels", json!(choices.cloud_labels));
+    })
+}
+
+/// The range of the VPC, which only its owner knows of one that is shared.
+fn network_cidr(choices: &Choices) -> Option<&str> {
+    let of_new = choices.vpc.is_none().then_some(NETWORK);
+    choices.network_cidr.as_deref().or(of_new)
+}
+
+fn pods_cidr(choices: &Choices) -> &str {
+    match choices.networking.plugin {
+        // Pods have addresses of the VPC.
+        "amazonvpc" => choices.network_cidr.as_deref().unwrap_or(NETWORK),
+        _ => "100.64.0.0/10",
     }
-    set("cloudProvider", json!("aws"));
-    set("configBase", json!(choices.config_base));
-    set("dnsZone", json!(choices.dns_zone));
-    set("etcdClusters", json!(etcd));
-    set("iam", json!({"allowContainerRegistry": true, "legacy": false}));
-    set("kubernetesApiAccess", json!(choices.admin_access));
-    set("kubernetesVersion", json!(choices.kubernetes_version));
-    set("masterPublicName", json!(format!("api.{}", choices.name)));
-    match (&choices.network_cidr, &choices.vpc) {
-        (Some(cidr), _) => set("networkCIDR", json!(cidr)),
-        (None, None) => set("networkCIDR", json!("172.20.0.0/16")),
-        (None, Some(_)) => {}
-    }
-    set("networkID", json!(choices.vpc));
-    set("networking", json!({choices.networking.plugin: choices.networking.settings}));
-    set(
-        "nonMasqueradeCIDR",
-        match choices.networking.plugin {
-            // Pods have addresses of the VPC.
-            "amazonvpc" => json!(choices.network_cidr.as_deref().unwrap_or("172.20.0.0/16")),
-            _ => json!("100.64.0.0/10"),
-        },
-    );
-    set("sshAccess", json!(choices.ssh_access));
-    set("subnets", json!(subnets(choices)));
-    let topology = if choices.private { "private" } else { "public" };
-    let mut shape = json!({
+}
+
+fn topology(choices: &Choices) -> Json {
+    let instances = if choices.private { "private" } else { "public" };
+    let mut topology = json!({
         "dns": {"type": if choices.private_dns { "Private" } else { "Public" }},
-        "masters": topology,
-        "nodes": topology,
+        "masters": instances,
+        "nodes": instances,
     });
     if choices.bastion && !choices.name.ends_with(".k8s.local") {
-        shape["bastion"] = json!({"bastionPublicName": format!("bastion.{}", choices.name)});
+        topology["bastion"] = json!({"bastionPublicName": format!("bastion.{}", choices.name)});
     }
-    set("topology", shape);
-    let mut document = json!({
-        "apiVersion": "kops/v1alpha2",
-        "kind": "Cluster",
-        "metadata": {"name": choices.name},
-        "spec": spec,
-    });
-    write_ranges(&mut document);
-    document
+    topology
 }
 
 /// How many characters all names begin with alike; at least one is left of each.
@@ -303,14 +324,17 @@ fn write_ranges(document: &mut Json) {
     }
 }
 
-fn group(
-    choices: &Choices,
-    name: &str,
-    role: &str,
-    machine_type: &str,
+/// An instance group of the new cluster.
+struct Group<'a> {
+    name: &'a str,
+    role: &'static str,
+    machine_type: &'a str,
     count: usize,
     subnets: Vec<String>,
-) -> Json {
+}
+
+fn group(choices: &Choices, group: Group<'_>) -> Json {
+    let Group { name, role, machine_type, count, subnets } = group;
     json!({
         "apiVersion": "kops/v1alpha2",
         "kind": "InstanceGroup",
