@@ -13,15 +13,17 @@ from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
 from moto.ec2 import utils as ec2_utils
 from moto.ec2.exceptions import DependencyViolationError
+from moto.ec2.models import ec2_backends
 from moto.ec2.models.dhcp_options import DHCPOptionsSetBackend
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend, LaunchTemplateVersion
 from moto.ec2.models.nat_gateways import NatGatewayBackend
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.models.subnets import SubnetBackend
+from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.dhcp_options import DHCPOptions
 from moto.ec2.responses.launch_templates import LaunchTemplates
-from moto.elb.models import LoadBalancer
+from moto.elb.models import ELBBackend, LoadBalancer
 from moto.elbv2.exceptions import DuplicateListenerError, DuplicateLoadBalancerName
 from moto.elbv2.models import ELBv2Backend
 from moto.iam.models import iam_backends
@@ -115,6 +117,7 @@ def correct():
     keep_user_data()
     map_ephemeral_disks()
     name_zone_of_balancers()
+    give_balancers_the_default_group()
     tag_dhcp_options()
     let_go_of_dhcp_options()
     remember_template_versions()
@@ -161,6 +164,23 @@ def name_zone_of_balancers():
     """CanonicalHostedZoneNameID is a zone's id; this is that of us-west-2
     (AWS General Reference, "Elastic Load Balancing endpoints")."""
     LoadBalancer.canonical_hosted_zone_name_id = "Z1H1FL5HABSF5"
+
+
+def give_balancers_the_default_group():
+    """Outside the default VPC, a classic load balancer that is created without security groups has
+    its VPC's default one; moto creates one for it
+    (https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-vpc-security-groups.html)."""
+    create = ELBBackend.create_load_balancer
+
+    def with_group(backend, *args, subnets=None, security_groups=None, **settings):
+        if subnets and not security_groups:
+            ec2 = ec2_backends[backend.account_id][backend.region_name]
+            vpc = ec2.get_vpc(ec2.get_subnet(subnets[0]).vpc_id)
+            if not vpc.is_default:
+                security_groups = [ec2.get_security_group_by_name_or_id("default", vpc_id=vpc.id).id]
+        return create(backend, *args, subnets=subnets, security_groups=security_groups, **settings)
+
+    ELBBackend.create_load_balancer = with_group
 
 
 def tag_dhcp_options():
@@ -315,10 +335,12 @@ def let_go_of_addresses():
 def refuse_to_delete_what_is_held():
     """What something else hangs on is not deleted: a security group that a rule of another or an
     interface names (EC2 User Guide, "Delete security groups"), a subnet with an interface in it
-    (VPC User Guide, "Delete a subnet"), a launch configuration that a group has
-    (Auto Scaling API Reference, DeleteLaunchConfiguration)."""
+    (VPC User Guide, "Delete a subnet"), a VPC with security groups beside the default one (EC2 API,
+    DeleteVpc), a launch configuration that a group has (Auto Scaling API Reference,
+    DeleteLaunchConfiguration)."""
     delete_group = SecurityGroupBackend.delete_security_group
     delete_subnet = SubnetBackend.delete_subnet
+    delete_vpc = VPCBackend.delete_vpc
     delete_configuration = AutoScalingBackend.delete_launch_configuration
 
     def hold(what, held):
@@ -344,6 +366,10 @@ def refuse_to_delete_what_is_held():
         hold(subnet_id, any(eni.subnet.id == subnet_id for eni in standing(backend)))
         return delete_subnet(backend, subnet_id)
 
+    def vpc_unless_held(backend, vpc_id):
+        hold(vpc_id, any(group.name != "default" for group in backend.groups[vpc_id].values()))
+        return delete_vpc(backend, vpc_id)
+
     def configuration_unless_held(backend, name):
         for group in backend.autoscaling_groups.values():
             if getattr(group, "launch_configuration_name", None) == name:
@@ -353,6 +379,7 @@ def refuse_to_delete_what_is_held():
 
     SecurityGroupBackend.delete_security_group = group_unless_held
     SubnetBackend.delete_subnet = subnet_unless_held
+    VPCBackend.delete_vpc = vpc_unless_held
     AutoScalingBackend.delete_launch_configuration = configuration_unless_held
 
 
