@@ -1,16 +1,18 @@
 //! `LoadBalancerAttachment`, `ExternalLoadBalancerAttachment` and
 //! `ExternalTargetGroupAttachment`: the instances of a group stand behind a load balancer.
 
-use crate::autoscaling::autoscaling_group::{Groups, LiveGroup};
+use crate::autoscaling::autoscaling_group::{AutoscalingGroup, Groups, LiveGroup};
 use crate::aws::{Aws, AwsError, done};
 use crate::core::belongings::{Around, Belonging, Presence};
-use crate::core::deletion::Delete;
+use crate::core::deletion::{Delete, Deletion};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::elb::load_balancer::{ClassicName, LoadBalancer};
@@ -200,6 +202,10 @@ impl Manage for LoadBalancerAttachment {
         })
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing()
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let group = &self.group.name;
         match &self.to {
@@ -291,4 +297,62 @@ impl Delete for TargetGroupAttachmentDeletion {
     async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
         Ok(())
     }
+}
+
+impl Unclaimed for LoadBalancerAttachment {
+    /// Those that are found are told as if the spec had named them once.
+    fn unclaimed(_: &mut Sweep<'_>) {}
+}
+
+impl Unclaimed for ExternalLoadBalancerAttachment {
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        for found in not_meant(sweep, Self::KIND).filter(|found| !found.is_to_target_group()) {
+            let deletion = LoadBalancerAttachmentDeletion {
+                group: found.group.clone(),
+                balancer: found.to.clone(),
+            };
+            sweep.offer(found.offer(Self::KIND, deletion));
+        }
+    }
+}
+
+impl Unclaimed for ExternalTargetGroupAttachment {
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        for found in not_meant(sweep, Self::KIND).filter(|found| found.is_to_target_group()) {
+            let deletion = TargetGroupAttachmentDeletion {
+                group: found.group.clone(),
+                target_group: found.to.clone(),
+            };
+            sweep.offer(found.offer(Self::KIND, deletion));
+        }
+    }
+}
+
+impl LiveAttachment {
+    fn is_to_target_group(&self) -> bool {
+        self.to.starts_with("arn:")
+    }
+
+    fn offer(&self, kind: Kind, deletion: impl Into<Deletion>) -> Offer {
+        let name = format!("{} → {}", self.group, self.to);
+        let offer = Offer::new(ResourceId::new(kind, &name), Place::new(kind, &name), deletion);
+        offer.because("the group's spec does not name it")
+    }
+}
+
+/// What the cluster's groups stand behind, though no group's spec says so.
+fn not_meant<'a>(
+    sweep: &mut Sweep<'a>,
+    kind: Kind,
+) -> impl Iterator<Item = &'a LiveAttachment> + use<'a> {
+    let view = sweep.view();
+    let wanted = sweep.wishes::<LoadBalancerAttachment>();
+    let is_meant = |found: &LiveAttachment| wanted.iter().any(|one| one.is(found, view));
+    let is_of_ours = |found: &LiveAttachment| {
+        sweep.is_wanted(&ResourceId::new(AutoscalingGroup::KIND, &found.group))
+    };
+    let found = view.seen.rows::<LiveAttachment>().iter();
+    let found = found.filter(|_| sweep.sweeps(kind));
+    let found: Vec<_> = found.filter(|found| is_of_ours(found) && !is_meant(found)).collect();
+    found.into_iter()
 }

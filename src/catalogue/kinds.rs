@@ -1,7 +1,7 @@
 //! All kinds: the one table, and what it yields.
 //!
 //! A line tells a kind's type, kops' name of the task, the layer, and behind which kinds it is
-//! deleted.
+//! deleted: with its cluster, and out of a cluster that stays, if that is otherwise.
 
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
 use crate::autoscaling::load_balancer_attachment::{
@@ -10,9 +10,11 @@ use crate::autoscaling::load_balancer_attachment::{
 use crate::aws::AwsError;
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Deletion;
+use crate::core::given::Given;
 use crate::core::kind::{Kind, Layer, ResourceId};
 use crate::core::look::Looking;
 use crate::core::manage::{self, Manage as _, View};
+use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::wishes::Wishes;
 use crate::core::work::{Address, Work};
 #[cfg(test)]
@@ -53,7 +55,10 @@ use crate::vpc::subnet::Subnet;
 use crate::vpc::vpc::Vpc;
 
 macro_rules! ranks {
-    ($($kind:ident = $name:literal in $layer:ident $(behind [$($held_by:ident), *])?),* $(,)?) => {
+    (
+        $($kind:ident = $name:literal in $layer:ident $(behind [$($held_by:ident), *])?
+            $(swept behind [$($swept:ident), *])?),* $(,)?
+    ) => {
         /// The place of each kind in the table.
         enum Rank {
             $($kind,)*
@@ -74,6 +79,19 @@ macro_rules! ranks {
                 return &[$($held_by::KIND),*];
             })?)*
             &[]
+        }
+
+        /// The same where a cluster stays, and something goes that its spec no longer has.
+        pub(crate) fn swept_behind(kind: Kind) -> &'static [Kind] {
+            $($(if kind == $kind::KIND {
+                return &[$($swept::KIND),*];
+            })?)*
+            gone_before(kind)
+        }
+
+        /// Has every kind tell what there is of it that nobody wants.
+        pub(crate) fn unclaimed(sweep: &mut Sweep<'_>) {
+            $(<$kind as Unclaimed>::unclaimed(sweep);)*
         }
     };
 }
@@ -114,6 +132,13 @@ macro_rules! resources {
             pub(crate) fn wish(&self, wishes: &mut Wishes) {
                 match self {
                     $(Self::$variant(resource) => wishes.add(resource.clone()),)*
+                }
+            }
+
+            /// What AWS is particular about.
+            pub(crate) fn given(&self) -> Given<'_> {
+                match self {
+                    $(Self::$variant(resource) => resource.given(),)*
                 }
             }
 
@@ -245,15 +270,17 @@ macro_rules! resources {
 macro_rules! kinds {
     (
         wanted {
-            $($kind:ident = $name:literal in $layer:ident $(behind [$($held_by:ident),*])?,)*
+            $($kind:ident = $name:literal in $layer:ident $(behind [$($held_by:ident),*])?
+                $(swept behind [$($swept:ident),*])?,)*
         }
         only deleted {
-            $($part:ident = $called:literal in $at:ident $(behind [$($held:ident),*])?,)*
+            $($part:ident = $called:literal in $at:ident $(behind [$($held:ident),*])?
+                $(swept behind [$($then:ident),*])?,)*
         }
     ) => {
         ranks! {
-            $($kind = $name in $layer $(behind [$($held_by),*])?,)*
-            $($part = $called in $at $(behind [$($held),*])?,)*
+            $($kind = $name in $layer $(behind [$($held_by),*])? $(swept behind [$($swept),*])?,)*
+            $($part = $called in $at $(behind [$($held),*])? $(swept behind [$($then),*])?,)*
         }
         resources! { $($kind),* }
 
@@ -289,31 +316,53 @@ kinds! {
     wanted {
         Vpc = "VPC" in Network
             behind [Subnet, SecurityGroup, RouteTable, InternetGateway, TargetGroup],
-        VpcCidrBlock = "VPCCIDRBlock" in Network,
+        VpcCidrBlock = "VPCCIDRBlock" in Network swept behind [Subnet],
         DhcpOptions = "DHCPOptions" in Network behind [Vpc],
         VpcDhcpOptionsAssociation = "VPCDHCPOptionsAssociation" in Network,
         Subnet = "Subnet" in Network
-            behind [Instance, LoadBalancer, NetworkLoadBalancer, NatGateway, RouteTable],
+            behind [Instance, LoadBalancer, NetworkLoadBalancer, NatGateway, RouteTable]
+            swept behind [AutoscalingGroup, LoadBalancer, NetworkLoadBalancer, NatGateway],
         InternetGateway = "InternetGateway" in Network
             behind [Instance, LoadBalancer, NetworkLoadBalancer, NatGateway, ElasticIp],
         ElasticIp = "ElasticIP" in Network behind [NatGateway],
-        NatGateway = "NatGateway" in Network,
-        RouteTable = "RouteTable" in Network behind [NatGateway],
+        // Until all have another, it is a way out for instances.
+        NatGateway = "NatGateway" in Network
+            swept behind [AutoscalingGroup, Route, RouteTableAssociation],
+        RouteTable = "RouteTable" in Network
+            behind [NatGateway]
+            swept behind [Subnet, RouteTableAssociation],
         Route = "Route" in Network,
         RouteTableAssociation = "RouteTableAssociation" in Network,
         IamRole = "IAMRole" in Security behind [IamInstanceProfile],
         IamRolePolicy = "IAMRolePolicy" in Security,
         IamInstanceProfile = "IAMInstanceProfile" in Security behind [Instance, AutoscalingGroup],
         IamInstanceProfileRole = "IAMInstanceProfileRole" in Security,
+        // The IAM resources of its role are looked for as long as it is there.
         SecurityGroup = "SecurityGroup" in Security
-            behind [Instance, LoadBalancer, NetworkLoadBalancer],
+            behind [Instance, LoadBalancer, NetworkLoadBalancer]
+            swept behind [
+                AutoscalingGroup, LoadBalancer, NetworkLoadBalancer, SecurityGroupRule, IamRole
+            ],
         SecurityGroupRule = "SecurityGroupRule" in Security,
-        SshKey = "SSHKey" in Security,
-        EbsVolume = "EBSVolume" in Cluster behind [Instance],
-        LoadBalancer = "LoadBalancer" in Cluster behind [DnsName],
-        NetworkLoadBalancer = "NetworkLoadBalancer" in Cluster behind [DnsName],
+        SshKey = "SSHKey" in Security swept behind [LaunchTemplate, AutoscalingGroup],
+        EbsVolume = "EBSVolume" in Cluster behind [Instance] swept behind [AutoscalingGroup],
+        // What leads to one is turned away before it goes, and what stands behind it stands behind
+        // another by then.
+        LoadBalancer = "LoadBalancer" in Cluster
+            behind [DnsName]
+            swept behind [
+                DnsName, LoadBalancerAttachment, ExternalLoadBalancerAttachment,
+                ExternalTargetGroupAttachment
+            ],
+        NetworkLoadBalancer = "NetworkLoadBalancer" in Cluster
+            behind [DnsName]
+            swept behind [
+                DnsName, LoadBalancerAttachment, ExternalLoadBalancerAttachment,
+                ExternalTargetGroupAttachment
+            ],
         TargetGroup = "TargetGroup" in Cluster
-            behind [NetworkLoadBalancer, LoadBalancer, AutoscalingGroup],
+            behind [NetworkLoadBalancer, LoadBalancer, AutoscalingGroup]
+            swept behind [NetworkLoadBalancer, AutoscalingGroup, ExternalTargetGroupAttachment],
         Listener = "NetworkLoadBalancerListener" in Cluster,
         DnsZone = "DNSZone" in Cluster,
         DnsName = "DNSName" in Cluster,
@@ -323,8 +372,11 @@ kinds! {
     }
     only deleted {
         Instance = "Instance" in Cluster behind [AutoscalingGroup],
-        ExternalLoadBalancerAttachment = "ExternalLoadBalancerAttachment" in Cluster,
-        ExternalTargetGroupAttachment = "ExternalTargetGroupAttachment" in Cluster,
+        // What is behind no load balancer for a while cannot be reached.
+        ExternalLoadBalancerAttachment = "ExternalLoadBalancerAttachment" in Cluster
+            swept behind [DnsName, LoadBalancerAttachment],
+        ExternalTargetGroupAttachment = "ExternalTargetGroupAttachment" in Cluster
+            swept behind [DnsName, LoadBalancerAttachment],
     }
 }
 

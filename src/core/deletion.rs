@@ -61,10 +61,6 @@ impl Deletion {
         self.0.any().downcast_ref()
     }
 
-    pub(crate) fn is<D: Delete>(&self, other: &D) -> bool {
-        self.of() == Some(other)
-    }
-
     /// What goes that is no part of the object itself.
     pub(crate) fn drift(&self) -> Drift {
         self.0.told()

@@ -12,6 +12,7 @@ use crate::aws::tags::CLUSTER_TAG;
 use crate::aws::tags::Tags;
 use crate::core::drift::Drift;
 use crate::core::fields::{Changes as _, Fields, Stuck};
+use crate::core::given::Given;
 use crate::core::kind::{Kind, ResourceId};
 #[cfg(test)]
 use crate::core::seen::Looked;
@@ -218,6 +219,9 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     fn removes(&self, _: &ChangedOf<Self>) -> bool {
         false
     }
+
+    /// What AWS is particular about.
+    fn given(&self) -> Given<'_>;
 
     fn create(
         &self,

@@ -7,6 +7,7 @@ pub(crate) mod deletion;
 pub(crate) mod document;
 pub(crate) mod drift;
 pub(crate) mod fields;
+pub(crate) mod given;
 pub(crate) mod holders;
 #[cfg(test)]
 pub(crate) mod imagined;
@@ -16,6 +17,7 @@ pub(crate) mod look;
 pub(crate) mod manage;
 pub(crate) mod names;
 pub(crate) mod seen;
+pub(crate) mod sweep;
 pub(crate) mod wait;
 pub(crate) mod whose;
 pub(crate) mod wishes;

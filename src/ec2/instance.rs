@@ -13,6 +13,7 @@ use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::wait::Attempt;
 use crate::core::whose::{Marks, Owner, Whose};
 use crate::core::work::Work;
@@ -173,4 +174,9 @@ async fn terminated(aws: &Aws, ids: &[String]) -> Result<Attempt<()>, AwsError> 
     let stand = states.iter().filter(|(_, state)| *state != InstanceStateName::Terminated);
     let stand: Vec<String> = stand.map(|(id, state)| format!("{id} ({state})")).collect();
     Ok(going(TERMINATE, &ids.join(", "), &stand))
+}
+
+impl Unclaimed for Instance {
+    /// It goes with its group.
+    fn unclaimed(_: &mut Sweep<'_>) {}
 }

@@ -7,13 +7,16 @@ use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
+use crate::limits::KEY_PAIR_NAME;
 
 const DESCRIBE: &str = "ec2:DescribeKeyPairs";
 
@@ -146,6 +149,10 @@ impl Manage for SshKey {
         })
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::name(&KEY_PAIR_NAME, &self.name).tags(&self.tags)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let Some(key) = &self.public_key else { return Ok(None) };
         let call = work.aws.ec2.import_key_pair().key_name(&self.name);
@@ -189,6 +196,23 @@ impl Delete for KeyPairDeletion {
 
     async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
         Ok(())
+    }
+}
+
+impl Unclaimed for SshKey {
+    /// Key pairs that earlier keys have left. What still starts instances with one holds it: those
+    /// that run need none, but none starts from a version of a launch template that names one which
+    /// is gone (EC2 API, `RunInstances`).
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        let cluster = sweep.view().owner.cluster();
+        for found in sweep.rows::<LiveKeyPair>(SshKey::KIND) {
+            let id = ResourceId::new(SshKey::KIND, &found.name);
+            let is_ours = sweep.whose(SshKey::KIND, &found.marks(cluster)).is_owned();
+            if is_ours && !sweep.is_wanted(&id) {
+                let place = Place::new(SshKey::KIND, &found.name);
+                sweep.offer(Offer::new(id, place, KeyPairDeletion(found.name.clone())));
+            }
+        }
     }
 }
 

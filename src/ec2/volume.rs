@@ -9,11 +9,13 @@ use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Value, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Twin, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, named};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::vpc::interface::User;
@@ -275,6 +277,10 @@ impl Manage for EbsVolume {
         })
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing().tags(&self.tags)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let create = |token| self.create_one(work.aws, token);
@@ -418,4 +424,35 @@ async fn of_volume(aws: &Aws, id: &str, holders: &mut Holders) -> Result<(), Aws
         holders.add(passes, format!("instance {instance}, to which it is attached"));
     }
     Ok(())
+}
+
+impl Unclaimed for EbsVolume {
+    /// What etcd has written is nowhere else: it goes by a word of its own, and never while it is
+    /// mounted.
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        let view = sweep.view();
+        let command = sweep.command("--prune --prune-volumes");
+        let wanted = sweep.wishes::<EbsVolume>();
+        for found in sweep.rows::<LiveVolume>(EbsVolume::KIND) {
+            let place = Place::new(EbsVolume::KIND, &found.id);
+            let is_ours = sweep.whose(EbsVolume::KIND, &found.marks()).is_owned();
+            // One that stands for something of the spec's is never offered, be it one of several.
+            let is_wanted =
+                sweep.is_found(&place) || wanted.iter().any(|wanted| wanted.is(found, view));
+            if is_wanted || !found.is_of_etcd() || !is_ours {
+                continue;
+            }
+            let id = named(EbsVolume::KIND, &found.id, found.tags.get("Name"));
+            if !found.attached_to.is_empty() {
+                let ids = found.attached_to.join(", ");
+                sweep.keep(id, &format!("mounted by {ids}; when it is not any more: {command}"));
+            } else if sweep.takes_data() {
+                let offer = Offer::new(id, place, VolumeDeletion(found.id.clone()));
+                sweep.offer(offer.because("with all that this member of etcd has written"));
+            } else {
+                let what = "it holds what a member of etcd has written";
+                sweep.keep(id, &format!("{what}; to delete it: {command}"));
+            }
+        }
+    }
 }

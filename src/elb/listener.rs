@@ -14,10 +14,12 @@ use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::spec::arn::target_group_name;
@@ -176,6 +178,10 @@ impl Manage for Listener {
         }
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing().plain_tags(&self.tags)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let (balancer, group) = (work.id(&self.balancer)?, work.id(&self.target_group)?);
         let call = work.aws.elbv2.create_listener().load_balancer_arn(&balancer);
@@ -273,4 +279,22 @@ impl Listener {
 
 fn forward(group: &str) -> Action {
     Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(group).build()
+}
+
+impl Unclaimed for Listener {
+    /// Listeners on other ports than the cluster's own are told, and left.
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        if !sweep.looks_at(Listener::KIND) {
+            return;
+        }
+        let view = sweep.view();
+        let wanted = sweep.wishes::<Listener>();
+        for found in view.seen.rows::<LiveListener>() {
+            let beside = wanted.iter().find(|one| view.is(&one.balancer, &found.balancer));
+            if let (Some(one), false) = (beside, wanted.iter().any(|one| one.is(found, view))) {
+                let name = format!("{}: {found}", one.balancer.name);
+                sweep.leave(ResourceId::new(Listener::KIND, name));
+            }
+        }
+    }
 }

@@ -15,13 +15,16 @@ use crate::aws::{Aws, AwsError, Fault, done, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, set};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::{Address, Work};
+use crate::limits::LOAD_BALANCER_NAME;
 use fields::{HealthCheck, Listener, LoadBalancerFields, Subnets};
 pub(crate) use live::{ClassicName, LiveLoadBalancer};
 use live::{DESCRIBE, address, all_by_name, tags_of};
@@ -169,6 +172,10 @@ impl Manage for LoadBalancer {
         let fixed =
             LoadBalancerFields { scheme: changed.scheme.take(), ..LoadBalancerFields::none() };
         Stuck::fixed(&fixed, &found.name, manage::instead(self)).into_iter().collect()
+    }
+
+    fn given(&self) -> Given<'_> {
+        Given::name(&LOAD_BALANCER_NAME, &self.aws_name).plain_tags(&self.tags)
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -438,5 +445,40 @@ impl Delete for LoadBalancerDeletion {
 
     async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
         Ok(())
+    }
+}
+
+impl Unclaimed for LoadBalancer {
+    /// Those of API and bastions; Kubernetes marks those of services with the same tags, and names
+    /// them otherwise.
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        leave_listeners(sweep);
+        for found in sweep.rows::<LiveLoadBalancer>(LoadBalancer::KIND) {
+            let place = Place::new(LoadBalancer::KIND, &found.name);
+            if sweep.is_found(&place) {
+                continue;
+            }
+            let id = ResourceId::new(LoadBalancer::KIND, &found.name);
+            let whose = sweep.whose(LoadBalancer::KIND, &found.marks());
+            let offer = Offer::new(id, place, LoadBalancerDeletion(found.name.clone()));
+            sweep.offer(offer.if_owned(whose));
+        }
+    }
+}
+
+/// Listeners on other ports than the cluster's own are told, and left.
+fn leave_listeners(sweep: &mut Sweep<'_>) {
+    if !sweep.looks_at(LoadBalancer::KIND) {
+        return;
+    }
+    let view = sweep.view();
+    for balancer in sweep.wishes::<LoadBalancer>() {
+        let mut rows = view.seen.rows::<LiveLoadBalancer>().iter();
+        let found = rows.find(|row| balancer.is(row, view));
+        let listeners = found.map(|row| row.listeners.as_slice()).unwrap_or_default();
+        for listener in listeners.iter().filter(|listener| !balancer.is_ours(listener)) {
+            let name = format!("{}: listener {listener}", balancer.name);
+            sweep.leave(ResourceId::new(LoadBalancer::KIND, name));
+        }
     }
 }

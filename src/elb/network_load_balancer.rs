@@ -14,11 +14,14 @@ use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, done};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields, set};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::{Manage, View};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, unknown};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::{Address, Work};
+use crate::limits::LOAD_BALANCER_NAME;
 
 const DESCRIBE: &str = "elasticloadbalancing:DescribeLoadBalancers";
 const CREATE: &str = "elasticloadbalancing:CreateLoadBalancer";
@@ -213,6 +216,10 @@ impl Manage for NetworkLoadBalancer {
         Stuck::borne(&left, why.to_owned(), next.to_owned()).into_iter().collect()
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::name(&LOAD_BALANCER_NAME, &self.aws_name).plain_tags(&self.tags)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let made = self.create_one(work).await?;
         work.learn_address(self.id(), address(&made)?);
@@ -356,5 +363,34 @@ impl Delete for NetworkLoadBalancerDeletion {
         // AWS names in its message what uses one.
         holders.add(false, "what AWS names".to_owned());
         Ok(())
+    }
+}
+
+impl Unclaimed for NetworkLoadBalancer {
+    /// Those of the API; Kubernetes marks those of services with the same tags, and names them
+    /// otherwise.
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        let view = sweep.view();
+        let groups = view.seen.of::<LiveTargetGroup>();
+        for group in groups.rows() {
+            for balancer in &group.balancers {
+                let why = sweep.until_then(&format!("load balancer {balancer} stands before it"));
+                let balancer = Place::new(NetworkLoadBalancer::KIND, balancer);
+                sweep.hold_unless_gone(Place::new(TargetGroup::KIND, &group.arn), balancer, why);
+            }
+        }
+        let wanted = sweep.wishes::<NetworkLoadBalancer>();
+        for found in sweep.rows::<LiveNetworkLoadBalancer>(NetworkLoadBalancer::KIND) {
+            let id = ResourceId::new(NetworkLoadBalancer::KIND, &found.name);
+            let marks = found.marks_before(groups.rows(), view.owner);
+            if wanted.iter().any(|one| one.is(found, view)) || !sweep.is_ours(&id, &marks) {
+                continue;
+            }
+            let place = Place::new(NetworkLoadBalancer::KIND, &found.arn);
+            if let Some(error) = groups.refused() {
+                sweep.hold(place.clone(), unknown("what stands behind it", error));
+            }
+            sweep.offer(Offer::new(id, place, NetworkLoadBalancerDeletion(found.arn.clone())));
+        }
     }
 }

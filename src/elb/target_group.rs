@@ -9,11 +9,14 @@ use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, done};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Value, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
+use crate::limits::TARGET_GROUP_NAME;
 use crate::vpc::interface::User;
 
 const DESCRIBE: &str = "elasticloadbalancing:DescribeTargetGroups";
@@ -188,6 +191,10 @@ impl Manage for TargetGroup {
         Stuck::fixed(&fixed, &found.arn, instead).into_iter().collect()
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::name(&TARGET_GROUP_NAME, &self.name).plain_tags(&self.tags)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let vpc = work.id(&self.vpc)?;
         let check = HealthCheck::wanted();
@@ -316,4 +323,17 @@ async fn of_targets(aws: &Aws, arn: &str, holders: &mut Holders) -> Result<(), A
         holders.add(passes, format!("load balancer {balancer}"));
     }
     Ok(())
+}
+
+impl Unclaimed for TargetGroup {
+    /// Those that no load balancer stands before which stays.
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        for found in sweep.rows::<LiveTargetGroup>(TargetGroup::KIND) {
+            let id = ResourceId::new(TargetGroup::KIND, &found.name);
+            if !sweep.is_wanted(&id) && sweep.is_ours(&id, &found.marks()) {
+                let place = Place::new(TargetGroup::KIND, &found.arn);
+                sweep.offer(Offer::new(id, place, TargetGroupDeletion(found.arn.clone())));
+            }
+        }
+    }
 }

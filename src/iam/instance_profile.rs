@@ -7,6 +7,7 @@ use crate::aws::{Answer, Aws, AwsError, Fault, done};
 use crate::core::deletion::{Delete, gone_or};
 use crate::core::drift::Drift;
 use crate::core::fields::{Changed, Found, Value as _, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
@@ -15,6 +16,7 @@ use crate::core::wait::{Attempt, Budget, Held};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::iam::role::{LiveIamRole, LiveInstanceProfile, tags_from_sdk, tags_to_sdk};
+use crate::limits::PROFILE_NAME;
 
 const GET: &str = "iam:GetInstanceProfile";
 const CREATE: &str = "iam:CreateInstanceProfile";
@@ -101,6 +103,10 @@ impl Manage for IamInstanceProfile {
     /// A new profile says nothing by itself.
     fn creation(&self, _: View<'_>) -> Drift {
         Drift::default()
+    }
+
+    fn given(&self) -> Given<'_> {
+        Given::name(&PROFILE_NAME, &self.name).plain_tags(&self.tags)
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {

@@ -3,17 +3,20 @@
 use crate::aws::{Aws, AwsError, Fault};
 use crate::core::drift::Drift;
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 #[cfg(test)]
 use crate::core::seen::Looked;
 use crate::core::seen::{Seen, Sight};
+use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::iam::instance_profile::{self, IamInstanceProfile};
 #[cfg(test)]
 use crate::iam::role::LiveInstanceProfile;
 use crate::iam::role::{IamRole, LiveIamRole, role_inside};
+use crate::limits::PROFILE_NAME;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct IamInstanceProfileRole {
@@ -73,6 +76,10 @@ impl Manage for IamInstanceProfileRole {
 
     fn creation(&self, _: View<'_>) -> Drift {
         Drift::default()
+    }
+
+    fn given(&self) -> Given<'_> {
+        Given::name(&PROFILE_NAME, &self.profile)
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -152,4 +159,9 @@ impl IamInstanceProfileRole {
             answer => answer.map(drop),
         }
     }
+}
+
+impl Unclaimed for IamInstanceProfileRole {
+    /// It goes with its profile.
+    fn unclaimed(_: &mut Sweep<'_>) {}
 }

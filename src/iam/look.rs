@@ -1,10 +1,6 @@
 //! Roles, their inline policies and their profiles: they are looked at together, since whose a
 //! role and its profile are, is told by looking at both.
 
-use std::collections::BTreeSet;
-
-use futures::future::{try_join_all, try_join4};
-
 use crate::aws::{Aws, AwsError};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::in_use::Thing;
@@ -17,6 +13,8 @@ use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::iam::role::{self, Attached, IamRole, LiveIamRole, LiveInstanceProfile, RoleDeletion};
 use crate::iam::role_policy::{self, IamRolePolicy, LivePolicies};
 use crate::policy::document::Document;
+use futures::future::{try_join_all, try_join4};
+use std::collections::BTreeSet;
 
 /// A role that the cluster's groups may have, whether the spec has such a group or not.
 #[derive(Clone, Debug)]

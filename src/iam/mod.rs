@@ -1,5 +1,6 @@
 //! What the instances of a cluster may do.
 
+pub(crate) mod idle;
 pub(crate) mod instance_profile;
 pub(crate) mod instance_profile_role;
 pub(crate) mod look;

@@ -8,12 +8,14 @@ use crate::core::deletion::{Delete, gone_or};
 use crate::core::document::LiveDocument;
 use crate::core::drift::{Drift, FieldChange};
 use crate::core::fields::{Changed, Found, Value as _, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen, Sight};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
+use crate::limits::ROLE_NAME;
 use crate::policy::document::Document;
 use crate::policy::parse::PrincipalRule;
 
@@ -160,6 +162,10 @@ impl Manage for IamRole {
     /// What a new role may do, its policies tell.
     fn creation(&self, _: View<'_>) -> Drift {
         Drift::default()
+    }
+
+    fn given(&self) -> Given<'_> {
+        Given::name(&ROLE_NAME, &self.name).plain_tags(&self.tags)
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {

@@ -6,12 +6,15 @@ use crate::aws::{Aws, AwsError, Fault};
 use crate::core::document::LiveDocument;
 use crate::core::drift::Drift;
 use crate::core::fields::{Changed, Changes as _, Delta, Found, Value, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen, Sight};
+use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::iam::role::{IamRole, LiveInstanceProfile};
+use crate::limits::POLICY_NAME;
 use crate::policy::difference::{self, Difference};
 use crate::policy::document::{Document, Statement};
 use crate::policy::parse::PrincipalRule;
@@ -234,6 +237,10 @@ impl Manage for IamRolePolicy {
         Self { content, inside: None, ..self.clone() }
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::name(&POLICY_NAME, &self.name)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         if let Content::Given(document) = &self.content {
             self.put(work.aws, &document.to_compact()).await?;
@@ -318,4 +325,9 @@ impl IamRolePolicy {
             answer => answer.map(drop),
         }
     }
+}
+
+impl Unclaimed for IamRolePolicy {
+    /// It goes with its role; one that the spec wants absent is deleted by an update.
+    fn unclaimed(_: &mut Sweep<'_>) {}
 }

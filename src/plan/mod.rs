@@ -6,7 +6,6 @@
 
 mod checks;
 mod existing;
-mod foreign;
 mod instances;
 pub(crate) mod lifecycle;
 pub(crate) mod order;
@@ -196,7 +195,6 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> 
     for resource in &resources {
         planner.decide(resource, Origin::Managed, "");
     }
-    foreign::plan(&mut planner, &resources);
     prune::plan(&mut planner, &desired.name, &resources);
     for profile in &desired.existing {
         existing::plan(&mut planner, profile);

@@ -252,7 +252,7 @@ mod tests {
     use crate::ec2::instance::Instance;
     use crate::ec2::key_pair::SshKey;
     use crate::ec2::launch_template::LaunchTemplate;
-    use crate::ec2::launch_template::LaunchTemplateDeletion;
+    use crate::ec2::volume::VolumeDeletion;
     use crate::elb::load_balancer::LoadBalancer;
     use crate::iam::instance_profile::IamInstanceProfile;
     use crate::plan::teardown;
@@ -369,7 +369,7 @@ mod tests {
     /// groups, instances that wait for them too, and what waits for those.
     fn owned(groups: usize) -> Vec<Belonging> {
         let one = |kind, name: String| {
-            Belonging::new(id(kind, &name), Whose::Owned, LaunchTemplateDeletion(name))
+            Belonging::new(id(kind, &name), Whose::Owned, VolumeDeletion(name))
         };
         let mut owned = vec![one(Vpc::KIND, "vpc".to_owned())];
         for kind in [Subnet::KIND, SecurityGroup::KIND, IamInstanceProfile::KIND, Instance::KIND] {

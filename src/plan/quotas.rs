@@ -3,25 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Change, Planner};
-use crate::autoscaling::autoscaling_group::AutoscalingGroup;
-use crate::aws::tags::Tags;
 use crate::catalogue::kinds::{Resource, Update, Write};
+use crate::core::given::Given;
 use crate::core::kind::ResourceId;
 use crate::desired::Notice;
-use crate::ec2::key_pair::SshKey;
-use crate::ec2::launch_template::LaunchTemplate;
-use crate::elb::load_balancer::LoadBalancer;
-use crate::elb::network_load_balancer::NetworkLoadBalancer;
-use crate::elb::target_group::TargetGroup;
-use crate::iam::instance_profile::IamInstanceProfile;
-use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::iam::role::IamRole;
-use crate::iam::role_policy::{IamRolePolicy, LivePolicies};
-use crate::limits::{self, INLINE_POLICIES, POLICY_SIZES_SOURCE, TRUST_POLICY, Text, tag};
+use crate::iam::role_policy::LivePolicies;
+use crate::limits::{INLINE_POLICIES, POLICY_SIZES_SOURCE, TRUST_POLICY, tag};
 use crate::policy::document::Document;
 use crate::policy::parse::{self, PrincipalRule};
 use crate::policy::quota;
-use crate::vpc::security_group::SecurityGroup;
 
 pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
     let mut refusals = Vec::new();
@@ -99,33 +90,9 @@ fn trust(write: &Write) -> Option<Notice> {
     })
 }
 
-/// The name that a change gives to AWS, with its limit.
-fn name_given(change: &Change) -> Option<(&'static Text, &str)> {
-    let id = &change.id;
-    let managed = match &change.write {
-        Some(Write::Create(resource)) => Some(resource.as_ref()),
-        _ => None,
-    };
-    let limit = match (id.kind, managed) {
-        (_, Some(Resource::LoadBalancer(LoadBalancer { aws_name, .. })))
-        | (_, Some(Resource::NetworkLoadBalancer(NetworkLoadBalancer { aws_name, .. }))) => {
-            return Some((&limits::LOAD_BALANCER_NAME, aws_name));
-        }
-        (TargetGroup::KIND, _) => &limits::TARGET_GROUP_NAME,
-        (IamRole::KIND, _) => &limits::ROLE_NAME,
-        (IamRolePolicy::KIND, _) => &limits::POLICY_NAME,
-        (IamInstanceProfile::KIND | IamInstanceProfileRole::KIND, _) => &limits::PROFILE_NAME,
-        (SecurityGroup::KIND, _) => &limits::SECURITY_GROUP_NAME,
-        (SshKey::KIND, _) => &limits::KEY_PAIR_NAME,
-        (LaunchTemplate::KIND, _) => &limits::LAUNCH_TEMPLATE_NAME,
-        (AutoscalingGroup::KIND, _) => &limits::AUTOSCALING_GROUP_NAME,
-        _ => return None,
-    };
-    Some((limit, &id.name))
-}
-
 fn name(change: &Change) -> Option<Notice> {
-    let (limit, name) = name_given(change)?;
+    let Some(Write::Create(resource)) = &change.write else { return None };
+    let (limit, name) = resource.given().name?;
     Some(Notice {
         object: change.id.to_string(),
         message: limit.refusal(name)?,
@@ -135,37 +102,7 @@ fn name(change: &Change) -> Option<Notice> {
 }
 
 fn tags(resource: &Resource) -> Vec<Notice> {
-    let none = Tags::new();
-    let (tags, is_picky) = match resource {
-        Resource::IamRole(role) => (&role.tags, true),
-        Resource::IamInstanceProfile(profile) => (&profile.tags, true),
-        Resource::LoadBalancer(balancer) => (&balancer.tags, true),
-        Resource::NetworkLoadBalancer(balancer) => (&balancer.tags, true),
-        Resource::TargetGroup(group) => (&group.tags, true),
-        Resource::Listener(listener) => (&listener.tags, true),
-        Resource::Vpc(own) => (&own.tags, false),
-        Resource::DhcpOptions(own) => (&own.tags, false),
-        Resource::Subnet(own) => (&own.tags, false),
-        Resource::InternetGateway(own) => (&own.tags, false),
-        Resource::ElasticIp(own) => (&own.tags, false),
-        Resource::NatGateway(own) => (&own.tags, false),
-        Resource::RouteTable(own) => (&own.tags, false),
-        Resource::SecurityGroup(own) => (&own.tags, false),
-        Resource::SshKey(own) => (&own.tags, false),
-        Resource::EbsVolume(own) => (&own.tags, false),
-        Resource::LaunchTemplate(own) => (&own.tags, false),
-        Resource::AutoscalingGroup(own) => (&own.tags, false),
-        Resource::VpcCidrBlock(_)
-        | Resource::VpcDhcpOptionsAssociation(_)
-        | Resource::Route(_)
-        | Resource::RouteTableAssociation(_)
-        | Resource::SecurityGroupRule(_)
-        | Resource::DnsZone(_)
-        | Resource::DnsName(_)
-        | Resource::LoadBalancerAttachment(_)
-        | Resource::IamRolePolicy(_)
-        | Resource::IamInstanceProfileRole(_) => (&none, false),
-    };
+    let Given { tags: Some(tags), is_plain, .. } = resource.given() else { return Vec::new() };
     let mut reasons = Vec::new();
     let count = i64::try_from(tags.len()).unwrap_or(i64::MAX);
     reasons.extend(tag::COUNT.refusal(count).map(|reason| format!("the number of tags {reason}")));
@@ -173,7 +110,7 @@ fn tags(resource: &Resource) -> Vec<Notice> {
         reasons.extend(tag::key_refusal(key).map(|reason| format!("the tag {key:?} {reason}")));
         let reason = tag::value_refusal(value);
         reasons.extend(reason.map(|reason| format!("the tag {key:?}: {reason}")));
-        if is_picky && !(tag::is_plain(key) && tag::is_plain(value)) {
+        if is_plain && !(tag::is_plain(key) && tag::is_plain(value)) {
             reasons.push(format!(
                 "the tag {key:?} is {value:?}, and takes letters, digits, spaces and _.:/=+-@ only"
             ));

@@ -3,6 +3,7 @@
 mod examples;
 mod imagined;
 mod lifecycles;
+mod removals;
 
 use serde_json::{Value as Json, json};
 
@@ -272,7 +273,20 @@ fn a_rule_too_many_goes_from_the_cluster_s_own_ports_and_stays_on_others() {
     assert_eq!(told(Lifecycle::Sync), mended);
     assert_eq!(told(Lifecycle::WarnIfInsufficientAccess), mended);
     assert_eq!(told(Lifecycle::Ignore), "nothing");
-    assert_eq!(told(Lifecycle::ExistsAndWarnIfChanges), "leave SecurityGroupRule ×2");
+    // Where nothing is written, it is told as what it is.
+    let left = "leave SecurityGroupRule ×2";
+    let warned = format!("{left}, (warned: SecurityGroupRule)");
+    assert_eq!(told(Lifecycle::ExistsAndWarnIfChanges), warned);
+    let refused = format!("{left}, REFUSED: SecurityGroupRule");
+    assert_eq!(told(Lifecycle::ExistsAndValidates), refused);
+    let overrides = [Override::new(SecurityGroupRule::KIND, Lifecycle::ExistsAndWarnIfChanges)];
+    let plan = planned(&desired, &live, &overrides);
+    let reasons: Vec<&str> = plan.changes.iter().map(|change| change.reason.as_str()).collect();
+    let own = "no rule of this cluster, on a port that is its own; left as it is \
+               (ExistsAndWarnIfChanges)";
+    assert_eq!(reasons, [own, "not kapstan's, left as it is"]);
+    let fields: Vec<usize> = plan.changes.iter().map(|one| one.drift.fields.len()).collect();
+    assert_eq!(fields, [1, 0]);
 }
 
 #[test]

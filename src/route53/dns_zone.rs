@@ -6,10 +6,12 @@ use aws_sdk_route53::types::{Vpc, VpcRegion};
 use crate::aws::{Answer, Aws, AwsError, Fault};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::iam::look::BroughtProfile;
@@ -157,6 +159,10 @@ impl Manage for DnsZone {
         ))
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing()
+    }
+
     async fn create(&self, _: &Work<'_>) -> Result<Option<String>, AwsError> {
         Ok(None)
     }
@@ -201,4 +207,9 @@ impl Manage for DnsZone {
     fn disturbed(&self, _: &LiveZone) -> Vec<(&'static str, LiveZone)> {
         Vec::new()
     }
+}
+
+impl Unclaimed for DnsZone {
+    /// Zones are the user's own.
+    fn unclaimed(_: &mut Sweep<'_>) {}
 }

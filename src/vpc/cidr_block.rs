@@ -1,20 +1,24 @@
 //! `VPCCIDRBlock`: a range of addresses of a VPC beside its first.
 
 use aws_sdk_ec2::operation::associate_vpc_cidr_block::AssociateVpcCidrBlockError;
+use ipnet::IpNet;
 
 use crate::aws::{Aws, AwsError, done, sent_once};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
-use crate::vpc::vpc::{self, LiveVpc, Vpcs};
+use crate::vpc::subnet::{LiveSubnet, Subnet};
+use crate::vpc::vpc::{self, LiveVpc, Vpc, Vpcs};
 
 const CREATE: &str = "ec2:AssociateVpcCidrBlock";
 
@@ -93,6 +97,10 @@ impl Manage for VpcCidrBlock {
         VpcCidrBlockFields { vpc: Some(view.name(&found.vpc).to_owned()) }
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing()
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let vpc = work.id(&self.vpc)?;
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
@@ -153,4 +161,35 @@ impl Delete for CidrBlockDeletion {
     async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
         Ok(())
     }
+}
+
+impl Unclaimed for VpcCidrBlock {
+    /// Ranges of the cluster's own VPC beside its first.
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        for vpc in sweep.rows::<LiveVpc>(VpcCidrBlock::KIND) {
+            let is_ours = sweep.whose(Vpc::KIND, &vpc.marks()).is_owned();
+            if !is_ours || !sweep.is_found(&Place::new(Vpc::KIND, &vpc.id)) {
+                continue;
+            }
+            for (cidr, association) in &vpc.more_cidrs {
+                let id = ResourceId::new(VpcCidrBlock::KIND, cidr);
+                if sweep.is_wanted(&id) {
+                    continue;
+                }
+                let place = Place::new(VpcCidrBlock::KIND, association);
+                let subnets = sweep.view().seen.rows::<LiveSubnet>().iter();
+                for subnet in subnets.filter(|one| one.vpc == vpc.id && lies_in(&one.cidr, cidr)) {
+                    let why = sweep.until_then(&format!("{} lies in it", subnet.id));
+                    let subnet = Place::new(Subnet::KIND, &subnet.id);
+                    sweep.hold_unless_gone(place.clone(), subnet, why);
+                }
+                sweep.offer(Offer::new(id, place, CidrBlockDeletion(association.clone())));
+            }
+        }
+    }
+}
+
+fn lies_in(subnet: &str, range: &str) -> bool {
+    let net = |text: &str| text.parse::<IpNet>();
+    matches!((net(subnet), net(range)), (Ok(subnet), Ok(range)) if range.contains(&subnet))
 }

@@ -9,11 +9,13 @@ use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Stuck, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 
@@ -177,6 +179,10 @@ impl Manage for DhcpOptions {
         Stuck::fixed(&fixed, id, instead).into_iter().collect()
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing().tags(&self.tags)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let create = || self.create_one(work.aws);
@@ -266,4 +272,9 @@ async fn of_options(aws: &Aws, id: &str, holders: &mut Holders) -> Result<(), Aw
         holders.add(false, format!("VPC {}", vpc.vpc_id().unwrap_or_default()));
     }
     Ok(())
+}
+
+impl Unclaimed for DhcpOptions {
+    /// They go with their cluster only.
+    fn unclaimed(_: &mut Sweep<'_>) {}
 }

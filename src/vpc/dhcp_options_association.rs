@@ -3,9 +3,11 @@
 use crate::aws::AwsError;
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::kind::ResourceId;
 use crate::core::look::Looking;
 use crate::core::manage::{Manage, View};
+use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::vpc::{LiveVpc, Vpcs};
@@ -61,6 +63,10 @@ impl Manage for VpcDhcpOptionsAssociation {
         DhcpOptionsAssociationFields { options: Some(view.name(&found.dhcp_options).to_owned()) }
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing()
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let vpc = work.id(&self.vpc)?;
         self.associate(work, &vpc).await?;
@@ -104,4 +110,9 @@ impl VpcDhcpOptionsAssociation {
         call.send().await.map_err(|error| AwsError::new("ec2:AssociateDhcpOptions", vpc, error))?;
         Ok(())
     }
+}
+
+impl Unclaimed for VpcDhcpOptionsAssociation {
+    /// There is always one, if only of AWS' own options.
+    fn unclaimed(_: &mut Sweep<'_>) {}
 }

@@ -1,5 +1,7 @@
 //! `ElasticIP`: the public address of a NAT gateway.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ec2::operation::allocate_address::AllocateAddressError;
 use aws_sdk_ec2::types::{DomainType, Filter, ResourceType};
 
@@ -9,11 +11,13 @@ use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, Twin, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, named};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::interface::interfaces;
@@ -181,6 +185,10 @@ impl Manage for ElasticIp {
         })
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing().tags(&self.tags)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let create = || self.create_one(work.aws);
@@ -259,4 +267,30 @@ async fn of_address(aws: &Aws, id: &str, holders: &mut Holders) -> Result<(), Aw
         return Ok(());
     }
     interfaces(aws, ec2::filter("network-interface-id", users), |_| true, holders).await
+}
+
+impl Unclaimed for ElasticIp {
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        let gateways = sweep.view().seen.rows::<LiveNatGateway>().iter();
+        let gateways: BTreeMap<&String, &String> =
+            gateways.flat_map(|one| one.elastic_ips.iter().map(|ip| (ip, &one.id))).collect();
+        for found in sweep.rows::<LiveElasticIp>(ElasticIp::KIND) {
+            let place = Place::new(ElasticIp::KIND, &found.id);
+            let id = named(ElasticIp::KIND, &found.address, found.tags.get("Name"));
+            if sweep.is_found(&place) || !sweep.is_ours(&id, &found.own_marks()) {
+                continue;
+            }
+            let used_by = |user: &String| sweep.until_then(&format!("used by {user}"));
+            match (gateways.get(&found.id), &found.used_by) {
+                (Some(gateway), _) => {
+                    let why = used_by(gateway);
+                    let gateway = Place::new(NatGateway::KIND, *gateway);
+                    sweep.hold_unless_gone(place.clone(), gateway, why);
+                }
+                (None, Some(user)) => sweep.hold(place.clone(), used_by(user)),
+                (None, None) => {}
+            }
+            sweep.offer(Offer::new(id, place, ElasticIpDeletion(found.id.clone())));
+        }
+    }
 }

@@ -11,11 +11,13 @@ use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::{Delete, gone_or};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::vpc::contents::{GATEWAYS, VpcPart};
@@ -212,6 +214,10 @@ impl Manage for InternetGateway {
         })
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing().tags(&self.tags)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let id = creation
@@ -311,4 +317,9 @@ impl Delete for InternetGatewayDeletion {
         };
         interfaces(work.aws, ec2::filter("vpc-id", &self.vpcs), is_public, holders).await
     }
+}
+
+impl Unclaimed for InternetGateway {
+    /// It goes with its cluster only.
+    fn unclaimed(_: &mut Sweep<'_>) {}
 }

@@ -10,11 +10,13 @@ use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::{Delete, going};
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, named};
 use crate::core::wait::{Attempt, Budget, Held};
 use crate::core::whose::{Marks, Whose};
 use crate::core::work::Work;
@@ -243,6 +245,10 @@ impl Manage for NatGateway {
         Stuck::fixed(&fixed, &found.id, manage::instead(self)).into_iter().collect()
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing().tags(&self.tags)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let Some(elastic_ip) = &self.elastic_ip else { return Ok(None) };
         let (subnet, address) = (work.id(&self.subnet)?, work.id(elastic_ip)?);
@@ -363,4 +369,22 @@ async fn deleted(aws: &Aws, id: &str) -> Result<Attempt<()>, AwsError> {
     let stand = states.filter(|state| !matches!(state, Deleted | Failed));
     let stand: Vec<String> = stand.map(|state| format!("{id} ({state})")).collect();
     Ok(going(DELETE_GATEWAY, id, &stand))
+}
+
+impl Unclaimed for NatGateway {
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        for found in sweep.view().seen.rows::<LiveNatGateway>() {
+            let why = sweep.until_then(&format!("NAT gateway {} stands in it", found.id));
+            let gateway = Place::new(NatGateway::KIND, &found.id);
+            sweep.hold_unless_gone(Place::new(Subnet::KIND, &found.subnet), gateway, why);
+        }
+        for found in sweep.rows::<LiveNatGateway>(NatGateway::KIND) {
+            let place = Place::new(NatGateway::KIND, &found.id);
+            let id = named(NatGateway::KIND, &found.id, found.tags.get("Name"));
+            // That a route of ours leads to one is true of a user's own as well.
+            if !sweep.is_found(&place) && sweep.is_ours(&id, &found.own_marks()) {
+                sweep.offer(Offer::new(id, place, NatGatewayDeletion(found.id.clone())));
+            }
+        }
+    }
 }

@@ -1,16 +1,20 @@
 //! `Route`: one way out of a route table.
 
+use std::collections::BTreeSet;
+
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Place, Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::nat_gateway::NatGateway;
-use crate::vpc::route_table::{self, LiveRoute, RouteTables};
+use crate::vpc::route_table::{self, LiveRoute, RouteTable, RouteTables};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Route {
@@ -101,6 +105,10 @@ impl Manage for Route {
 
     fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
         missing_instance(&self.via, view)
+    }
+
+    fn given(&self) -> Given<'_> {
+        Given::nothing()
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -246,5 +254,25 @@ impl Presence for Route {
     /// They go with their table.
     fn belongings(_: &Around<'_>) -> Vec<Belonging> {
         Vec::new()
+    }
+}
+
+impl Unclaimed for Route {
+    /// A gateway is the way out as long as a table stays whose route is not turned elsewhere.
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        let view = sweep.view();
+        let wanted = sweep.wishes::<Self>().iter();
+        let turned: BTreeSet<(&str, &str)> = wanted
+            .filter(|one| sweep.is_written(&one.id()))
+            .filter_map(|one| Some((view.ids.get(&one.table)?, one.cidr.as_str())))
+            .collect();
+        let found = view.seen.rows::<LiveRoute>().iter();
+        for route in found.filter(|one| !turned.contains(&(one.table.as_str(), one.cidr.as_str())))
+        {
+            let gateway = Place::new(NatGateway::KIND, &route.via);
+            let why = format!("the way out of {} to {}", route.table, route.cidr);
+            let table = Place::new(RouteTable::KIND, &route.table);
+            sweep.hold_unless_gone(gateway, table, sweep.until_then(&why));
+        }
     }
 }

@@ -8,11 +8,13 @@ use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::{Delete, gone_or};
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, named};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::subnet::Subnet;
@@ -213,6 +215,10 @@ impl Manage for RouteTable {
         Stuck::fixed(&fixed, &found.id, manage::instead(self)).into_iter().collect()
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing().tags(&self.tags)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let vpc = work.id(&self.vpc)?;
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
@@ -307,4 +313,27 @@ async fn of_table(
         }
     }
     Ok(())
+}
+
+impl Unclaimed for RouteTable {
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        for found in sweep.rows::<LiveRouteTable>(RouteTable::KIND) {
+            let place = Place::new(RouteTable::KIND, &found.id);
+            let id = named(RouteTable::KIND, &found.id, found.tags.get("Name"));
+            if sweep.is_found(&place) || !sweep.is_ours(&id, &found.marks()) {
+                continue;
+            }
+            if found.beyond_subnets {
+                let why = "it is the main route table of its VPC, or a gateway's";
+                sweep.hold(place.clone(), sweep.until_then(why));
+            }
+            // Subnets that stay are on another table by then.
+            let stays =
+                |one: &&LiveAssociation| sweep.is_found(&Place::new(Subnet::KIND, &one.subnet));
+            let associations = found.associations.iter().filter(|one| !stays(one));
+            let associations = associations.map(|one| one.id.clone()).collect();
+            let deletion = RouteTableDeletion { id: found.id.clone(), associations };
+            sweep.offer(Offer::new(id, place, deletion));
+        }
+    }
 }

@@ -1,14 +1,19 @@
 //! `RouteTableAssociation`: which route table a subnet uses.
 
+use std::collections::BTreeSet;
+
 use crate::aws::{AwsError, Fault, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::kind::ResourceId;
 use crate::core::look::Looking;
 use crate::core::manage::{Manage, View};
+use crate::core::sweep::{Place, Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
-use crate::vpc::route_table::{self, LiveAssociation, RouteTables};
+use crate::vpc::route_table::{self, LiveAssociation, RouteTable, RouteTables};
+use crate::vpc::subnet::Subnet;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RouteTableAssociation {
@@ -61,6 +66,10 @@ impl Manage for RouteTableAssociation {
         RouteTableAssociationFields { table: Some(view.name(&found.table).to_owned()) }
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing()
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let (subnet, table) = (work.id(&self.subnet)?, work.id(&self.table)?);
         let call = work.aws.ec2.associate_route_table().subnet_id(&subnet).route_table_id(&table);
@@ -100,5 +109,23 @@ impl Manage for RouteTableAssociation {
     #[cfg(test)]
     fn disturbed(&self, live: &LiveAssociation) -> Vec<(&'static str, LiveAssociation)> {
         vec![("routeTable", LiveAssociation { table: "rtb-other".to_owned(), ..live.clone() })]
+    }
+}
+
+impl Unclaimed for RouteTableAssociation {
+    /// A table is used as long as a subnet stays that is not moved to another one.
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        let view = sweep.view();
+        let wanted = sweep.wishes::<Self>().iter();
+        let moved: BTreeSet<&str> = wanted
+            .filter(|one| sweep.is_written(&one.id()))
+            .filter_map(|one| view.ids.get(&one.subnet))
+            .collect();
+        let found = view.seen.rows::<LiveAssociation>().iter();
+        for one in found.filter(|one| !moved.contains(one.subnet.as_str())) {
+            let table = Place::new(RouteTable::KIND, &one.table);
+            let why = sweep.until_then(&format!("used by {}", one.subnet));
+            sweep.hold_unless_gone(table, Place::new(Subnet::KIND, &one.subnet), why);
+        }
     }
 }

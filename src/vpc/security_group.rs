@@ -1,6 +1,6 @@
 //! `SecurityGroup`: what may reach a role's instances or a load balancer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType};
 use futures::future::try_join3;
@@ -9,18 +9,24 @@ use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::{Delete, gone_or};
+use crate::core::drift::FieldChange;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Offer, Place, Removal, Sweep, Unclaimed};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
+use crate::limits::SECURITY_GROUP_NAME;
 use crate::vpc::contents::{SECURITY_GROUPS, VpcPart};
 use crate::vpc::interface::interfaces;
-use crate::vpc::security_group_rule::{self, LiveRule, Peer};
+use crate::vpc::security_group_rule::{
+    self, LiveRule, Peer, SecurityGroupRule, SecurityGroupRuleDeletion,
+};
 
 const DESCRIBE: &str = "ec2:DescribeSecurityGroups";
 const CREATE: &str = "ec2:CreateSecurityGroup";
@@ -257,6 +263,10 @@ impl Manage for SecurityGroup {
         Stuck::fixed(&fixed, &found.id, manage::instead(self)).into_iter().collect()
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::name(&SECURITY_GROUP_NAME, &self.name).tags(&self.tags)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let vpc = work.id(&self.vpc)?;
         let call = work.aws.ec2.create_security_group().vpc_id(&vpc);
@@ -350,4 +360,100 @@ async fn naming_groups(aws: &Aws, id: &str, holders: &mut Holders) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// The name of a group that a cluster may have as its own.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnSecurityGroup(pub(crate) String);
+
+impl Unclaimed for SecurityGroup {
+    /// Kubernetes marks the groups that it makes for services with the same tags, so that of
+    /// these only what bears a name of the cluster's own goes.
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        rules_too_many(sweep);
+        let own: BTreeSet<&String> =
+            sweep.wishes::<OwnSecurityGroup>().iter().map(|own| &own.0).collect();
+        let rows = sweep.rows::<LiveSecurityGroup>(SecurityGroup::KIND);
+        for found in rows.iter().filter(|group| own.contains(&group.name)) {
+            let place = Place::new(SecurityGroup::KIND, &found.id);
+            let name = ResourceId::new(SecurityGroup::KIND, &found.name);
+            if !sweep.is_found(&place) && !sweep.is_wanted(&name) {
+                offer(sweep, place, found, rows);
+            }
+        }
+    }
+}
+
+/// Offers a group; the rules that name it go before it.
+fn offer(
+    sweep: &mut Sweep<'_>,
+    place: Place,
+    found: &LiveSecurityGroup,
+    rows: &[LiveSecurityGroup],
+) {
+    let mut rules = found.rules.clone();
+    for other in rows.iter().filter(|other| other.id != found.id) {
+        let before = rules.len();
+        rules.extend(other.rules.iter().filter(|rule| rule.names(&found.id)).cloned());
+        let is_ours = sweep.whose(SecurityGroup::KIND, &other.marks()).is_owned();
+        if rules.len() > before && !is_ours {
+            let why = format!("named by a rule of {}, which is not the cluster's", other.id);
+            sweep.hold(place.clone(), why);
+        }
+    }
+    let told = rules.iter().map(|rule| FieldChange {
+        field: format!("rule of {}", rule.group),
+        before: Some(rule.to_string()),
+        after: None,
+    });
+    let told = told.collect();
+    let id = ResourceId::new(SecurityGroup::KIND, format!("{} ({})", found.name, found.id));
+    let deletion = SecurityGroupDeletion { id: found.id.clone(), rules };
+    let offer = Offer::new(id, place, deletion).with_fields(told);
+    let whose = sweep.whose(SecurityGroup::KIND, &found.marks());
+    sweep.offer(offer.if_owned(whose).unless_used(Thing::SecurityGroup(found.id.clone())));
+}
+
+/// Kubernetes and people add rules, so they stay; only where a port is the cluster's own, and for
+/// what goes out, a rule too many goes, as with kops
+/// (`upup/pkg/fi/cloudup/awstasks/securitygroup.go`).
+fn rules_too_many(sweep: &mut Sweep<'_>) {
+    if !sweep.looks_at(SecurityGroupRule::KIND) {
+        return;
+    }
+    let view = sweep.view();
+    let mut wanted: BTreeMap<&ResourceId, Vec<&SecurityGroupRule>> = BTreeMap::new();
+    for rule in sweep.wishes::<SecurityGroupRule>() {
+        wanted.entry(&rule.group).or_default().push(rule);
+    }
+    let rows = view.seen.rows::<LiveSecurityGroup>().iter();
+    let rows: BTreeMap<&str, &LiveSecurityGroup> =
+        rows.map(|found| (found.id.as_str(), found)).collect();
+    let groups = sweep.wishes::<SecurityGroup>().iter();
+    for group in groups.filter(|group| group.existing.is_none()) {
+        let id = group.id();
+        let wanted = wanted.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let found = view.ids.get(&id).and_then(|id| rows.get(id));
+        let rules = found.map(|found| found.rules.as_slice()).unwrap_or_default();
+        let is_wanted = |live: &&LiveRule| wanted.iter().any(|rule| rule.is(live, view));
+        for live in rules.iter().filter(|live| !is_wanted(live)) {
+            let id = ResourceId::new(SecurityGroupRule::KIND, format!("{}: {live}", group.name));
+            let is_own = |port: &i32| live.from == Some(*port) && live.to == Some(*port);
+            if !live.egress && !group.own_ports.iter().any(is_own) {
+                sweep.leave(id);
+                continue;
+            }
+            let field = FieldChange {
+                field: "rule".to_owned(),
+                before: Some(live.to_string()),
+                after: None,
+            };
+            sweep.too_much(Removal {
+                id,
+                fields: vec![field],
+                reason: "no rule of this cluster, on a port that is its own".to_owned(),
+                deletion: SecurityGroupRuleDeletion(live.clone()).into(),
+            });
+        }
+    }
 }

@@ -9,10 +9,12 @@ use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
 use crate::core::drift::FieldChange;
 use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::look::Looking;
 use crate::core::manage::{Manage, View};
+use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 
@@ -182,6 +184,10 @@ impl Manage for SecurityGroupRule {
         self.parts()
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing()
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let group = work.id(&self.group)?;
         let peer = match &self.peer {
@@ -309,4 +315,9 @@ impl Delete for SecurityGroupRuleDeletion {
     async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
         Ok(())
     }
+}
+
+impl Unclaimed for SecurityGroupRule {
+    /// Which are too many, its group tells, which knows what ports are the cluster's own.
+    fn unclaimed(_: &mut Sweep<'_>) {}
 }

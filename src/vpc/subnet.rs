@@ -7,11 +7,14 @@ use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, named};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::vpc::contents::{SUBNETS, VpcPart};
@@ -212,6 +215,10 @@ impl Manage for Subnet {
         Some((what, next.to_owned()))
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing().tags(&self.tags)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let vpc = work.id(&self.vpc)?;
         let call = work.aws.ec2.create_subnet().vpc_id(&vpc).set_cidr_block(self.cidr.clone());
@@ -321,5 +328,18 @@ impl Delete for SubnetDeletion {
     async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
         let chosen = ec2::filter("subnet-id", [&self.0]);
         interfaces(work.aws, chosen, |_| true, holders).await
+    }
+}
+
+impl Unclaimed for Subnet {
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        for found in sweep.rows::<LiveSubnet>(Subnet::KIND) {
+            let place = Place::new(Subnet::KIND, &found.id);
+            let id = named(Subnet::KIND, &found.id, found.tags.get("Name"));
+            if !sweep.is_found(&place) && sweep.is_ours(&id, &found.marks()) {
+                let offer = Offer::new(id, place, SubnetDeletion(found.id.clone()));
+                sweep.offer(offer.unless_used(Thing::Subnet(found.id.clone())));
+            }
+        }
     }
 }

@@ -11,11 +11,13 @@ use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, Twin, View};
 use crate::core::seen::{Looked, Seen};
+use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::{Marks, Taggable, speak_of};
 use crate::core::work::Work;
 
@@ -275,6 +277,10 @@ impl Manage for Vpc {
         Some((what, view.owner.adopt(&Taggable::Ec2(&subnet.vpc))))
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing().tags(&self.tags)
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let id = creation
@@ -408,4 +414,9 @@ impl Delete for VpcDeletion {
         in_vpc(work.aws, &self.0, holders).await;
         Ok(())
     }
+}
+
+impl Unclaimed for Vpc {
+    /// It goes with its cluster only.
+    fn unclaimed(_: &mut Sweep<'_>) {}
 }

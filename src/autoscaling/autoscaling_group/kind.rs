@@ -15,6 +15,7 @@ use crate::aws::tags::Tags;
 use crate::aws::{Aws, AwsError, Fault, done, ec2};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, ExactTags, Found, Want, Wanted, set};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::{Manage, View};
@@ -22,6 +23,7 @@ use crate::core::whose::{Marks, Owner, Taggable, Whose};
 use crate::core::work::Work;
 use crate::ec2::launch_template::{LaunchTemplate, LiveTemplate};
 use crate::iam::role_policy::IamRolePolicy;
+use crate::limits::AUTOSCALING_GROUP_NAME;
 use crate::vpc::route::Route;
 use crate::vpc::route_table_association::RouteTableAssociation;
 use crate::vpc::security_group_rule::SecurityGroupRule;
@@ -131,6 +133,10 @@ impl Manage for AutoscalingGroup {
             warm_pool: found.warm_pool.clone(),
             tags: Some(ExactTags::from(&found.tags)),
         }
+    }
+
+    fn given(&self) -> Given<'_> {
+        Given::name(&AUTOSCALING_GROUP_NAME, &self.name).tags(&self.tags)
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {

@@ -10,6 +10,7 @@ mod metrics;
 mod mixed;
 mod processes;
 mod tags;
+mod unclaimed;
 mod warm_pool;
 
 pub(crate) use kind::{AutoscalingGroup, AutoscalingGroupDeletion};

@@ -13,11 +13,17 @@ use crate::aws::{Answer, Aws, AwsError, Fault, done, ec2};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Fields as _, Found, Want, Wanted};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
+use crate::core::seen::Looked;
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
 use crate::core::whose::{Marks, Owner, Taggable, Whose};
 use crate::core::work::{Told, Work};
+use crate::ec2::key_pair::{LiveKeyPair, SshKey};
+use crate::limits::LAUNCH_TEMPLATE_NAME;
 
 const CREATE: &str = "ec2:CreateLaunchTemplate";
 const CREATE_VERSION: &str = "ec2:CreateLaunchTemplateVersion";
@@ -140,6 +146,10 @@ impl Manage for LaunchTemplate {
             versions: (!old.is_empty()).then_some(OldVersions(old)),
             ..content.fields(self.place_of_root(&content))
         }
+    }
+
+    fn given(&self) -> Given<'_> {
+        Given::name(&LAUNCH_TEMPLATE_NAME, &self.name).tags(&self.tags)
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
@@ -390,5 +400,67 @@ impl Delete for LaunchTemplateDeletion {
 
     async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
         Ok(())
+    }
+}
+
+impl Unclaimed for LaunchTemplate {
+    /// What groups run on that stay is held by them.
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        hold_key_pairs(sweep);
+        let view = sweep.view();
+        let users = view.seen.rows::<TemplateUser>();
+        for user in users {
+            if sweep.is_written(&user.group) {
+                continue;
+            }
+            let group = Place::new(user.group.kind, &user.group.name);
+            let why = sweep.until_then(&format!("run by {}", user.group));
+            sweep.hold_unless_gone(Place::new(LaunchTemplate::KIND, &user.template), group, why);
+        }
+        for found in sweep.rows::<LiveTemplate>(LaunchTemplate::KIND) {
+            let id = ResourceId::new(LaunchTemplate::KIND, &found.name);
+            if sweep.is_wanted(&id) {
+                continue;
+            }
+            let place = Place::new(LaunchTemplate::KIND, &found.id);
+            let whose = sweep.whose(LaunchTemplate::KIND, &found.marks());
+            let offer = Offer::new(id, place, LaunchTemplateDeletion(found.id.clone()));
+            let offer = offer.because("no instance group of the spec").if_owned(whose);
+            let offer = offer.unless_used(Thing::LaunchTemplate(found.id.clone()));
+            // Without marks, it may be the one that carries the name of a group which goes.
+            let mut users = users.iter().filter(|user| user.group.name == found.name);
+            match (view.owner.is_marked(&found.tags), users.next()) {
+                (true, _) => sweep.offer(offer),
+                (false, Some(user)) => {
+                    let group = Place::new(user.group.kind, &user.group.name);
+                    sweep.offer(offer.along_with(group));
+                }
+                (false, None) => {}
+            }
+        }
+    }
+}
+
+/// Instances start with the key pair that the newest version of a template names which stays as
+/// it is.
+fn hold_key_pairs(sweep: &mut Sweep<'_>) {
+    let seen = sweep.view().seen;
+    let Looked::Found(templates) = seen.of::<LiveTemplate>() else {
+        let why = sweep.until_then("whether launch templates name it was not looked at");
+        for key in seen.rows::<LiveKeyPair>() {
+            sweep.hold(Place::new(SshKey::KIND, &key.name), why.clone());
+        }
+        return;
+    };
+    let mut naming: Vec<(&LiveTemplate, &String)> = templates
+        .iter()
+        .filter(|one| !sweep.is_written(&ResourceId::new(LaunchTemplate::KIND, &one.name)))
+        .filter_map(|one| Some((one, one.content.ssh_key.as_ref()?)))
+        .collect();
+    naming.sort_by_key(|(template, _)| &template.name);
+    for (template, key) in naming {
+        let why = format!("named by {}/{}", LaunchTemplate::KIND, template.name);
+        let template = Place::new(LaunchTemplate::KIND, &template.id);
+        sweep.hold_unless_gone(Place::new(SshKey::KIND, key), template, sweep.until_then(&why));
     }
 }

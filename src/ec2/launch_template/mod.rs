@@ -13,6 +13,6 @@ mod request;
 pub(crate) use content::{Spot, Volume};
 #[cfg(test)]
 pub(crate) use disturbed::ROOT_DEVICE;
-pub(crate) use kind::{LaunchTemplate, LaunchTemplateDeletion, Resolved};
+pub(crate) use kind::{LaunchTemplate, Resolved};
 pub(crate) use look::{AllTemplates, own_templates, user_marks};
 pub(crate) use read::{LiveTemplate, TemplateUser, decode, observe_versions};

@@ -9,10 +9,12 @@ use aws_sdk_route53::types::{
 use crate::aws::{Aws, AwsError, of_record_change};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
+use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Seen;
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, unknown};
 use crate::core::whose::{Marks, Owner, Whose};
 use crate::core::work::Work;
 use crate::ec2::instance::InstanceAddress;
@@ -239,6 +241,10 @@ impl Manage for DnsName {
         DnsNameFields { target: Some(Target::Alias(target.clone())) }
     }
 
+    fn given(&self) -> Given<'_> {
+        Given::nothing()
+    }
+
     async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
         let zone = work.id(&self.zone)?;
         self.upsert(work, &zone).await.map(|()| None)
@@ -324,6 +330,39 @@ async fn delete_record(aws: &Aws, zone: &str, record: &ResourceRecordSet) -> Res
     let call = aws.route53.change_resource_record_sets().hosted_zone_id(zone);
     let answer = call.change_batch(changes).send().await;
     answer.map(drop).map_err(|error| of_record_change(name, error))
+}
+
+impl Unclaimed for DnsName {
+    /// A record goes with the load balancer that it leads to, which stays as long as that is not
+    /// known.
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        if !sweep.sweeps(DnsName::KIND) {
+            return;
+        }
+        let seen = sweep.view().seen;
+        let classic = seen.rows::<LiveLoadBalancer>().iter();
+        let classic =
+            classic.map(|row| (Place::new(LoadBalancer::KIND, &row.name), &row.name, &row.address));
+        let network = seen.rows::<LiveNetworkLoadBalancer>().iter();
+        let network = network
+            .map(|row| (Place::new(NetworkLoadBalancer::KIND, &row.arn), &row.name, &row.address));
+        for (balancer, name, address) in classic.chain(network) {
+            if let Some(error) = seen.of::<IdleRecord>().refused() {
+                let why = unknown("whether a record leads to it", error);
+                sweep.hold(balancer.clone(), why);
+            }
+            let Some(address) = address else { continue };
+            let records = seen.rows::<IdleRecord>().iter();
+            for idle in records.filter(|idle| idle.record.leads_to(&address.dns_name)) {
+                let id = ResourceId::new(DnsName::KIND, &idle.record.name);
+                let place = Place::new(DnsName::KIND, &idle.record.name);
+                let zone = idle.record.zone.clone();
+                let deletion = DnsRecordDeletion { zone, record: Box::new(idle.set.clone()) };
+                let offer = Offer::new(id, place, deletion).because(format!("leads to {name}"));
+                sweep.offer(offer.along_with(balancer.clone()));
+            }
+        }
+    }
 }
 
 #[cfg(test)]

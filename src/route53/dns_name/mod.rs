@@ -3,4 +3,4 @@
 mod kind;
 mod look;
 
-pub(crate) use kind::{DnsName, DnsRecordDeletion, IdleRecord};
+pub(crate) use kind::DnsName;

@@ -1,0 +1,103 @@
+//! The IAM resources of roles that no instance group has any more. A role stays as long as
+//! instances act by the profile that carries it.
+
+use crate::core::in_use::Thing;
+use crate::core::kind::ResourceId;
+use crate::core::seen::Seen;
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, unknown};
+use crate::iam::instance_profile::{IamInstanceProfile, InstanceProfileDeletion};
+use crate::iam::look::{OwnRole, Parts, RoleTrust};
+use crate::iam::role::{Attached, IamRole, LiveIamRole, LiveInstanceProfile, RoleDeletion};
+use crate::iam::role_policy::LivePolicies;
+use crate::vpc::security_group::{LiveSecurityGroup, SecurityGroup};
+
+const NO_GROUP_OF_ROLE: &str = "no instance group of the spec has this role";
+
+impl OwnRole {
+    fn id(&self) -> ResourceId {
+        ResourceId::new(IamRole::KIND, &self.name)
+    }
+
+    /// What keeps it from being known what there is of it, if anything does.
+    fn unknown(&self, seen: &Seen) -> Option<String> {
+        let name = &self.name;
+        let refused = [
+            seen.named::<LiveInstanceProfile>(name).refused(),
+            seen.named::<LiveIamRole>(name).refused(),
+            seen.named::<LivePolicies>(name).refused(),
+            seen.named::<Attached>(name).refused(),
+        ];
+        refused.into_iter().flatten().next().map(|error| unknown("what there is of it", error))
+    }
+
+    fn thing(&self, seen: &Seen) -> Option<Thing> {
+        let profile = seen.one::<LiveInstanceProfile>(&self.name)?;
+        Some(Thing::InstanceProfile(profile.arn.clone()))
+    }
+}
+
+/// The roles that the spec has no more.
+fn idle<'a>(sweep: &Sweep<'a>) -> Vec<&'a OwnRole> {
+    let own = sweep.wishes::<OwnRole>().iter();
+    own.filter(|role| sweep.sweeps(IamRole::KIND) && !sweep.is_wanted(&role.id())).collect()
+}
+
+fn unless_used(offer: Offer, thing: Option<Thing>) -> Offer {
+    match thing {
+        Some(thing) => offer.unless_used(thing),
+        None => offer,
+    }
+}
+
+impl Unclaimed for IamRole {
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        let view = sweep.view();
+        let Some(trust) = sweep.wishes::<RoleTrust>().first() else { return };
+        for role in idle(sweep) {
+            // Its IAM resources are looked for as long as its security group is there.
+            let groups = view.seen.rows::<LiveSecurityGroup>().iter();
+            for group in groups.filter(|group| group.name == role.security_group) {
+                let group = Place::new(SecurityGroup::KIND, &group.id);
+                sweep.hold_if_kept(group, role.id(), format!("it goes after {}", role.id()));
+            }
+            if let Some(why) = role.unknown(view.seen) {
+                sweep.keep(role.id(), &why);
+                continue;
+            }
+            let Some(policies) = view.seen.one::<LivePolicies>(&role.name) else { continue };
+            let attached = view.seen.one::<Attached>(&role.name);
+            let deletion = RoleDeletion {
+                name: role.name.clone(),
+                policies: policies.iter().map(|(name, _)| name.to_owned()).collect(),
+                attached: attached.map(|attached| attached.0.clone()).unwrap_or_default(),
+            };
+            let parts = Parts::among(view.seen, &role.name, &trust.0);
+            let whose = sweep.whose(IamRole::KIND, &parts.role());
+            let place = Place::new(IamRole::KIND, &role.name);
+            let offer = Offer::new(role.id(), place, deletion).because(NO_GROUP_OF_ROLE);
+            sweep.offer(unless_used(offer.if_owned(whose), role.thing(view.seen)));
+        }
+    }
+}
+
+impl Unclaimed for IamInstanceProfile {
+    fn unclaimed(sweep: &mut Sweep<'_>) {
+        let view = sweep.view();
+        let Some(trust) = sweep.wishes::<RoleTrust>().first() else { return };
+        for role in idle(sweep) {
+            let found = view.seen.one::<LiveInstanceProfile>(&role.name);
+            let found = found.filter(|_| role.unknown(view.seen).is_none());
+            let Some(found) = found else { continue };
+            let deletion = InstanceProfileDeletion {
+                name: role.name.clone(),
+                roles: found.role.iter().map(|role| role.name.clone()).collect(),
+            };
+            let parts = Parts::among(view.seen, &role.name, &trust.0);
+            let whose = sweep.whose(IamInstanceProfile::KIND, &parts.profile(view.owner));
+            let id = ResourceId::new(IamInstanceProfile::KIND, &role.name);
+            let place = Place::new(IamInstanceProfile::KIND, &role.name);
+            let offer = Offer::new(id, place, deletion).because(NO_GROUP_OF_ROLE);
+            sweep.offer(unless_used(offer.if_owned(whose), role.thing(view.seen)));
+        }
+    }
+}
