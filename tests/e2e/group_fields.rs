@@ -300,8 +300,8 @@ fn an_instance_profile_of_the_user_s_own() {
     world.apply(NAME);
     let told = [
         "! IAMRolePolicy/org-nodes",
-        "- IAMInstanceProfile/nodes.fields.example.com",
         "- IAMRole/nodes.fields.example.com",
+        "- IAMInstanceProfile/nodes.fields.example.com",
         "spec.iam.profile names the account 123456789012",
         "IAMRolePolicy/org-nodes: is not as wanted, and is left so",
     ];
