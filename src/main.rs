@@ -23,6 +23,7 @@ mod rolling;
 mod route53;
 mod spec;
 mod store;
+mod visible;
 mod vpc;
 
 use std::process::ExitCode;

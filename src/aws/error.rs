@@ -6,6 +6,8 @@ use std::fmt;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecordSetsError;
 
+use crate::visible::text::visible;
+
 /// Why a call failed, as far as a caller decides on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fault {
@@ -201,9 +203,9 @@ impl fmt::Display for AwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.operation)?;
         if !self.object.is_empty() {
-            write!(f, " of {}", self.object)?;
+            write!(f, " of {}", visible(&self.object))?;
         }
-        write!(f, " failed: {}", self.message)
+        write!(f, " failed: {}", visible(&self.message))
     }
 }
 

@@ -35,5 +35,5 @@ pub(crate) fn run(
     };
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, "kapstan", &mut script);
-    ui.out(&String::from_utf8_lossy(&script))
+    ui.document(&String::from_utf8_lossy(&script))
 }

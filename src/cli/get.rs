@@ -154,7 +154,7 @@ fn show(
         ReadFormat::Table => ui.out(&tables(documents)),
         ReadFormat::Yaml => {
             let texts: Vec<&str> = documents.iter().map(|d| d.text.as_str()).collect();
-            ui.out(&texts.join("---\n"))
+            ui.document(&texts.join("---\n"))
         }
         ReadFormat::Json => match documents {
             [document] => output::json(ui, document.json()),

@@ -7,6 +7,8 @@ use super::ui::Ui;
 use crate::apply::Outcome;
 use crate::plan::Plan;
 use crate::report::machine;
+use crate::visible::text::in_json;
+use crate::visible::yaml::visible_yaml;
 
 /// The formats of what is read from the store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -26,11 +28,11 @@ pub(crate) enum ReportFormat {
 }
 
 pub(crate) fn json(ui: &Ui, value: &impl Serialize) -> anyhow::Result<()> {
-    ui.out(&format!("{}\n", serde_json::to_string_pretty(value)?))
+    ui.document(&format!("{}\n", in_json(&serde_json::to_string_pretty(value)?)))
 }
 
 pub(crate) fn yaml(ui: &Ui, value: &impl Serialize) -> anyhow::Result<()> {
-    ui.out(&serde_yaml::to_string(value)?)
+    ui.document(&visible_yaml(value)?)
 }
 
 /// A document for machines, in the form asked for.

@@ -12,6 +12,7 @@ use crate::desired::Notice;
 use crate::report::style::paint;
 use crate::report::text;
 use crate::spec::problem::Problem;
+use crate::visible::text::visible_lines;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum ColorChoice {
@@ -43,6 +44,11 @@ impl Ui {
     /// A result. A reader who has gone (`| head`) has seen enough: that is no error, and what
     /// the command does goes on.
     pub(crate) fn out(&self, text: &str) -> anyhow::Result<()> {
+        self.document(&visible_lines(text))
+    }
+
+    /// A result that is written as it is: a kept text, or what machines read.
+    pub(crate) fn document(&self, text: &str) -> anyhow::Result<()> {
         let mut stdout = anstream::stdout();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -53,7 +59,7 @@ impl Ui {
     /// Progress, or a hint.
     pub(crate) fn status(&self, text: &str) {
         #[expect(clippy::let_underscore_must_use, reason = "stderr is not worth failing for")]
-        let _ = writeln!(anstream::stderr(), "{text}");
+        let _ = writeln!(anstream::stderr(), "{}", visible_lines(text));
     }
 
     pub(crate) fn warn(&self, message: &str) {

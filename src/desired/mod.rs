@@ -32,6 +32,7 @@ use crate::spec::object::filled;
 use crate::spec::problem::Problem;
 use crate::spec::profile_arn::ProfileArn;
 use crate::spec::role::Role;
+use crate::visible::text::visible;
 
 pub(crate) use named::owner;
 use user_data::Bootstrap;
@@ -82,9 +83,9 @@ pub(crate) struct Notice {
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.object, self.message)?;
+        write!(f, "{}: {}", visible(&self.object), visible(&self.message))?;
         if !self.next.is_empty() {
-            write!(f, "; {}", self.next)?;
+            write!(f, "; {}", visible(&self.next))?;
         }
         Ok(())
     }

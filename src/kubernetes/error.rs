@@ -6,6 +6,8 @@ use std::io;
 
 use kube::core::Status;
 
+use crate::visible::text::visible;
+
 /// Why a request failed, as far as a caller decides on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fault {
@@ -152,7 +154,7 @@ impl KubernetesError {
 
 impl fmt::Display for KubernetesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} failed: {}", self.what, self.message)
+        write!(f, "{} failed: {}", visible(&self.what), visible(&self.message))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Plans made in memory: a spec, AWS as a test says it is, and what comes of it.
 
 mod examples;
+mod hostile;
 mod imagined;
 mod lifecycles;
 mod removals;

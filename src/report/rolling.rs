@@ -13,6 +13,7 @@ use crate::rolling::marks::{Leftover, Marked};
 use crate::rolling::need::Reason;
 use crate::rolling::run::{Lane, LaneState, Run};
 use crate::rolling::world::{Group, Life, World};
+use crate::visible::text::visible;
 
 /// How many instances in hand fit on a line.
 const HANDS_TOLD: usize = 3;
@@ -159,7 +160,8 @@ pub(crate) fn table(world: &World) -> String {
         text.push_str(&format!("\n{}\n", paint(STRONG, &group.name)));
         for member in old {
             let reasons: Vec<String> = member.reasons.iter().map(ToString::to_string).collect();
-            text.push_str(&format!("  {}  {}\n", member.told(), reasons.join(", ")));
+            let told = format!("{}  {}", member.told(), reasons.join(", "));
+            text.push_str(&format!("  {}\n", visible(&told)));
         }
     }
     text
@@ -187,14 +189,17 @@ pub(crate) fn stray(stray: &Marked) -> String {
 }
 
 pub(crate) fn failure(failure: &Failure) -> String {
-    format!("{} {} {}", failure.kind.name(), failure.name, failure.message)
+    {
+        let told = format!("{} {} {}", failure.kind.name(), failure.name, failure.message);
+        visible(&told).into_owned()
+    }
 }
 
 /// A step, without its time.
 pub(crate) fn event(event: &Event) -> String {
     let group = event.group.as_deref().map(|group| format!("{group}: ")).unwrap_or_default();
     let text = format!("{group}{}", event.text);
-    if event.is_warning { paint(CHANGE, text) } else { text }
+    if event.is_warning { paint(CHANGE, text) } else { visible(&text).into_owned() }
 }
 
 /// How a group stands: counts, when it may end, what is in hand, and what it waits for.
@@ -204,7 +209,8 @@ pub(crate) fn progress(run: &Run, lane: &Lane, now: Time) -> String {
     let left = Time::try_from(lane.total.saturating_sub(lane.replaced)).unwrap_or(0);
     let more = each.filter(|_| left > 0).map(|each| format!(", about {} more", span(each * left)));
     let time = format!("{}{}", span(elapsed), more.unwrap_or_default());
-    let counts = format!("{}: {} of {} replaced", lane.group, lane.replaced, lane.total);
+    let group = visible(&lane.group);
+    let counts = format!("{group}: {} of {} replaced", lane.replaced, lane.total);
     let mut parts = vec![counts, paint(QUIET, time)];
     let hands = run.hands_of(&lane.group).filter_map(|(_, hand)| {
         let stage = match hand.stage {
@@ -214,7 +220,7 @@ pub(crate) fn progress(run: &Run, lane: &Lane, now: Time) -> String {
             Stage::Terminating => "terminates".to_owned(),
             Stage::Gone => return None,
         };
-        Some(format!("{} {stage} ({})", hand.told, span(now - hand.since)))
+        Some(format!("{} {stage} ({})", visible(&hand.told), span(now - hand.since)))
     });
     let hands: Vec<String> = hands.collect();
     parts.extend(hands.iter().take(HANDS_TOLD).cloned());
@@ -222,7 +228,7 @@ pub(crate) fn progress(run: &Run, lane: &Lane, now: Time) -> String {
         parts.push(format!("{} more in hand", hands.len() - HANDS_TOLD));
     }
     if let Some(waits) = &lane.waits_for {
-        parts.push(format!("waits for {waits}"));
+        parts.push(format!("waits for {}", visible(waits)));
     }
     parts.join(" · ")
 }
@@ -240,12 +246,12 @@ pub(crate) fn end(run: &Run) -> String {
             }
             LaneState::Waiting | LaneState::Running | LaneState::Skipped => "not begun".to_owned(),
         };
-        text.push_str(&format!("{}: {line}\n", lane.group));
+        text.push_str(&format!("{}: {line}\n", visible(&lane.group)));
     }
     for left in &run.leftovers {
-        text.push_str(&format!("{}: {}\n", left.group, left.what));
+        text.push_str(&format!("{}: {}\n", visible(&left.group), visible(&left.what)));
         for command in &left.mend {
-            text.push_str(&format!("  {command}\n"));
+            text.push_str(&format!("  {}\n", visible(command)));
         }
     }
     text

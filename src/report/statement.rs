@@ -1,7 +1,12 @@
 //! One statement of a policy in words: `Allow  s3:Get*  on arn:aws:s3:::state/*`.
 
+use std::borrow::Cow;
+
+use unicode_width::UnicodeWidthStr as _;
+
 use super::style::{self, paint};
 use crate::policy::document::{Scope, Statement, Values};
+use crate::visible::text::visible;
 
 const WIDTH: usize = 100;
 
@@ -13,7 +18,8 @@ pub(crate) fn lines(statement: &Statement, mark: &str, mark_style: anstyle::Styl
     if let Some(principal) = &statement.principal {
         let all_but = if matches!(principal, Scope::AllBut(_)) { "all but " } else { "" };
         let kinds = principal.inner().iter().map(|(kind, values)| {
-            let names: Vec<&str> = values.iter().collect();
+            let names: Vec<Cow<'_, str>> = values.iter().map(visible).collect();
+            let kind = visible(kind);
             if kind == "*" { "everyone".to_owned() } else { format!("{kind} {}", names.join(", ")) }
         });
         let who = kinds.collect::<Vec<_>>().join(" and ");
@@ -24,19 +30,20 @@ pub(crate) fn lines(statement: &Statement, mark: &str, mark_style: anstyle::Styl
     }
     for (operator, keys) in &statement.conditions {
         for (key, values) in keys {
-            let values: Vec<&str> = values.iter().collect();
+            let values: Vec<Cow<'_, str>> = values.iter().map(visible).collect();
+            let (operator, key) = (visible(operator), visible(key));
             words.push(format!("  if {operator} {key} = {}", values.join(" or ")));
         }
     }
     if let Some(sid) = statement.sid.as_deref().filter(|sid| !sid.is_empty()) {
-        words.push(format!("  ({sid})"));
+        words.push(format!("  ({})", visible(sid)));
     }
     let head = format!("{mark} {}  ", statement.effect);
-    let indent = head.chars().count();
+    let indent = head.width();
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     for word in words {
-        let is_full = indent + line.chars().count() + 1 + word.trim_start().chars().count() > WIDTH;
+        let is_full = indent + line.width() + 1 + word.trim_start().width() > WIDTH;
         if !line.is_empty() && is_full {
             lines.push(std::mem::take(&mut line));
         }
@@ -59,7 +66,7 @@ pub(crate) fn lines(statement: &Statement, mark: &str, mark_style: anstyle::Styl
 /// The texts of an element, each a word that may begin a line.
 fn listed(before: &str, scope: &Scope<Values>, all_but: &str) -> Vec<String> {
     let not = if matches!(scope, Scope::AllBut(_)) { all_but } else { "" };
-    let texts: Vec<&str> = scope.inner().iter().collect();
+    let texts: Vec<Cow<'_, str>> = scope.inner().iter().map(visible).collect();
     let count = texts.len();
     let comma = |index: usize| if index + 1 < count { "," } else { "" };
     texts

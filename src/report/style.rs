@@ -5,6 +5,8 @@ use std::fmt;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::visible::text::visible;
+
 pub(crate) const CREATE: Style = AnsiColor::Green.on_default();
 pub(crate) const CHANGE: Style = AnsiColor::Yellow.on_default();
 pub(crate) const DELETE: Style = AnsiColor::Red.on_default();
@@ -12,7 +14,7 @@ pub(crate) const LEAVE: Style = AnsiColor::Magenta.on_default();
 pub(crate) const STRONG: Style = Style::new().bold();
 pub(crate) const QUIET: Style = Style::new().dimmed();
 
-/// A text in a style.
+/// A text in a style, which cannot end it.
 pub(crate) fn paint(style: Style, text: impl fmt::Display) -> String {
-    format!("{style}{text}{style:#}")
+    format!("{style}{}{style:#}", visible(&text.to_string()))
 }

@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::statement;
 use super::style::{self, paint};
 use crate::apply::{Outcome, Progress};
@@ -13,6 +15,7 @@ use crate::core::kind::ResourceId;
 use crate::core::wait::Waiting;
 use crate::desired::Notice;
 use crate::plan::{Action, Change, Plan};
+use crate::visible::text::{in_json, visible};
 
 /// How much to tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,10 +37,11 @@ pub(crate) fn plan(plan: &Plan, place: &str, detail: Detail) -> String {
         return out;
     }
     let head = format!(
-        "{} · account {} · {} · {place}",
+        "{} · account {} · {} · {}",
         paint(style::STRONG, &plan.cluster),
-        plan.account,
-        plan.region
+        visible(&plan.account),
+        visible(&plan.region),
+        visible(place)
     );
     out.push_str(&head);
     out.push('\n');
@@ -69,11 +73,12 @@ fn add_change(out: &mut String, change: &Change, detail: Detail) {
     }
     let _ = writeln!(out, "{line}");
     for field in &change.drift.fields {
-        let before = field.before.as_deref().unwrap_or("–");
-        let after = field.after.as_deref().unwrap_or("–");
+        let [before, after] =
+            [&field.before, &field.after].map(|side| side.as_deref().map_or("–".into(), visible));
+        let name = visible(&field.field);
         let _ = match change.action {
-            Action::Create => writeln!(out, "      {}  {after}", field.field),
-            _ => writeln!(out, "      {}  {before} → {after}", field.field),
+            Action::Create => writeln!(out, "      {name}  {after}"),
+            _ => writeln!(out, "      {name}  {before} → {after}"),
         };
     }
     let (gained, lost) = match change.action {
@@ -89,7 +94,7 @@ fn add_change(out: &mut String, change: &Change, detail: Detail) {
         for (title, json) in [("before", &document.before), ("after", &document.after)] {
             if let Some(json) = json {
                 let _ = writeln!(out, "      {title}:");
-                for line in format!("{json:#}").lines() {
+                for line in in_json(&format!("{json:#}")).lines() {
                     let _ = writeln!(out, "        {line}");
                 }
             }
@@ -168,10 +173,11 @@ fn nothing_to_do(plan: &Plan, command: &str) -> String {
         1 => ", 1 left as it is".to_owned(),
         count => format!(", {count} left as they are"),
     };
+    let cluster = visible(&plan.cluster);
     match removals_due(plan, command) {
-        None => format!("{}: nothing to do; {seen} {noun} as wanted{left}.\n", plan.cluster),
+        None => format!("{cluster}: nothing to do; {seen} {noun} as wanted{left}.\n"),
         Some(due) => {
-            format!("{}: nothing to change; {seen} {noun} as wanted{left}.\n{due}\n", plan.cluster)
+            format!("{cluster}: nothing to change; {seen} {noun} as wanted{left}.\n{due}\n")
         }
     }
 }
@@ -181,9 +187,10 @@ pub(crate) fn progress(progress: &Progress<'_>) -> String {
     match progress {
         Progress::Ended(change, failure) => ended(change, *failure),
         Progress::Waits(Waiting { what, held, so_far }) => format!(
-            "  {what} waits for {}: {} ({} s so far; Ctrl-C ends the wait)",
-            held.holder,
-            held.error.message,
+            "  {} waits for {}: {} ({} s so far; Ctrl-C ends the wait)",
+            visible(&what.to_string()),
+            visible(&held.holder),
+            visible(&held.error.message),
             so_far.as_secs()
         ),
     }
@@ -198,7 +205,7 @@ fn ended(change: &Change, failure: Option<&AwsError>) -> String {
         (None, Action::Delete) => "deleted",
         (None, Action::Leave | Action::Stay) => "left",
     };
-    format!("  {} {} {done}", paint(style, mark), change.id)
+    format!("  {} {} {done}", paint(style, mark), visible(&change.id.to_string()))
 }
 
 /// How an apply ends.
@@ -209,9 +216,9 @@ pub(crate) fn apply_end(plan: &Plan, outcome: &Outcome, again: &str) -> String {
     let done: BTreeSet<&ResourceId> = outcome.done.iter().collect();
     let done: Vec<&Change> = plan.writes().filter(|change| done.contains(&change.id)).collect();
     let of = |action: Action| done.iter().filter(|change| change.action == action).count();
+    let cluster = visible(&plan.cluster);
     let mut out = format!(
-        "{}: {} changed, {} created, {} deleted.\n",
-        plan.cluster,
+        "{cluster}: {} changed, {} created, {} deleted.\n",
         of(Action::Update),
         of(Action::Create),
         of(Action::Delete)
@@ -220,8 +227,8 @@ pub(crate) fn apply_end(plan: &Plan, outcome: &Outcome, again: &str) -> String {
     if writes.any(|write| write.makes_version()) {
         let _ = writeln!(
             out,
-            "Instances that run are as before. To see which: kapstan rolling-update cluster {}",
-            plan.cluster
+            "Instances that run are as before. To see which: kapstan rolling-update cluster \
+             {cluster}"
         );
     }
     if outcome.is_complete() {
@@ -231,10 +238,10 @@ pub(crate) fn apply_end(plan: &Plan, outcome: &Outcome, again: &str) -> String {
         out.push_str("Interrupted; what was under way has been finished.\n");
     }
     for (id, _) in &outcome.failed {
-        let _ = writeln!(out, "  failed     {id}");
+        let _ = writeln!(out, "  failed     {}", visible(&id.to_string()));
     }
     for id in &outcome.not_begun {
-        let _ = writeln!(out, "  not begun  {id}");
+        let _ = writeln!(out, "  not begun  {}", visible(&id.to_string()));
     }
     let _ = writeln!(out, "To finish, run again: {again}");
     out
@@ -246,14 +253,18 @@ pub(crate) fn notice(label: &str, style: anstyle::Style, notice: &Notice) -> Str
 
 /// Columns with two blanks between them, headed.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+    let rows: Vec<[String; N]> =
+        rows.iter().map(|row| row.each_ref().map(|cell| visible(cell).into_owned())).collect();
     let mut widths = head.map(str::len);
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+            *width = (*width).max(cell.width());
         }
     }
     let line = |cells: [&str; N]| {
-        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        let padded = cells.iter().zip(widths).map(|(cell, width)| {
+            format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
+        });
         let line = padded.collect::<Vec<_>>().join("  ");
         format!("{}\n", line.trim_end())
     };

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::path::FieldPath;
 use super::yaml::{Node, Position};
+use crate::visible::text::visible;
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Problem {
@@ -32,9 +33,11 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.to_string();
+        let (path, message) = (visible(&path), visible(&self.message));
         match self.at {
-            Some(at) => write!(f, "{} (line {}): {}", self.path, at.line, self.message),
-            None => write!(f, "{}: {}", self.path, self.message),
+            Some(at) => write!(f, "{path} (line {}): {message}", at.line),
+            None => write!(f, "{path}: {message}"),
         }
     }
 }
@@ -51,7 +54,7 @@ impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.problems.len();
         let noun = if count == 1 { "problem" } else { "problems" };
-        write!(f, "{}: {count} {noun}", self.subject)?;
+        write!(f, "{}: {count} {noun}", visible(&self.subject))?;
         for problem in &self.problems {
             write!(f, "\n  {problem}")?;
         }

@@ -14,6 +14,7 @@ mod drift;
 mod editor;
 mod examples;
 mod existing_profiles;
+mod forged;
 mod group_fields;
 mod harness;
 mod hostile_input;
