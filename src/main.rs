@@ -19,6 +19,7 @@ mod limits;
 mod plan;
 mod policy;
 mod report;
+mod resolve;
 mod rolling;
 mod route53;
 mod spec;

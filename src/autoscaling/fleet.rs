@@ -12,6 +12,7 @@ use futures::future::{try_join, try_join_all};
 use crate::autoscaling::autoscaling_group::{self, AutoscalingGroup};
 use crate::aws::tags::{CLUSTER_TAG, Tags};
 use crate::aws::{Answer, Aws, AwsError, Fault, ec2};
+use crate::core::time::Time;
 use crate::core::whose::{Marks, Owner};
 use crate::ec2::instance::Instance;
 
@@ -23,9 +24,6 @@ pub(crate) const DETACHED_TAG: &str = "kops.k8s.io/detached-from-asg";
 const GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
 const WARM_POOL: &str = "autoscaling:DescribeWarmPool";
 const INSTANCES: &str = "ec2:DescribeInstances";
-
-/// Seconds since 1970.
-pub(crate) type Time = i64;
 
 /// What a look at a cluster's instances found.
 #[derive(Clone, Debug, Default)]

@@ -1,7 +1,8 @@
 //! All kinds: the one table, and what it yields.
 //!
-//! A line tells a kind's type, kops' name of the task, the layer, and behind which kinds it is
-//! deleted: with its cluster, and out of a cluster that stays, if that is otherwise.
+//! A line tells a kind's type, kops' name of the task, the layer, another kind whose name stands
+//! for it in overrides too, and behind which kinds it is deleted: with its cluster, and out of a
+//! cluster that stays, if that is otherwise.
 
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
 use crate::autoscaling::load_balancer_attachment::{
@@ -14,17 +15,14 @@ use crate::core::given::Given;
 use crate::core::kind::{Kind, Layer, ResourceId};
 use crate::core::look::Looking;
 use crate::core::manage::{self, Manage as _, View};
+use crate::core::seen::Seen;
 use crate::core::sweep::{Sweep, Unclaimed};
+use crate::core::whose::Owner;
 use crate::core::wishes::Wishes;
 use crate::core::work::{Address, Work};
 #[cfg(test)]
 use crate::core::{
-    drift::Drift,
-    fields::Fields,
-    imagined,
-    manage::Ownership,
-    seen::{Looked, Seen},
-    whose::Whose,
+    drift::Drift, fields::Fields, imagined, manage::Ownership, seen::Looked, whose::Whose,
 };
 use crate::ec2::instance::Instance;
 use crate::ec2::key_pair::SshKey;
@@ -270,8 +268,8 @@ macro_rules! resources {
 macro_rules! kinds {
     (
         wanted {
-            $($kind:ident = $name:literal in $layer:ident $(behind [$($held_by:ident),*])?
-                $(swept behind [$($swept:ident),*])?,)*
+            $($kind:ident = $name:literal in $layer:ident $(also by $whole:ident)?
+                $(behind [$($held_by:ident),*])? $(swept behind [$($swept:ident),*])?,)*
         }
         only deleted {
             $($part:ident = $called:literal in $at:ident $(behind [$($held:ident),*])?
@@ -283,6 +281,10 @@ macro_rules! kinds {
             $($part = $called in $at $(behind [$($held),*])? $(swept behind [$($then),*])?,)*
         }
         resources! { $($kind),* }
+
+        /// Kinds, each with the one that it was a part of once. Its name still stands for them, as
+        /// long as none of them is named.
+        pub(crate) const ALSO_BY: &[(Kind, Kind)] = &[$($(($kind::KIND, $whole::KIND),)?)*];
 
         /// All looks that tell of kinds.
         pub(crate) fn looks() -> impl Iterator<Item = Looking> {
@@ -300,6 +302,23 @@ macro_rules! kinds {
                 return <$part as Presence>::BESIDE;
             })*
             &[]
+        }
+
+        /// Whether there is something of this name that others can refer to, if that is known.
+        pub(crate) fn exists(id: &ResourceId, view: View<'_>) -> Option<bool> {
+            $(if id.kind == $kind::KIND {
+                return <$kind as Presence>::exists(id, view);
+            })*
+            $(if id.kind == $part::KIND {
+                return <$part as Presence>::exists(id, view);
+            })*
+            None
+        }
+
+        /// Notes what was found in what the spec names.
+        pub(crate) fn name_found(owner: &mut Owner, seen: &Seen) {
+            $(<$kind as Presence>::name_found(owner, seen);)*
+            $(<$part as Presence>::name_found(owner, seen);)*
         }
 
         /// Everything that concerns a cluster.
@@ -354,16 +373,16 @@ kinds! {
                 DnsName, LoadBalancerAttachment, ExternalLoadBalancerAttachment,
                 ExternalTargetGroupAttachment
             ],
-        NetworkLoadBalancer = "NetworkLoadBalancer" in Cluster
+        NetworkLoadBalancer = "NetworkLoadBalancer" in Cluster also by LoadBalancer
             behind [DnsName]
             swept behind [
                 DnsName, LoadBalancerAttachment, ExternalLoadBalancerAttachment,
                 ExternalTargetGroupAttachment
             ],
-        TargetGroup = "TargetGroup" in Cluster
+        TargetGroup = "TargetGroup" in Cluster also by LoadBalancer
             behind [NetworkLoadBalancer, LoadBalancer, AutoscalingGroup]
             swept behind [NetworkLoadBalancer, AutoscalingGroup, ExternalTargetGroupAttachment],
-        Listener = "NetworkLoadBalancerListener" in Cluster,
+        Listener = "NetworkLoadBalancerListener" in Cluster also by LoadBalancer,
         DnsZone = "DNSZone" in Cluster,
         DnsName = "DNSName" in Cluster,
         LaunchTemplate = "LaunchTemplate" in Cluster behind [AutoscalingGroup],

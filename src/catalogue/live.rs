@@ -5,8 +5,6 @@ use crate::catalogue::kinds;
 use crate::core::in_use::InUse;
 use crate::core::look::{self, Asked};
 use crate::core::seen::Seen;
-use crate::iam::role::{LiveIamRole, LiveInstanceProfile};
-use crate::iam::role_policy::LivePolicies;
 
 /// What was found. A name that was not asked for has no entry.
 #[derive(Clone, Debug, Default)]
@@ -15,18 +13,6 @@ pub(crate) struct Live {
     pub(crate) seen: Seen,
     /// Who uses what is to go, asked once it is known what that is.
     pub(crate) in_use: InUse,
-}
-
-impl Live {
-    /// Whether a role exists, if anything that was read tells.
-    pub(crate) fn has_role(&self, name: &str) -> Option<bool> {
-        let by_itself = self.seen.named::<LiveIamRole>(name).exists();
-        by_itself.or_else(|| self.seen.named::<LivePolicies>(name).exists())
-    }
-
-    pub(crate) fn has_profile(&self, name: &str) -> Option<bool> {
-        self.seen.named::<LiveInstanceProfile>(name).exists()
-    }
 }
 
 /// Looks at all that is asked for, at once as far as it can be.

@@ -9,8 +9,6 @@ use crate::core::belongings::{Around, Belonging};
 use crate::core::in_use::{Thing, User};
 use crate::core::look::{self, Asked};
 use crate::ec2::in_use;
-use crate::iam::look::name_roles;
-use crate::vpc::security_group::SecurityGroup;
 
 /// Reads everything.
 ///
@@ -23,7 +21,7 @@ pub(crate) async fn observe(aws: &Aws, asked: &Asked) -> Result<Vec<Belonging>, 
         return Err(error.clone());
     }
     let mut owner = asked.owner.clone();
-    name_roles(&mut owner, &seen);
+    kinds::name_found(&mut owner, &seen);
     let around = Around { owner: &owner, ..Around::asked(asked, &seen) };
     let mut found = kinds::belongings(&around);
     hold(aws, &mut found).await?;
@@ -42,8 +40,9 @@ async fn hold(aws: &Aws, found: &mut [Belonging]) -> Result<(), AwsError> {
     for one in found.iter_mut().filter(|one| one.whose.is_owned()) {
         one.held = one.used_as.as_ref().and_then(|thing| in_use.hold(thing, goes));
     }
-    let mut groups = found.iter().filter(|one| one.id.kind == SecurityGroup::KIND);
-    let around = groups.find_map(|one| one.held.clone());
+    // An instance in the network is in a security group of it.
+    let is_group = |one: &&Belonging| matches!(one.used_as, Some(Thing::SecurityGroup(_)));
+    let around = found.iter().filter(is_group).find_map(|one| one.held.clone());
     for one in found.iter_mut().filter(|one| one.whose.is_owned() && one.is_around) {
         one.held = around.clone();
     }

@@ -10,9 +10,9 @@ use super::ui::Ui;
 use crate::catalogue::kinds;
 use crate::iam::role::IamRole;
 use crate::iam::role_policy::IamRolePolicy;
-use crate::plan::lifecycle::{Lifecycle, Lifecycles, Mode, Override};
 use crate::plan::{Options, Prune};
 use crate::report::text::{self, Detail};
+use crate::resolve::lifecycle::{Lifecycle, Lifecycles, Mode, Override};
 
 /// Show how the policies of a cluster's roles in AWS differ from its spec
 ///

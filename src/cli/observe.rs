@@ -7,6 +7,7 @@ use crate::aws::Aws;
 use crate::catalogue::live;
 use crate::ec2::in_use;
 use crate::plan::{self, Options, Plan};
+use crate::resolve::reads;
 
 /// A plan, with what is needed to carry it out and to report it.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ pub(crate) async fn plan(
     let desired = checked.desired(Some(&place), &ssh_keys)?;
 
     let aws = Aws::connect(&desired.region).await;
-    let mut live = live::observe(&aws, &plan::reads(&desired, &options.lifecycles)).await?;
+    let mut live = live::observe(&aws, &reads::asked(&desired, &options.lifecycles)).await?;
     let mut plan = plan::make(&desired, &live, options);
     if !plan.unasked().is_empty() {
         live.in_use = in_use::observe(&aws, plan.unasked()).await?;

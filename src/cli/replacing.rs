@@ -13,7 +13,7 @@ use super::done::Done;
 use super::duration::duration;
 use super::locked::Held;
 use super::ui::Ui;
-use crate::autoscaling::fleet::Time;
+use crate::core::time::Time;
 use crate::kubernetes::rights::Right;
 use crate::report::rolling;
 use crate::rolling::clock::of_day;

@@ -10,9 +10,9 @@ use super::output::{self, ReportFormat};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::apply::OnFailure;
-use crate::plan::lifecycle::{Lifecycles, Mode, Override, Phase};
 use crate::plan::{Options, Prune};
 use crate::report::text::{self, Detail};
+use crate::resolve::lifecycle::{Lifecycles, Mode, Override, Phase};
 
 /// Show how AWS differs from a cluster's spec, and with --yes mend it
 ///

@@ -6,8 +6,10 @@ use crate::core::deletion::Deletion;
 use crate::core::in_use::{Hold, Thing};
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::look::{Asked, Looking};
+use crate::core::manage::View;
 use crate::core::names::OwnNames;
 use crate::core::seen::Seen;
+use crate::core::shared_tags::TagsDeletion;
 use crate::core::whose::{self, Marks, Owner, Whose};
 use crate::core::wishes::Wishes;
 
@@ -18,6 +20,15 @@ pub(crate) trait Presence {
 
     /// The kinds without whose rows nothing can be told of it, beside those that it needs.
     const BESIDE: &'static [Kind] = &[];
+
+    /// Whether there is one of this name that others can refer to. `None` where that is not known,
+    /// or nothing refers to the kind, though it may have to come first.
+    fn exists(id: &ResourceId, view: View<'_>) -> Option<bool> {
+        Some(view.ids.get(id).is_some())
+    }
+
+    /// Notes what was found in what the spec names: that is not the cluster's either.
+    fn name_found(_: &mut Owner, _: &Seen) {}
 
     /// Everything of the kind that concerns the cluster, from what a look at everything has seen.
     fn belongings(around: &Around<'_>) -> Vec<Belonging>;
@@ -30,8 +41,9 @@ pub(crate) struct Belonging {
     pub(crate) whose: Whose,
     /// What deletes it, if it is the cluster's.
     pub(crate) deletion: Deletion,
-    /// The tags on it that an update has set, if it is not the cluster's and the spec names it.
-    pub(crate) marks_of_ours: Option<(String, Tags)>,
+    /// What takes off the tags that an update has set on it, if it is not the cluster's and the
+    /// spec names it.
+    pub(crate) untagging: Option<TagsDeletion>,
     /// As what instances may use it.
     pub(crate) used_as: Option<Thing>,
     /// The instances and groups of instances that go with it: what they use is free then.
@@ -48,7 +60,7 @@ impl Belonging {
             id,
             whose,
             deletion: deletion.into(),
-            marks_of_ours: None,
+            untagging: None,
             used_as: None,
             frees: Vec::new(),
             is_around: false,
@@ -94,7 +106,7 @@ impl<'a> Around<'a> {
     ) -> Option<Belonging> {
         let whose = self.owner.whose(told.kind, marks);
         (whose.is_owned() || self.concerns(name, marks.known_tags())).then(|| Belonging {
-            marks_of_ours: self.marks_of_ours(told.kind, marks),
+            untagging: self.untagging(told.kind, marks),
             ..Belonging::new(told, whose, deletion)
         })
     }
@@ -127,7 +139,7 @@ impl<'a> Around<'a> {
         self.owner.is_marked(tags) || self.names.has(name, tags)
     }
 
-    fn marks_of_ours(&self, kind: Kind, marks: &Marks<'_>) -> Option<(String, Tags)> {
+    fn untagging(&self, kind: Kind, marks: &Marks<'_>) -> Option<TagsDeletion> {
         let set = marks.ids().find_map(|id| self.owner.tags_on(kind, id))?;
         let found = marks.known_tags();
         let shared = self.owner.tag();
@@ -140,7 +152,7 @@ impl<'a> Around<'a> {
         let goes = |key: &str| !others || key == shared || key == CLUSTER_TAG;
         let tags = set.iter().filter(|(key, value)| found.get(*key) == Some(*value) && goes(key));
         let tags: Tags = tags.map(|(key, value)| (key.clone(), value.clone())).collect();
-        (!tags.is_empty()).then(|| (marks.id().to_owned(), tags))
+        (!tags.is_empty()).then(|| TagsDeletion { id: marks.id().to_owned(), tags })
     }
 }
 
@@ -168,8 +180,8 @@ mod tests {
         let of_ours = |pairs: &[(&str, &str)]| {
             let found = tags(pairs);
             let marks = Marks::of("subnet-1").tags(&found);
-            let (_, tags) = around.marks_of_ours(Subnet::KIND, &marks)?;
-            Some(tags.into_keys().collect::<Vec<_>>().join(" "))
+            let untagging = around.untagging(Subnet::KIND, &marks)?;
+            Some(untagging.tags.into_keys().collect::<Vec<_>>().join(" "))
         };
         let own = ("kubernetes.io/cluster/example.com", "shared");
         let kind = ("SubnetType", "Public");

@@ -1,14 +1,16 @@
 //! Deletions: one call, or the few that AWS wants before it lets go of something.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::drift::Drift;
+use super::drift::{Drift, FieldChange};
 use super::holders::Holders;
+use super::in_use::Thing;
 use super::kind::ResourceId;
 use super::wait::{Attempt, Budget, Held};
 use super::work::Work;
@@ -43,6 +45,11 @@ pub(crate) trait Delete: Clone + fmt::Debug + PartialEq + Send + Sync + 'static 
     fn drift(&self) -> Drift {
         Drift::default()
     }
+
+    /// What goes out of things that stay.
+    fn out_of(&self, _: &BTreeSet<Thing>) -> Vec<FieldChange> {
+        Vec::new()
+    }
 }
 
 /// Something to delete, of whatever kind.
@@ -56,14 +63,14 @@ impl<D: Delete> From<D> for Deletion {
 }
 
 impl Deletion {
-    /// What it deletes, if that is of this sort.
-    pub(crate) fn of<D: Delete>(&self) -> Option<&D> {
-        self.0.any().downcast_ref()
-    }
-
     /// What goes that is no part of the object itself.
     pub(crate) fn drift(&self) -> Drift {
-        self.0.told()
+        self.0.told(&BTreeSet::new())
+    }
+
+    /// The same, with what goes out of things that stay.
+    pub(crate) fn drift_beside(&self, staying: &BTreeSet<Thing>) -> Drift {
+        self.0.told(staying)
     }
 
     pub(crate) async fn send(&self, work: &Work<'_>, id: &ResourceId) -> Result<(), AwsError> {
@@ -87,7 +94,7 @@ impl PartialEq for Deletion {
 trait AnyDelete: fmt::Debug + Send + Sync {
     fn any(&self) -> &dyn Any;
     fn equals(&self, other: &dyn Any) -> bool;
-    fn told(&self) -> Drift;
+    fn told(&self, staying: &BTreeSet<Thing>) -> Drift;
     fn send<'a>(
         &'a self,
         work: &'a Work<'_>,
@@ -104,8 +111,10 @@ impl<D: Delete> AnyDelete for D {
         other.downcast_ref() == Some(self)
     }
 
-    fn told(&self) -> Drift {
-        self.drift()
+    fn told(&self, staying: &BTreeSet<Thing>) -> Drift {
+        let mut drift = self.drift();
+        drift.fields.extend(self.out_of(staying));
+        drift
     }
 
     fn send<'a>(

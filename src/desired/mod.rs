@@ -1,7 +1,7 @@
 //! Spec → resources: what a cluster needs of AWS, before anyone has looked there.
 //!
 //! Pure. What depends on AWS (a hosted zone's id, the role in a profile of the user's own)
-//! is named here and resolved while planning.
+//! is named here, and filled in by `resolve`.
 
 mod dns;
 mod firewall;

@@ -6,6 +6,7 @@ use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
+use crate::core::manage::View;
 use crate::core::seen::{Looked, Row, Seen};
 use crate::core::whose::{Marks, Owner};
 use crate::iam::instance_profile::{self, IamInstanceProfile, InstanceProfileDeletion};
@@ -187,6 +188,10 @@ pub(crate) async fn observe_idle(aws: &Aws, names: &Names) -> Result<Seen, AwsEr
 impl Presence for IamRole {
     const LOOKS: &'static [Looking] = &[Looking::of::<Roles>(), Looking::of::<AttachedPolicies>()];
 
+    fn exists(id: &ResourceId, view: View<'_>) -> Option<bool> {
+        has_role(view.seen, &id.name)
+    }
+
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let seen = around.seen;
         let roles = seen.all_named::<LiveIamRole>().filter_map(|(name, role)| {
@@ -209,6 +214,10 @@ impl Presence for IamRolePolicy {
     const LOOKS: &'static [Looking] =
         &[Looking::of::<Policies>(), Looking::of::<PoliciesThrough>()];
 
+    fn exists(_: &ResourceId, _: View<'_>) -> Option<bool> {
+        None
+    }
+
     /// They go with their role.
     fn belongings(_: &Around<'_>) -> Vec<Belonging> {
         Vec::new()
@@ -217,6 +226,19 @@ impl Presence for IamRolePolicy {
 
 impl Presence for IamInstanceProfile {
     const LOOKS: &'static [Looking] = &[Looking::of::<Profiles>()];
+
+    fn exists(id: &ResourceId, view: View<'_>) -> Option<bool> {
+        has_profile(view.seen, &id.name)
+    }
+
+    fn name_found(owner: &mut Owner, seen: &Seen) {
+        for (name, profile) in seen.all_named::<LiveInstanceProfile>() {
+            if let Some(role) = profile.one().and_then(|profile| profile.role.as_ref()) {
+                let part = (IamRole::KIND, role.name.as_str());
+                owner.name_part((Self::KIND, name), part, "whose role it is");
+            }
+        }
+    }
 
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let profiles = around.seen.all_named::<LiveInstanceProfile>();
@@ -235,6 +257,10 @@ impl Presence for IamInstanceProfile {
 impl Presence for IamInstanceProfileRole {
     const LOOKS: &'static [Looking] = &[Looking::of::<Profiles>()];
 
+    fn exists(_: &ResourceId, _: View<'_>) -> Option<bool> {
+        None
+    }
+
     /// They go with their profile.
     fn belongings(_: &Around<'_>) -> Vec<Belonging> {
         Vec::new()
@@ -249,19 +275,14 @@ fn used_through(around: &Around<'_>, name: &str, found: Belonging) -> Belonging 
     }
 }
 
-/// Notes the role that was found in a profile which the spec may name.
-fn name_role_of(owner: &mut Owner, profile: &str, role: &str) {
-    let profile = (IamInstanceProfile::KIND, profile);
-    owner.name_part(profile, (IamRole::KIND, role), "whose role it is");
+/// Whether a role exists, if anything that was read tells.
+pub(crate) fn has_role(seen: &Seen, name: &str) -> Option<bool> {
+    let by_itself = seen.named::<LiveIamRole>(name).exists();
+    by_itself.or_else(|| seen.named::<LivePolicies>(name).exists())
 }
 
-/// Notes the roles in all profiles that were looked at.
-pub(crate) fn name_roles(owner: &mut Owner, seen: &Seen) {
-    for (name, profile) in seen.all_named::<LiveInstanceProfile>() {
-        if let Some(role) = profile.one().and_then(|profile| profile.role.as_ref()) {
-            name_role_of(owner, name, &role.name);
-        }
-    }
+pub(crate) fn has_profile(seen: &Seen, name: &str) -> Option<bool> {
+    seen.named::<LiveInstanceProfile>(name).exists()
 }
 
 /// What was found under the name of one of the cluster's roles; `None` is what was not looked

@@ -2,17 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner};
+use crate::catalogue::kinds;
 use crate::core::kind::ResourceId;
 use crate::desired::Notice;
-use crate::iam::instance_profile::IamInstanceProfile;
-use crate::iam::instance_profile_role::IamInstanceProfileRole;
-use crate::iam::role::IamRole;
-use crate::iam::role_policy::IamRolePolicy;
-use crate::vpc::route::Route;
-use crate::vpc::route_table_association::RouteTableAssociation;
-use crate::vpc::security_group_rule::SecurityGroupRule;
+use crate::resolve::lifecycle::{Lifecycle, Origin};
 
 impl Planner<'_> {
     /// Two profiles of the user's own may carry one role. What both want alike is done once;
@@ -51,17 +45,7 @@ impl Planner<'_> {
         let made = self.plan.writes().filter(|change| change.action != Action::Delete);
         for change in made {
             for need in &change.needs {
-                let exists = match need.kind {
-                    IamRole::KIND => self.live.has_role(&need.name),
-                    IamInstanceProfile::KIND => self.live.has_profile(&need.name),
-                    // These come first, but nothing refers to them.
-                    IamRolePolicy::KIND
-                    | IamInstanceProfileRole::KIND
-                    | Route::KIND
-                    | RouteTableAssociation::KIND
-                    | SecurityGroupRule::KIND => None,
-                    _ => Some(self.ids.get(need).is_some()),
-                };
+                let exists = kinds::exists(need, self.view());
                 let is_lacking = exists == Some(false) && !created.contains(need);
                 if is_lacking && !told.contains(need.to_string().as_str()) {
                     refusals.push(Notice {

@@ -5,18 +5,11 @@
 //! can know to fail is a refusal, and a plan with refusals is never begun.
 
 mod checks;
-mod existing;
-mod instances;
-pub(crate) mod lifecycle;
 pub(crate) mod order;
 mod prune;
 mod quotas;
-mod reads;
-mod roles;
 mod settle;
-mod subnets;
 pub(crate) mod teardown;
-mod zone;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,15 +23,11 @@ use crate::core::manage::View;
 use crate::core::whose::Owner;
 use crate::core::work::Ids;
 use crate::desired::{DesiredCluster, Notice};
-use crate::iam::look::name_roles;
-use crate::limits::partition::Partition;
-use crate::policy::document::Document;
-use crate::policy::trust;
-use crate::route53::dns_zone::DnsZone;
-
-pub(crate) use reads::reads;
-
-use lifecycle::{Lifecycle, Lifecycles, Origin};
+use crate::resolve::lifecycle::{Lifecycle, Lifecycles, Origin};
+use crate::resolve::roles::Roles;
+use crate::resolve::told::Told;
+use crate::resolve::zone::Zone;
+use crate::resolve::{existing, instances, subnets, versions, zone};
 
 /// What is to happen to one resource.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -160,15 +149,16 @@ pub(crate) enum Prune {
 /// Decides everything.
 pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> Plan {
     let lifecycles = &options.lifecycles;
+    let (zone, told) = zone::resolve(desired, &live.seen, lifecycles);
     let mut planner = Planner {
         live,
         lifecycles,
         prune: options.prune,
-        zone: None,
+        zone,
         ids: Ids::default(),
         unknown: BTreeMap::new(),
         owner: owner(desired, live),
-        trust: trust::document(Partition::of_region(&desired.region)),
+        roles: Roles::new(desired, &live.seen, lifecycles),
         plan: Plan {
             cluster: desired.name.clone(),
             account: live.account.clone(),
@@ -189,19 +179,23 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> 
             planner.plan.refusals.push(refusal.clone());
         }
     }
-    planner.resolve_zone(desired);
+    planner.tell(told);
     planner.resolve_ids(&desired.resources);
-    let resources = instances::resolve(&mut planner, desired);
+    let resources = planner.fill_in(desired);
     for resource in &resources {
         planner.decide(resource, Origin::Managed, "");
     }
-    prune::plan(&mut planner, &desired.name, &resources);
+    prune::plan(&mut planner, desired, &resources);
     for profile in &desired.existing {
-        existing::plan(&mut planner, profile);
+        let brought = existing::resolve(profile, live, lifecycles);
+        planner.tell(brought.told);
+        for resource in &brought.resources {
+            planner.decide(resource, Origin::Existing, &brought.reason);
+        }
     }
     planner.check_needs();
     quotas::check(&mut planner, &resources);
-    subnets::check(&mut planner, &resources);
+    planner.check_subnets(&resources);
     planner.check_single();
     quotas::shrink_first(&mut planner);
     let mut plan = planner.plan;
@@ -214,10 +208,10 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> 
     plan
 }
 
-/// The cluster as an owner, who knows the roles too that its spec names by their profiles.
+/// The cluster as an owner, who knows too what was found in what its spec names.
 fn owner(desired: &DesiredCluster, live: &Live) -> Owner {
     let mut owner = desired.owner.clone();
-    name_roles(&mut owner, &live.seen);
+    kinds::name_found(&mut owner, &live.seen);
     owner
 }
 
@@ -225,21 +219,55 @@ struct Planner<'a> {
     live: &'a Live,
     lifecycles: &'a Lifecycles,
     prune: Prune,
-    /// The id of the cluster's hosted zone, if it has one.
-    zone: Option<String>,
+    zone: Zone,
     ids: Ids,
     /// What could not be looked at, or not be found without something that could not.
     unknown: BTreeMap<ResourceId, AwsError>,
     owner: Owner,
-    /// The trust policy of the cluster's roles.
-    trust: Document,
+    roles: Roles<'a>,
     plan: Plan,
 }
 
 impl Planner<'_> {
     fn view(&self) -> View<'_> {
-        let zone = self.zone.as_deref();
+        let zone = self.zone.id.as_deref();
         View { seen: &self.live.seen, ids: &self.ids, owner: &self.owner, zone }
+    }
+
+    fn tell(&mut self, told: Told) {
+        self.plan.warnings.extend(told.warnings);
+        self.plan.refusals.extend(told.refusals);
+    }
+
+    /// The resources with what only AWS tells of them.
+    fn fill_in(&mut self, desired: &DesiredCluster) -> Vec<Resource> {
+        let filled = instances::resolve(desired, self.live, self.lifecycles);
+        self.tell(filled.told);
+        self.unknown.extend(filled.unknown);
+        let mut resources = filled.resources;
+        let is_made = |template: &Resource| self.makes_version(template);
+        let versions = versions::resolve(&mut resources, self.live, is_made);
+        self.tell(versions.told);
+        self.plan.unasked.extend(versions.unasked);
+        resources
+    }
+
+    /// Whether the plan makes a version of a launch template.
+    fn makes_version(&self, template: &Resource) -> bool {
+        let lifecycle = self.lifecycles.of(template.id().kind, Origin::Managed);
+        let state = || self.unless_unknown(template, template.state(self.view()));
+        lifecycle.writes()
+            && match state() {
+                State::Differs(_, Some(write)) => write.makes_version(),
+                state => matches!(state, State::Missing(..)),
+            }
+    }
+
+    fn check_subnets(&mut self, resources: &[Resource]) {
+        let created = self.plan.writes().filter(|change| change.action == Action::Create);
+        let created = created.map(|change| &change.id).collect();
+        let told = subnets::check(resources, &created, self.view(), &self.plan.region);
+        self.tell(told);
     }
 
     /// Finds AWS' ids, of each kind behind those that it is found by.
@@ -277,7 +305,7 @@ impl Planner<'_> {
         }
         match self.unknown_need(resource.needs()) {
             // Told with the zone.
-            Some((need, _)) if need.kind == DnsZone::KIND => State::NoMatter,
+            Some((need, _)) if self.zone.is(&need) => State::NoMatter,
             Some((_, error)) => State::Denied(error),
             None => match self.unknown.get(&resource.id()) {
                 Some(error) => State::Denied(error.clone()),
@@ -291,14 +319,14 @@ impl Planner<'_> {
         let id = resource.id();
         let lifecycle = self.lifecycles.of(id.kind, origin);
         // Why no zone was found is told by whoever looked for it.
-        let is_told = id.kind == DnsZone::KIND && self.zone.is_none();
+        let is_told = self.zone.id.is_none() && self.zone.is(&id);
         if lifecycle == Lifecycle::Ignore || is_told {
             return;
         }
         let state = self.unless_unknown(resource, resource.state(self.view()));
         let state = match (state, origin) {
             (state @ (State::Missing(..) | State::Differs(..)), Origin::Managed) => {
-                self.not_ours(resource).unwrap_or(state)
+                self.roles.obstacle(resource, &self.owner).unwrap_or(state)
             }
             (state, _) => state,
         };

@@ -2,24 +2,21 @@
 //! asked. What is not the cluster's own stays, and so does what something that stays uses; both
 //! say why. And what stands on the spec's own things that nobody asked kapstan for.
 
-use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner, Prune};
-use crate::autoscaling::autoscaling_group::AutoscalingGroup;
 use crate::catalogue::kinds::{self, Resource, Write};
 use crate::core::drift::Drift;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::sweep::{Ground, Removal, Sweep, Swept};
-use crate::core::wishes::Wishes;
-use crate::desired::{Notice, names};
-use crate::iam::look::RoleTrust;
-use crate::vpc::security_group::OwnSecurityGroup;
+use crate::desired::{DesiredCluster, Notice};
+use crate::resolve::lifecycle::{Lifecycle, Origin};
+use crate::resolve::wishes;
 
-pub(super) fn plan(planner: &mut Planner<'_>, cluster: &str, resources: &[Resource]) {
+pub(super) fn plan(planner: &mut Planner<'_>, desired: &DesiredCluster, resources: &[Resource]) {
     let is = |lifecycle: fn(Lifecycle) -> bool| {
         let of = |kind: &&Kind| lifecycle(planner.lifecycles.of(**kind, Origin::Managed));
         kinds::ALL.iter().filter(of).copied().collect()
     };
-    let wishes = wishes(planner, cluster, resources);
+    let wishes = wishes::of(desired, resources, planner.lifecycles);
     let mut sweep = Sweep::new(Ground {
         view: planner.view(),
         in_use: &planner.live.in_use,
@@ -33,26 +30,6 @@ pub(super) fn plan(planner: &mut Planner<'_>, cluster: &str, resources: &[Resour
     kinds::unclaimed(&mut sweep);
     let swept = sweep.outcome();
     tell(planner, swept);
-}
-
-/// What the spec has, and what names a cluster gives to what it may have had.
-fn wishes(planner: &Planner<'_>, cluster: &str, resources: &[Resource]) -> Wishes {
-    let mut wishes = Wishes::default();
-    for resource in resources {
-        resource.wish(&mut wishes);
-    }
-    for name in names::own_security_groups(cluster) {
-        wishes.add(OwnSecurityGroup(name));
-    }
-    let of_groups = planner.lifecycles.of(AutoscalingGroup::KIND, Origin::Managed);
-    // Where groups are left alone, so are their roles.
-    if of_groups == Lifecycle::Sync {
-        wishes.add(RoleTrust(planner.trust.clone()));
-        for role in names::own_roles(cluster) {
-            wishes.add(role);
-        }
-    }
-    wishes
 }
 
 fn tell(planner: &mut Planner<'_>, swept: Swept) {

@@ -1,7 +1,6 @@
 //! What becomes of a resource by its state and its lifecycle: a change, a warning or a refusal. The
 //! tables are in `docs/iam.md`.
 
-use super::lifecycle::{Lifecycle, Origin};
 use super::{Action, Change, Planner};
 use crate::aws::AwsError;
 use crate::catalogue::kinds::{Resource, State, Write};
@@ -9,6 +8,7 @@ use crate::core::drift::Drift;
 use crate::core::fields::Stuck;
 use crate::core::kind::ResourceId;
 use crate::desired::Notice;
+use crate::resolve::lifecycle::{Lifecycle, Origin};
 
 impl Planner<'_> {
     /// Turns a state into a change, a warning or a refusal, as the table of lifecycles says.

@@ -6,21 +6,20 @@ use super::order;
 use crate::catalogue::kinds;
 use crate::catalogue::kinds::Write;
 use crate::core::belongings::Belonging;
-use crate::core::drift::{Drift, FieldChange};
+use crate::core::deletion::Delete as _;
+use crate::core::drift::Drift;
+use crate::core::in_use::Thing;
 use crate::plan::{Action, Change, Plan};
-use crate::vpc::security_group::SecurityGroupDeletion;
-use crate::vpc::security_group_rule::LiveRule;
-use crate::vpc::shared_tags::TagsDeletion;
 
 /// The deletions of all that a cluster owns. What it does not own stays, and says why.
 pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Belonging>) -> Plan {
     let again = format!("kapstan delete cluster {cluster} --region {region} --yes");
     let is_kept = |row: &&Belonging| row.whose.is_owned() && row.held.is_some();
     let kept = found.iter().filter(is_kept).map(|row| row.id.clone()).collect();
-    let group = |row: &Belonging| Some(row.deletion.of::<SecurityGroupDeletion>()?.id.clone());
-    let kept_groups: BTreeSet<String> = found.iter().filter(is_kept).filter_map(group).collect();
+    let staying = found.iter().filter(is_kept).filter_map(|row| row.used_as.clone());
+    let staying: BTreeSet<Thing> = staying.collect();
     let change = |row: Belonging| match (row.whose.reason(), &row.held) {
-        (None, None) => deletion(row, &kept_groups),
+        (None, None) => deletion(row, &staying),
         (None, Some(hold)) => {
             let reason = format!("stays: {}", hold.reason(&again));
             stay(row, reason)
@@ -48,18 +47,13 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Belong
     }
 }
 
-/// Something goes, and with it the rules that name it in groups that are kept.
-fn deletion(row: Belonging, kept_groups: &BTreeSet<String>) -> Change {
-    let mut drift = row.deletion.drift();
-    if let Some(group) = row.deletion.of::<SecurityGroupDeletion>() {
-        let left = group.rules.iter().filter(|rule| kept_groups.contains(&rule.group));
-        drift.fields.extend(left.map(LiveRule::gone));
-    }
+/// Something goes, and with it what names it in things that are kept.
+fn deletion(row: Belonging, staying: &BTreeSet<Thing>) -> Change {
     Change {
         behind: kinds::gone_before(row.id.kind),
         id: row.id,
         action: Action::Delete,
-        drift,
+        drift: row.deletion.drift_beside(staying),
         reason: String::new(),
         needs: Vec::new(),
         write: Some(Write::Delete(row.deletion)),
@@ -77,16 +71,11 @@ fn stay(row: Belonging, reason: String) -> Change {
         behind: &[],
         write: None,
     };
-    if let Some((id, tags)) = row.marks_of_ours {
-        let gone = |(key, value): (&String, &String)| FieldChange {
-            field: format!("tags[{key:?}]"),
-            before: Some(value.clone()),
-            after: None,
-        };
+    if let Some(untagging) = row.untagging {
         change.action = Action::Update;
         change.reason.push_str("; the cluster's tags on it go");
-        change.drift.fields = tags.iter().map(gone).collect();
-        change.write = Some(Write::Delete(TagsDeletion { id, tags }.into()));
+        change.drift = untagging.drift();
+        change.write = Some(Write::Delete(untagging.into()));
     }
     change
 }

@@ -8,7 +8,6 @@ mod removals;
 
 use serde_json::{Value as Json, json};
 
-use super::lifecycle::Override;
 use super::*;
 use crate::autoscaling::autoscaling_group::{AutoscalingGroup, LiveGroup};
 use crate::aws::tags::Tags;
@@ -23,6 +22,7 @@ use crate::iam::role::{IamRole, LiveIamRole, LiveInstanceProfile};
 use crate::iam::role_policy::{Content, IamRolePolicy, LivePolicies, LivePolicy};
 use crate::policy::document::Document;
 use crate::policy::parse::PrincipalRule;
+use crate::resolve::lifecycle::Override;
 use crate::vpc::security_group::LiveSecurityGroup;
 use crate::vpc::security_group_rule::{LiveRule, Peer, SecurityGroupRule};
 use examples::group;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::machine::API_VERSION;
 use super::style::{CHANGE, CREATE, QUIET, STRONG, paint};
-use crate::autoscaling::fleet::Time;
+use crate::core::time::Time;
 use crate::kubernetes::validation::Failure;
 use crate::rolling::clock::span;
 use crate::rolling::decision::Event;

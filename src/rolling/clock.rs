@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::autoscaling::fleet::Time;
+use crate::core::time::Time;
 
 /// Names the address of a simulated clock: `HOST:PORT`.
 const VARIABLE: &str = "KAPSTAN_SIMULATED_CLOCK";

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::clock::{of_day, span};
 use super::decision::{Refused, Sort};
-use crate::autoscaling::fleet::Time;
+use crate::core::time::Time;
 use crate::kubernetes::node::Node;
 use crate::kubernetes::pod::{Ending, EndingTime, Pod};
 use crate::kubernetes::{Look, drain};

@@ -15,8 +15,8 @@ use super::leftovers::leftovers;
 use super::observer::Observer;
 use super::run::{LaneState, Run};
 use super::world::World;
-use crate::autoscaling::fleet::Time;
 use crate::aws::Fault;
+use crate::core::time::Time;
 
 /// Between two looks; what `kubectl drain` waits before it asks a pod again.
 const TICK: Duration = Duration::from_secs(5);

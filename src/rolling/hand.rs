@@ -3,7 +3,7 @@
 use super::decision::Refused;
 use super::emptying::{Leaving, Refusals};
 use super::world::{Group, Member};
-use crate::autoscaling::fleet::Time;
+use crate::core::time::Time;
 use crate::kubernetes::node::{Node, NodeRef};
 
 /// An instance being replaced.

@@ -7,7 +7,7 @@ use super::hand::{Hand, Stage};
 use super::run::Run;
 use super::turn::Turn;
 use super::world::{Group, Life, Member, World};
-use crate::autoscaling::fleet::Time;
+use crate::core::time::Time;
 use crate::kubernetes::pod::Pod;
 use crate::spec::role::Role;
 

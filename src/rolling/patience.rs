@@ -2,7 +2,7 @@
 
 use super::Options;
 use super::world::{Group, World};
-use crate::autoscaling::fleet::Time;
+use crate::core::time::Time;
 
 /// How many times longer than the slowest peer an instance may take.
 const TIMES: i64 = 3;

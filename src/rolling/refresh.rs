@@ -7,9 +7,9 @@ use futures::future::try_join_all;
 use tokio::sync::watch;
 
 use super::clock::Clock;
-use crate::autoscaling::fleet::Time;
 use crate::autoscaling::instance_refresh::{self, Refresh, State, Wish};
 use crate::aws::Aws;
+use crate::core::time::Time;
 
 /// Between two looks: AWS itself looks no more often.
 const TICK: Duration = Duration::from_secs(15);

@@ -9,7 +9,7 @@ use super::marks::{self, Leftover, Marked};
 use super::patience;
 use super::world::{Group, Life, Member, Taint, World};
 use super::{Choice, Options};
-use crate::autoscaling::fleet::Time;
+use crate::core::time::Time;
 use crate::kubernetes::marks::Marks;
 use crate::kubernetes::node::NodeRef;
 use crate::kubernetes::validation::{Failure, FailureKind};

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::clock::span;
 use super::need::{self, Reason, Versions};
 use super::strategy::{self, Strategy};
-use crate::autoscaling::fleet::{
-    Activity, Fleet, FleetGroup, FleetInstance, MachineState, Source, Time,
-};
+use crate::autoscaling::fleet::{Activity, Fleet, FleetGroup, FleetInstance, MachineState, Source};
+use crate::core::time::Time;
 use crate::kubernetes::Look;
 use crate::kubernetes::error::KubernetesError;
 use crate::kubernetes::node::Node;

@@ -13,7 +13,6 @@ pub(crate) mod route_table;
 pub(crate) mod route_table_association;
 pub(crate) mod security_group;
 pub(crate) mod security_group_rule;
-pub(crate) mod shared_tags;
 pub(crate) mod subnet;
 #[expect(clippy::module_inception, reason = "the kind bears the name of its service")]
 pub(crate) mod vpc;

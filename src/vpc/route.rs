@@ -251,6 +251,10 @@ impl Presence for Route {
     const LOOKS: &'static [Looking] =
         &[Looking::of::<RouteTables>(), Looking::of::<RouteInstances>()];
 
+    fn exists(_: &ResourceId, _: View<'_>) -> Option<bool> {
+        None
+    }
+
     /// They go with their table.
     fn belongings(_: &Around<'_>) -> Vec<Belonging> {
         Vec::new()

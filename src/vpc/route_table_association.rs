@@ -27,6 +27,10 @@ fields! { RouteTableAssociationFields { table: String = "routeTable" } }
 impl Presence for RouteTableAssociation {
     const LOOKS: &'static [Looking] = &[Looking::of::<RouteTables>()];
 
+    fn exists(_: &ResourceId, _: View<'_>) -> Option<bool> {
+        None
+    }
+
     /// They go with their table.
     fn belongings(_: &Around<'_>) -> Vec<Belonging> {
         Vec::new()

@@ -348,6 +348,11 @@ impl Delete for SecurityGroupDeletion {
         let chosen = ec2::filter("group-id", [&self.id]);
         interfaces(work.aws, chosen, |_| true, holders).await
     }
+
+    fn out_of(&self, staying: &BTreeSet<Thing>) -> Vec<FieldChange> {
+        let stays = |rule: &&LiveRule| staying.contains(&Thing::SecurityGroup(rule.group.clone()));
+        self.rules.iter().filter(stays).map(LiveRule::gone).collect()
+    }
 }
 
 /// Other groups of which a rule names this one.

@@ -118,6 +118,10 @@ fn protocol(text: &str) -> &str {
 impl Presence for SecurityGroupRule {
     const LOOKS: &'static [Looking] = &[];
 
+    fn exists(_: &ResourceId, _: View<'_>) -> Option<bool> {
+        None
+    }
+
     /// They are told with their group, and go with it.
     fn belongings(_: &Around<'_>) -> Vec<Belonging> {
         Vec::new()

@@ -19,11 +19,12 @@ use crate::elb::load_balancer::ClassicName;
 use crate::elb::target_group::TargetGroupArn;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
+use crate::iam::look;
 use crate::iam::role::IamRole;
 use crate::iam::role_policy::IamRolePolicy;
-use crate::plan::lifecycle::{Lifecycles, Mode, Override};
 use crate::plan::{Action, Options, Plan, Prune, make};
 use crate::policy::role_policy::zone_id;
+use crate::resolve::lifecycle::{Lifecycles, Mode, Override};
 use crate::route53::dns_zone::{DnsZone, ZoneVpc};
 use crate::route53::hosted_zone::HostedZone;
 use crate::vpc::route::{Route, RouteInstance, Via};
@@ -256,8 +257,10 @@ fn check_needs(plan: &Plan, live: &Live, written: &BTreeSet<&ResourceId>) {
         if change.action != Action::Delete {
             for need in &change.needs {
                 let is_there = match need.kind {
-                    IamRole::KIND => live.has_role(&need.name) != Some(false),
-                    IamInstanceProfile::KIND => live.has_profile(&need.name) != Some(false),
+                    IamRole::KIND => look::has_role(&live.seen, &need.name) != Some(false),
+                    IamInstanceProfile::KIND => {
+                        look::has_profile(&live.seen, &need.name) != Some(false)
+                    }
                     IamRolePolicy::KIND | IamInstanceProfileRole::KIND => true,
                     kind => UNNAMED.contains(&kind) || plan.ids.get(need).is_some(),
                 };

@@ -12,7 +12,7 @@ use crate::core::manage::Ownership;
 use crate::core::seen::Looked;
 use crate::desired::DesiredCluster;
 use crate::ec2::instance::Instance;
-use crate::plan::lifecycle::{Lifecycle, Override};
+use crate::resolve::lifecycle::{Lifecycle, Override};
 use crate::route53::dns_zone::ZoneVpc;
 
 /// One of each kind, and of each line of the table of kinds, in the first example that has it;

@@ -11,8 +11,8 @@ use crate::core::kind::ResourceId;
 use crate::core::seen::{Looked, Seen};
 use crate::desired::DesiredCluster;
 use crate::ec2::launch_template::{LaunchTemplate, LiveTemplate, TemplateUser};
-use crate::plan::lifecycle::{Lifecycle, Override};
 use crate::plan::{Action, Change, Options, Plan, Prune, make, order};
+use crate::resolve::lifecycle::{Lifecycle, Override};
 use crate::vpc::cidr_block::LiveCidrBlock;
 use crate::vpc::vpc::{LiveVpc, VpcDeletion};
 

@@ -1,10 +1,11 @@
 //! Tags that updates set on what the cluster shares: they go with the cluster.
 
+use super::deletion::Delete;
+use super::drift::{Drift, FieldChange};
+use super::holders::Holders;
+use super::work::Work;
 use crate::aws::tags::Tags;
 use crate::aws::{Aws, AwsError, done, ec2};
-use crate::core::deletion::Delete;
-use crate::core::holders::Holders;
-use crate::core::work::Work;
 
 /// Takes tags off something that stays, as long as they have these values.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,5 +24,14 @@ impl Delete for TagsDeletion {
 
     async fn holders(&self, _: &Work<'_>, _: &mut Holders) -> Result<(), AwsError> {
         Ok(())
+    }
+
+    fn drift(&self) -> Drift {
+        let gone = |(key, value): (&String, &String)| FieldChange {
+            field: format!("tags[{key:?}]"),
+            before: Some(value.clone()),
+            after: None,
+        };
+        Drift { fields: self.tags.iter().map(gone).collect(), ..Drift::default() }
     }
 }

@@ -1,4 +1,4 @@
-//! What must be read before a plan can be made: what its lifecycle does not ignore, and what
+//! What to look at before a plan can be made: what its lifecycle does not ignore, and what
 //! that refers to.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,7 @@ const LEFT: [Kind; 7] = [
     TargetGroup::KIND,
 ];
 
-pub(crate) fn reads(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Asked {
+pub(crate) fn asked(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Asked {
     let looks = |kind| lifecycles.of(kind, Origin::Managed) != Lifecycle::Ignore;
     let looked: Vec<&Resource> =
         desired.resources.iter().filter(|resource| looks(resource.id().kind)).collect();

@@ -1,47 +1,52 @@
-//! Instance profiles that the user brings along: looked at, compared, and left alone,
-//! unless an override says `Sync` for a kind.
+//! Instance profiles that the user brings along: what kapstan would want in them.
 //!
 //! The role is the one that really is in the profile. Without `Sync` all its inline
 //! policies together are compared with what kapstan would want, since its owner may spread
 //! permissions over policies of any name.
 
-use super::Planner;
-use super::lifecycle::{Lifecycle, Origin};
+use super::lifecycle::{Lifecycle, Lifecycles, Origin};
+use super::told::Told;
 use crate::aws::tags::Tags;
 use crate::catalogue::kinds::Resource;
+use crate::catalogue::live::Live;
+use crate::core::kind::ResourceId;
 use crate::core::seen::Looked;
+use crate::desired::ExistingProfile;
 use crate::desired::iam::additional_name;
-use crate::desired::{ExistingProfile, Notice};
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::iam::role::{IamRole, LiveInstanceProfile};
 use crate::iam::role_policy::{Content, IamRolePolicy};
 
-pub(super) fn plan(planner: &mut Planner<'_>, existing: &ExistingProfile) {
+/// A profile, with what is in it.
+#[derive(Debug, Default)]
+pub(crate) struct Brought {
+    pub(crate) resources: Vec<Resource>,
+    /// Why they are left as they are.
+    pub(crate) reason: String,
+    pub(crate) told: Told,
+}
+
+/// Without resources where the profile was not looked at, or does not exist and is not to be made.
+pub(crate) fn resolve(existing: &ExistingProfile, live: &Live, lifecycles: &Lifecycles) -> Brought {
     let name = existing.arn.name.clone();
-    let live = planner.live;
     let profile = live.seen.named::<LiveInstanceProfile>(&name);
     if matches!(profile, Looked::Not) {
-        return;
+        return Brought::default();
     }
-    warn_of_account(planner, existing);
-    if profile.exists() == Some(false)
-        && planner.lifecycles.overridden(IamInstanceProfile::KIND).is_none()
+    let mut told = Told::default();
+    check_account(existing, live, &mut told);
+    if profile.exists() == Some(false) && lifecycles.overridden(IamInstanceProfile::KIND).is_none()
     {
-        planner.plan.refusals.push(Notice {
-            object: format!("{}/{name}", IamInstanceProfile::KIND),
-            message: format!(
-                "spec.iam.profile names {}, which does not exist",
-                existing.arn.as_str()
-            ),
-            next: "create the profile, or correct the ARN".to_owned(),
-        });
-        return;
+        let message =
+            format!("spec.iam.profile names {}, which does not exist", existing.arn.as_str());
+        let next = "create the profile, or correct the ARN";
+        told.refuse(ResourceId::new(IamInstanceProfile::KIND, name), message, next.to_owned());
+        return Brought { told, ..Brought::default() };
     }
     let found = profile.one().and_then(|profile| profile.role.as_ref());
     // kops' convention, for a profile without a role in it.
     let role = found.map_or_else(|| name.clone(), |role| role.name.clone());
-    let reason = format!("existing profile {name}, left as it is");
     let mut resources: Vec<Resource> = vec![
         IamInstanceProfile { name: name.clone(), tags: Tags::new(), is_brought: true }.into(),
         IamInstanceProfileRole { profile: name.clone(), role: role.clone(), is_brought: true }
@@ -55,11 +60,10 @@ pub(super) fn plan(planner: &mut Planner<'_>, existing: &ExistingProfile) {
         .into(),
     ];
     let is_denied = matches!(profile, Looked::Denied(_));
-    let lifecycle = planner.lifecycles.of(IamRolePolicy::KIND, Origin::Existing);
+    let lifecycle = lifecycles.of(IamRolePolicy::KIND, Origin::Existing);
     resources.extend(policies(existing, &name, &role, lifecycle, is_denied));
-    for resource in &resources {
-        planner.decide(resource, Origin::Existing, &reason);
-    }
+    let reason = format!("existing profile {name}, left as it is");
+    Brought { resources, reason, told }
 }
 
 /// The role's own policy and the additional one, each by itself where they are written.
@@ -87,16 +91,14 @@ fn policies(
     all
 }
 
-fn warn_of_account(planner: &mut Planner<'_>, existing: &ExistingProfile) {
+fn check_account(existing: &ExistingProfile, live: &Live, told: &mut Told) {
     let arn = &existing.arn;
-    if arn.has_plausible_account() && arn.account != planner.plan.account {
-        planner.plan.warnings.push(Notice {
-            object: format!("{}/{}", IamInstanceProfile::KIND, arn.name),
-            message: format!(
-                "spec.iam.profile names the account {}, but this is {}",
-                arn.account, planner.plan.account
-            ),
-            next: "correct the ARN, or use the credentials of that account".to_owned(),
-        });
+    if arn.has_plausible_account() && arn.account != live.account {
+        let message = format!(
+            "spec.iam.profile names the account {}, but this is {}",
+            arn.account, live.account
+        );
+        let next = "correct the ARN, or use the credentials of that account";
+        told.warn(ResourceId::new(IamInstanceProfile::KIND, &arn.name), message, next.to_owned());
     }
 }

@@ -9,10 +9,6 @@ use crate::catalogue::kinds;
 use crate::core::kind::{Kind, Layer};
 use crate::ec2::instance::Instance;
 use crate::ec2::launch_template::LaunchTemplate;
-use crate::elb::listener::Listener;
-use crate::elb::load_balancer::LoadBalancer;
-use crate::elb::network_load_balancer::NetworkLoadBalancer;
-use crate::elb::target_group::TargetGroup;
 use crate::spec::spelling::nearest;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,7 +30,7 @@ impl Lifecycle {
     ];
 
     /// Whether the cluster's own is written; what the user brings along, `Sync` alone writes.
-    pub(super) fn writes(self) -> bool {
+    pub(crate) fn writes(self) -> bool {
         matches!(self, Self::Sync | Self::WarnIfInsufficientAccess)
     }
 }
@@ -122,10 +118,6 @@ fn one_of<T: Copy>(word: &str, what: &str, known: &[(&str, T)]) -> Result<T, Str
     ))
 }
 
-/// The kinds that `LoadBalancer` names as well, as long as none of them is named: they were one
-/// with it, and scripts say so.
-const OF_BALANCERS: [Kind; 3] = [NetworkLoadBalancer::KIND, TargetGroup::KIND, Listener::KIND];
-
 /// The lifecycle of every resource of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Lifecycles {
@@ -150,12 +142,15 @@ impl Lifecycles {
                 return Err(format!("{kind} is overridden twice: {other} and {lifecycle}"));
             }
         }
-        if let Some(lifecycle) = by_kind.get(&LoadBalancer::KIND).copied()
-            && !OF_BALANCERS.iter().any(|kind| by_kind.contains_key(kind))
-        {
-            by_kind.extend(OF_BALANCERS.map(|kind| (kind, lifecycle)));
+        let mut overrides = by_kind.clone();
+        for (whole, lifecycle) in &by_kind {
+            let parts = kinds::ALSO_BY.iter().filter(|(_, of)| of == whole);
+            let parts: Vec<Kind> = parts.map(|(part, _)| *part).collect();
+            if !parts.iter().any(|part| by_kind.contains_key(part)) {
+                overrides.extend(parts.into_iter().map(|part| (part, *lifecycle)));
+            }
         }
-        Ok(Self { phase, mode, overrides: by_kind })
+        Ok(Self { phase, mode, overrides })
     }
 
     /// The lifecycle of a resource. What the user brings along is only looked at, whatever
@@ -195,6 +190,10 @@ impl Lifecycles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::elb::listener::Listener;
+    use crate::elb::load_balancer::LoadBalancer;
+    use crate::elb::network_load_balancer::NetworkLoadBalancer;
+    use crate::elb::target_group::TargetGroup;
     use crate::iam::role::IamRole;
 
     fn lifecycle(
