@@ -171,7 +171,8 @@ async fn groups(aws: &Aws, owner: &Owner) -> Result<Vec<Marked>, AwsError> {
 fn group_from_sdk(
     row: &aws_sdk_autoscaling::types::AutoScalingGroup,
 ) -> Result<FleetGroup, AwsError> {
-    let name = Answer::of(GROUPS, "").id("AutoScalingGroupName", row.auto_scaling_group_name())?;
+    let name =
+        Answer::of(GROUPS, "").text("AutoScalingGroupName", row.auto_scaling_group_name())?;
     let size = |number: Option<i32>| usize::try_from(number.unwrap_or_default()).unwrap_or(0);
     let policy = row.mixed_instances_policy().and_then(|policy| policy.launch_template());
     let of_policy = policy.and_then(|template| template.launch_template_specification());
@@ -199,11 +200,11 @@ fn member_from_sdk(
     group: &str,
     row: &SdkMember,
 ) -> Result<FleetMember, AwsError> {
-    let id = Answer::of(operation, group).id("InstanceId", row.instance_id())?;
+    let id = Answer::of(operation, group).text("InstanceId", row.instance_id())?;
     let answer = Answer::of(operation, &id);
     let lifecycle = row.lifecycle_state().map(|state| state.as_str());
     Ok(FleetMember {
-        lifecycle: answer.id("LifecycleState", lifecycle)?,
+        lifecycle: answer.text("LifecycleState", lifecycle)?,
         source: source(&answer, row.launch_template(), row.launch_configuration_name())?,
         id: id.clone(),
     })
@@ -216,7 +217,7 @@ fn source(
 ) -> Result<Source, AwsError> {
     if let Some(template) = template {
         return Ok(Source::Template {
-            id: answer.id("LaunchTemplateId", template.launch_template_id())?,
+            id: answer.text("LaunchTemplateId", template.launch_template_id())?,
             version: template.version().unwrap_or("$Default").to_owned(),
         });
     }
@@ -247,7 +248,7 @@ async fn instances(
 }
 
 fn instance_from_sdk(row: &SdkInstance) -> Result<FleetInstance, AwsError> {
-    let id = Answer::of(INSTANCES, "").id("instanceId", row.instance_id())?;
+    let id = Answer::of(INSTANCES, "").text("instanceId", row.instance_id())?;
     let zone = row.placement().and_then(|placement| placement.availability_zone());
     let tags = ec2::tags_from_sdk(row.tags());
     let state = row.state().and_then(|state| state.name());
@@ -258,7 +259,7 @@ fn instance_from_sdk(row: &SdkInstance) -> Result<FleetInstance, AwsError> {
             _ => MachineState::Gone,
         },
         launched: row.launch_time().map(|time| time.secs()).unwrap_or_default(),
-        zone: Answer::of(INSTANCES, &id).id("availabilityZone", zone)?,
+        zone: Answer::of(INSTANCES, &id).text("availabilityZone", zone)?,
         // One that is pending has no name yet.
         private_dns: row.private_dns_name().unwrap_or_default().to_owned(),
         private_ip: row.private_ip_address().unwrap_or_default().to_owned(),

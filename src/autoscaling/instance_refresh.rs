@@ -56,7 +56,7 @@ pub(crate) async fn newest(aws: &Aws, group: &str) -> Result<Option<Refresh>, Aw
         let status = row.status();
         let answer = Answer::of("autoscaling:DescribeInstanceRefreshes", group);
         Ok(Refresh {
-            id: answer.id("InstanceRefreshId", row.instance_refresh_id())?,
+            id: answer.text("InstanceRefreshId", row.instance_refresh_id())?,
             state: match status {
                 Some(InstanceRefreshStatus::Successful) => State::Successful,
                 Some(
@@ -96,7 +96,7 @@ pub(crate) async fn start(aws: &Aws, wish: &Wish) -> Result<String, AwsError> {
     const OPERATION: &str = "autoscaling:StartInstanceRefresh";
     let answer = call.send().await;
     let answer = answer.map_err(|error| AwsError::new(OPERATION, &wish.group, error))?;
-    Answer::of(OPERATION, &wish.group).id("InstanceRefreshId", answer.instance_refresh_id())
+    Answer::of(OPERATION, &wish.group).text("InstanceRefreshId", answer.instance_refresh_id())
 }
 
 /// Ends a group's open refresh; what is replaced stays so.

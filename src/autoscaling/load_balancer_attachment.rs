@@ -8,6 +8,7 @@ use crate::core::deletion::{Delete, Deletion};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
@@ -29,7 +30,7 @@ pub(crate) struct ExternalTargetGroupAttachment;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LoadBalancerAttachment {
     pub(crate) name: String,
-    pub(crate) group: ResourceId,
+    pub(crate) group: Ref<AutoscalingGroup>,
     pub(crate) to: Target,
 }
 
@@ -40,26 +41,41 @@ fields! { AttachmentFields {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Target {
-    Classic(ResourceId),
-    Network(ResourceId),
-    /// A classic load balancer of the user's own, by name.
-    ExternalClassic(String),
-    /// A target group of the user's own, by ARN.
-    ExternalTargetGroup(String),
+    Classic(Ref<LoadBalancer>),
+    Network(Ref<TargetGroup>),
+    /// A classic load balancer of the user's own.
+    ExternalClassic(Id<LoadBalancer>),
+    /// A target group of the user's own.
+    ExternalTargetGroup(Id<TargetGroup>),
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveAttachment {
-    /// The name of the Auto Scaling group.
-    pub(crate) group: String,
-    /// A classic load balancer's name, or a target group's ARN.
-    pub(crate) to: String,
+    pub(crate) group: Id<AutoscalingGroup>,
+    pub(crate) to: To,
+}
+
+/// What a group stands behind.
+#[derive(Clone, Debug)]
+pub(crate) enum To {
+    Classic(Id<LoadBalancer>),
+    TargetGroup(Id<TargetGroup>),
+}
+
+impl To {
+    fn text(&self) -> &str {
+        match self {
+            Self::Classic(name) => name,
+            Self::TargetGroup(arn) => arn,
+        }
+    }
 }
 
 impl Target {
     fn text(&self) -> &str {
         match self {
-            Self::Classic(id) | Self::Network(id) => &id.name,
+            Self::Classic(to) => &to.name,
+            Self::Network(to) => &to.name,
             Self::ExternalClassic(name) => name,
             Self::ExternalTargetGroup(arn) => arn,
         }
@@ -75,8 +91,12 @@ impl Look for Attachments {
 
     fn ask(_: &Asked, seen: &Seen) -> Option<Self> {
         Some(Self(seen.of::<LiveGroup>().flat_map(|group| {
-            let targets = group.load_balancers.iter().chain(&group.target_groups).cloned();
-            targets.map(|to| LiveAttachment { group: group.name.clone(), to }).collect()
+            let classic = group.load_balancers.iter().cloned().map(To::Classic);
+            let targets = group.target_groups.iter().cloned().map(To::TargetGroup);
+            classic
+                .chain(targets)
+                .map(|to| LiveAttachment { group: group.name.clone(), to })
+                .collect()
         })))
     }
 
@@ -133,15 +153,21 @@ impl Manage for LoadBalancerAttachment {
 
     fn needs(&self) -> Vec<ResourceId> {
         match &self.to {
-            Target::Classic(to) | Target::Network(to) => vec![self.group.clone(), to.clone()],
-            _ => vec![self.group.clone()],
+            Target::Classic(to) => vec![self.group.resource(), to.resource()],
+            Target::Network(to) => vec![self.group.resource(), to.resource()],
+            Target::ExternalClassic(_) | Target::ExternalTargetGroup(_) => {
+                vec![self.group.resource()]
+            }
         }
     }
 
     fn is(&self, found: &LiveAttachment, view: View<'_>) -> bool {
-        let to = match &self.to {
-            Target::Classic(to) | Target::Network(to) => view.is(to, &found.to),
-            Target::ExternalClassic(to) | Target::ExternalTargetGroup(to) => *to == found.to,
+        let to = match (&self.to, &found.to) {
+            (Target::Classic(to), To::Classic(name)) => view.is(to, name),
+            (Target::Network(to), To::TargetGroup(arn)) => view.is(to, arn),
+            (Target::ExternalClassic(to), To::Classic(name)) => to == name,
+            (Target::ExternalTargetGroup(to), To::TargetGroup(arn)) => to == arn,
+            _ => false,
         };
         found.group == self.group.name && to
     }
@@ -151,8 +177,8 @@ impl Manage for LoadBalancerAttachment {
         Vec::new()
     }
 
-    fn aws_id(found: &LiveAttachment) -> String {
-        found.to.clone()
+    fn aws_id(found: &LiveAttachment) -> Id<Self> {
+        Id::part(&found.group, found.to.text())
     }
 
     fn wanted(&self, _: View<'_>) -> AttachmentFields<Wanted> {
@@ -187,10 +213,10 @@ impl Manage for LoadBalancerAttachment {
         let groups = view.seen.of::<TargetGroupArn>();
         let (is_there, what, name) = match (&self.to, classic, groups) {
             (Target::ExternalClassic(name), Looked::Found(all), _) => {
-                (all.iter().any(|one| one.0 == *name), "load balancer", name)
+                (all.iter().any(|one| one.0 == *name), "load balancer", self.to.text())
             }
             (Target::ExternalTargetGroup(arn), _, Looked::Found(all)) => {
-                (all.iter().any(|one| one.0 == *arn), "target group", arn)
+                (all.iter().any(|one| one.0 == *arn), "target group", self.to.text())
             }
             _ => return None,
         };
@@ -206,31 +232,31 @@ impl Manage for LoadBalancerAttachment {
         Given::nothing()
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
+        let classic = match &self.to {
+            Target::Classic(to) => Some(work.id(to)?),
+            Target::ExternalClassic(name) => Some(name.clone()),
+            Target::Network(_) | Target::ExternalTargetGroup(_) => None,
+        };
+        let target_group = match &self.to {
+            Target::Network(to) => Some(work.id(to)?),
+            Target::ExternalTargetGroup(arn) => Some(arn.clone()),
+            Target::Classic(_) | Target::ExternalClassic(_) => None,
+        };
         let group = &self.group.name;
-        match &self.to {
-            Target::Classic(_) | Target::ExternalClassic(_) => {
-                let name = match &self.to {
-                    Target::Classic(to) => work.id(to)?,
-                    other => other.text().to_owned(),
-                };
-                let call = work.aws.autoscaling.attach_load_balancers();
-                let call = call.auto_scaling_group_name(group).load_balancer_names(name);
-                call.send().await.map(|_| ()).map_err(|error| {
-                    AwsError::new("autoscaling:AttachLoadBalancers", &self.name, error)
-                })?;
-            }
-            Target::Network(_) | Target::ExternalTargetGroup(_) => {
-                let arn = match &self.to {
-                    Target::Network(to) => work.id(to)?,
-                    other => other.text().to_owned(),
-                };
-                let call = work.aws.autoscaling.attach_load_balancer_target_groups();
-                let call = call.auto_scaling_group_name(group).target_group_arns(arn);
-                call.send().await.map(|_| ()).map_err(|error| {
-                    AwsError::new("autoscaling:AttachLoadBalancerTargetGroups", &self.name, error)
-                })?;
-            }
+        if let Some(name) = classic {
+            let call = work.aws.autoscaling.attach_load_balancers();
+            let call = call.auto_scaling_group_name(group).load_balancer_names(name);
+            call.send().await.map(|_| ()).map_err(|error| {
+                AwsError::new("autoscaling:AttachLoadBalancers", &self.name, error)
+            })?;
+        }
+        if let Some(arn) = target_group {
+            let call = work.aws.autoscaling.attach_load_balancer_target_groups();
+            let call = call.auto_scaling_group_name(group).target_group_arns(arn);
+            call.send().await.map(|_| ()).map_err(|error| {
+                AwsError::new("autoscaling:AttachLoadBalancerTargetGroups", &self.name, error)
+            })?;
         }
         Ok(None)
     }
@@ -238,19 +264,21 @@ impl Manage for LoadBalancerAttachment {
     async fn update(
         &self,
         _: &Work<'_>,
-        _: &str,
+        _: &Id<Self>,
         _: &AttachmentFields<Changed>,
     ) -> Result<(), AwsError> {
         Ok(())
     }
 
     #[cfg(test)]
-    fn imagined(&self, _: &str, view: View<'_>) -> LiveAttachment {
+    fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LiveAttachment {
         let to = match &self.to {
-            Target::Classic(to) | Target::Network(to) => view.id_of(to),
-            Target::ExternalClassic(to) | Target::ExternalTargetGroup(to) => to.clone(),
+            Target::Classic(to) => To::Classic(view.id_of(to)),
+            Target::Network(to) => To::TargetGroup(view.id_of(to)),
+            Target::ExternalClassic(to) => To::Classic(to.clone()),
+            Target::ExternalTargetGroup(to) => To::TargetGroup(to.clone()),
         };
-        LiveAttachment { group: self.group.name.clone(), to }
+        LiveAttachment { group: Id::imagined(&self.group.name), to }
     }
 
     #[cfg(test)]
@@ -262,8 +290,8 @@ impl Manage for LoadBalancerAttachment {
 /// A group no longer stands behind a classic load balancer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LoadBalancerAttachmentDeletion {
-    pub(crate) group: String,
-    pub(crate) balancer: String,
+    pub(crate) group: Id<AutoscalingGroup>,
+    pub(crate) balancer: Id<LoadBalancer>,
 }
 
 impl Delete for LoadBalancerAttachmentDeletion {
@@ -282,8 +310,8 @@ impl Delete for LoadBalancerAttachmentDeletion {
 /// The instances of a group are no longer in a target group.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TargetGroupAttachmentDeletion {
-    pub(crate) group: String,
-    pub(crate) target_group: String,
+    pub(crate) group: Id<AutoscalingGroup>,
+    pub(crate) target_group: Id<TargetGroup>,
 }
 
 impl Delete for TargetGroupAttachmentDeletion {
@@ -306,11 +334,10 @@ impl Unclaimed for LoadBalancerAttachment {
 
 impl Unclaimed for ExternalLoadBalancerAttachment {
     fn unclaimed(sweep: &mut Sweep<'_>) {
-        for found in not_meant(sweep, Self::KIND).filter(|found| !found.is_to_target_group()) {
-            let deletion = LoadBalancerAttachmentDeletion {
-                group: found.group.clone(),
-                balancer: found.to.clone(),
-            };
+        for found in not_meant(sweep, Self::KIND) {
+            let To::Classic(balancer) = &found.to else { continue };
+            let (group, balancer) = (found.group.clone(), balancer.clone());
+            let deletion = LoadBalancerAttachmentDeletion { group, balancer };
             sweep.offer(found.offer(Self::KIND, deletion));
         }
     }
@@ -318,23 +345,18 @@ impl Unclaimed for ExternalLoadBalancerAttachment {
 
 impl Unclaimed for ExternalTargetGroupAttachment {
     fn unclaimed(sweep: &mut Sweep<'_>) {
-        for found in not_meant(sweep, Self::KIND).filter(|found| found.is_to_target_group()) {
-            let deletion = TargetGroupAttachmentDeletion {
-                group: found.group.clone(),
-                target_group: found.to.clone(),
-            };
+        for found in not_meant(sweep, Self::KIND) {
+            let To::TargetGroup(target_group) = &found.to else { continue };
+            let (group, target_group) = (found.group.clone(), target_group.clone());
+            let deletion = TargetGroupAttachmentDeletion { group, target_group };
             sweep.offer(found.offer(Self::KIND, deletion));
         }
     }
 }
 
 impl LiveAttachment {
-    fn is_to_target_group(&self) -> bool {
-        self.to.starts_with("arn:")
-    }
-
     fn offer(&self, kind: Kind, deletion: impl Into<Deletion>) -> Offer {
-        let name = format!("{} → {}", self.group, self.to);
+        let name = format!("{} → {}", self.group, self.to.text());
         let offer = Offer::new(ResourceId::new(kind, &name), Place::new(kind, &name), deletion);
         offer.because("the group's spec does not name it")
     }

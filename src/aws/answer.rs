@@ -15,11 +15,11 @@ impl<'a> Answer<'a> {
         Self { operation, object }
     }
 
-    /// An id or a name.
+    /// A name, or the id of what is no kind of ours.
     ///
     /// # Errors
     /// AWS did not give it, or gave nothing in it.
-    pub(crate) fn id(&self, field: &str, given: Option<&str>) -> Result<String, AwsError> {
+    pub(crate) fn text(&self, field: &str, given: Option<&str>) -> Result<String, AwsError> {
         self.part(field, given.filter(|text| !text.is_empty()).map(str::to_owned))
     }
 
@@ -46,12 +46,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_that_is_not_given_or_empty_is_an_error_that_names_it() {
-        let answer = Answer::of("ec2:CreateVpc", "dev.example.com");
-        assert_eq!(answer.id("vpcId", Some("vpc-1")).unwrap(), "vpc-1");
+    fn a_text_that_is_not_given_or_empty_is_an_error_that_names_it() {
+        let answer = Answer::of("ec2:DescribeSubnets", "subnet-1");
+        assert_eq!(answer.text("availabilityZone", Some("a")).unwrap(), "a");
         for given in [None, Some("")] {
-            let error = answer.id("vpcId", given).unwrap_err().to_string();
-            assert_eq!(error, "ec2:CreateVpc of dev.example.com failed: AWS' answer has no vpcId");
+            let error = answer.text("availabilityZone", given).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                "ec2:DescribeSubnets of subnet-1 failed: AWS' answer has no availabilityZone"
+            );
         }
     }
 }

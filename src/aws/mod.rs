@@ -127,7 +127,7 @@ impl Aws {
         const OPERATION: &str = "sts:GetCallerIdentity";
         let answer = self.sts.get_caller_identity().send().await;
         let answer = answer.map_err(|error| AwsError::new(OPERATION, "", error))?;
-        Answer::of(OPERATION, "").id("Account", answer.account())
+        Answer::of(OPERATION, "").text("Account", answer.account())
     }
 
     /// How many requests were sent so far.

@@ -12,14 +12,15 @@ use crate::aws::AwsError;
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Deletion;
 use crate::core::given::Given;
-use crate::core::kind::{Kind, Layer, ResourceId};
+use crate::core::id::Known;
+use crate::core::kind::{Kind, Layer, OfKind, ResourceId};
 use crate::core::look::Looking;
 use crate::core::manage::{self, Manage as _, View};
 use crate::core::seen::Seen;
 use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::Owner;
 use crate::core::wishes::Wishes;
-use crate::core::work::{Address, Work};
+use crate::core::work::Work;
 #[cfg(test)]
 use crate::core::{
     drift::Drift, fields::Fields, imagined, manage::Ownership, seen::Looked, whose::Whose,
@@ -65,6 +66,10 @@ macro_rules! ranks {
         $(impl $kind {
             pub(crate) const KIND: Kind =
                 Kind::new(Rank::$kind as usize, $name, Layer::$layer);
+        }
+
+        impl OfKind for $kind {
+            const KIND: Kind = Self::KIND;
         })*
 
         /// Every kind, each behind those that it depends on.
@@ -146,8 +151,8 @@ macro_rules! resources {
                 }
             }
 
-            /// AWS' own id of the resource, if it was found, and its address, if it has one.
-            pub(crate) fn find(&self, view: View<'_>) -> Option<(String, Option<Address>)> {
+            /// By what AWS knows the resource, if it was found.
+            pub(crate) fn find(&self, view: View<'_>) -> Option<Known> {
                 match self {
                     $(Self::$variant(resource) => manage::find(resource, view),)*
                 }
@@ -170,9 +175,16 @@ macro_rules! resources {
                 }
             }
 
-            async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+            /// Creates it. What it is known by then is told to `work`, for whatever comes later
+            /// and refers to it.
+            async fn create(&self, work: &Work<'_>) -> Result<(), AwsError> {
                 match self {
-                    $(Self::$variant(resource) => resource.create(work).await,)*
+                    $(Self::$variant(resource) => {
+                        if let Some(id) = resource.create(work).await? {
+                            work.learn(manage::known(resource, id));
+                        }
+                        Ok(())
+                    })*
                 }
             }
         }
@@ -431,16 +443,10 @@ impl Write {
         }
     }
 
-    /// Carries the write of this resource out. What was created under an id of AWS' choosing is told to
-    /// `work`, for whatever comes later and refers to it.
+    /// Carries the write of this resource out.
     pub(crate) async fn send(&self, work: &Work<'_>, id: &ResourceId) -> Result<(), AwsError> {
         match self {
-            Self::Create(resource) => {
-                if let Some(id) = resource.create(work).await? {
-                    work.learn(resource.id(), id);
-                }
-                Ok(())
-            }
+            Self::Create(resource) => resource.create(work).await,
             Self::Update(update) => update.send(work).await,
             Self::Delete(deletion) => deletion.send(work, id).await,
         }

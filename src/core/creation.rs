@@ -11,6 +11,7 @@
 //!
 //! Where AWS takes none, a look by tags comes first, and comes again when no answer did.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -30,9 +31,9 @@ const GENERATIONS: u32 = 100;
 const ATTEMPTS: u32 = 3;
 
 /// What a look by tags found.
-#[derive(Clone, Debug)]
-pub(crate) struct Standing {
-    pub(crate) id: String,
+#[derive(Debug)]
+pub(crate) struct Standing<I> {
+    pub(crate) id: I,
     /// Whether it is deleted, or on its way there.
     pub(crate) is_gone: bool,
 }
@@ -48,15 +49,16 @@ pub(crate) struct Creation<'a> {
 impl Creation<'_> {
     /// Creates with a client token. `within` is what the resource is a part of; `look` finds
     /// what carries its tags.
-    pub(crate) async fn with_token<C, L>(
+    pub(crate) async fn with_token<I, C, L>(
         self,
         within: &str,
         create: impl Fn(String) -> C,
         look: impl Fn() -> L,
-    ) -> Result<String, AwsError>
+    ) -> Result<I, AwsError>
     where
-        C: Future<Output = Result<String, AwsError>>,
-        L: Future<Output = Result<Vec<Standing>, AwsError>>,
+        I: Clone + Deref<Target = str>,
+        C: Future<Output = Result<I, AwsError>>,
+        L: Future<Output = Result<Vec<Standing<I>>, AwsError>>,
     {
         let deadline = Instant::now() + SEEN_WITHIN;
         for generation in 0..GENERATIONS {
@@ -68,7 +70,7 @@ impl Creation<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            if let Some(id) = self.seen(made.as_deref().ok(), &look, deadline).await? {
+            if let Some(id) = self.seen(made.as_ref().ok(), &look, deadline).await? {
                 return Ok(id);
             }
             if let Err(error) = made
@@ -82,14 +84,15 @@ impl Creation<'_> {
 
     /// Creates without a token: looks, sends the call once, and looks again if nobody can tell
     /// what became of it.
-    pub(crate) async fn without_token<C, L>(
+    pub(crate) async fn without_token<I, C, L>(
         self,
         create: impl Fn() -> C,
         look: impl Fn() -> L,
-    ) -> Result<String, AwsError>
+    ) -> Result<I, AwsError>
     where
-        C: Future<Output = Result<String, AwsError>>,
-        L: Future<Output = Result<Vec<Standing>, AwsError>>,
+        I: Clone + Deref<Target = str>,
+        C: Future<Output = Result<I, AwsError>>,
+        L: Future<Output = Result<Vec<Standing<I>>, AwsError>>,
     {
         if let Some(id) = self.one(&look().await?)? {
             return Ok(id);
@@ -120,14 +123,15 @@ impl Creation<'_> {
     }
 
     /// Looks until something is seen, or what was made is known to be gone.
-    async fn seen<L>(
+    async fn seen<I, L>(
         self,
-        made: Option<&str>,
+        made: Option<&I>,
         look: &impl Fn() -> L,
         deadline: Instant,
-    ) -> Result<Option<String>, AwsError>
+    ) -> Result<Option<I>, AwsError>
     where
-        L: Future<Output = Result<Vec<Standing>, AwsError>>,
+        I: Clone + Deref<Target = str>,
+        L: Future<Output = Result<Vec<Standing<I>>, AwsError>>,
     {
         let mut pause = Duration::from_millis(250);
         loop {
@@ -135,14 +139,15 @@ impl Creation<'_> {
                 Ok(found) => found,
                 // Who may not look takes AWS' word.
                 Err(error) if error.fault == Fault::Denied && made.is_some() => {
-                    return Ok(made.map(str::to_owned));
+                    return Ok(made.cloned());
                 }
                 Err(error) => return Err(error),
             };
             if let Some(id) = self.one(&found)? {
                 return Ok(Some(id));
             }
-            let is_gone = found.iter().any(|row| row.is_gone && Some(row.id.as_str()) == made);
+            let is_gone =
+                found.iter().any(|row| row.is_gone && made.is_some_and(|made| *row.id == **made));
             if is_gone || Instant::now() + pause > deadline {
                 return Ok(None);
             }
@@ -151,16 +156,19 @@ impl Creation<'_> {
         }
     }
 
-    fn one(self, found: &[Standing]) -> Result<Option<String>, AwsError> {
-        let stand: Vec<&str> =
-            found.iter().filter(|row| !row.is_gone).map(|row| row.id.as_str()).collect();
+    fn one<I>(self, found: &[Standing<I>]) -> Result<Option<I>, AwsError>
+    where
+        I: Clone + Deref<Target = str>,
+    {
+        let stand: Vec<&Standing<I>> = found.iter().filter(|row| !row.is_gone).collect();
+        let ids: Vec<&str> = stand.iter().map(|row| &*row.id).collect();
         match stand[..] {
             [] => Ok(None),
-            [id] => Ok(Some(id.to_owned())),
-            ref several => Err(self.failed(format!(
+            [row] => Ok(Some(row.id.clone())),
+            _ => Err(self.failed(format!(
                 "there are {} of it: {}; run this again to be told which one is used",
-                several.len(),
-                several.join(", ")
+                ids.len(),
+                ids.join(", ")
             ))),
         }
     }

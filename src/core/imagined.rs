@@ -2,6 +2,7 @@
 
 use super::drift::Drift;
 use super::fields::Changes as _;
+use super::id::Id;
 use super::manage::{Manage, Ownership, Update, View, whose};
 use super::seen::{Looked, Seen, Sight};
 use super::whose::Whose;
@@ -20,7 +21,7 @@ fn replace<M: Manage>(resource: &M, by: Option<M::Live>, view: View<'_>, seen: &
 }
 
 pub(crate) fn imagine<M: Manage>(resource: &M, id: &str, view: View<'_>, seen: &mut Seen) {
-    replace(resource, Some(resource.imagined(id, view)), view, seen);
+    replace(resource, Some(resource.imagined(&Id::imagined(id), view)), view, seen);
 }
 
 pub(crate) fn disturbed<M: Manage>(resource: &M, view: View<'_>) -> Vec<(&'static str, Seen)> {

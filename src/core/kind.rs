@@ -66,6 +66,11 @@ impl fmt::Display for Kind {
     }
 }
 
+/// What is of a kind.
+pub(crate) trait OfKind {
+    const KIND: Kind;
+}
+
 /// A resource of a cluster, printed `IAMRole/nodes.dev.example.com`.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct ResourceId {

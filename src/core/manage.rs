@@ -13,12 +13,13 @@ use crate::aws::tags::Tags;
 use crate::core::drift::Drift;
 use crate::core::fields::{Changes as _, Fields, Stuck};
 use crate::core::given::Given;
+use crate::core::id::{Address, Id, Ids, Known, Ref};
 use crate::core::kind::{Kind, ResourceId};
 #[cfg(test)]
 use crate::core::seen::Looked;
 use crate::core::seen::{Seen, Sight};
 use crate::core::whose::{Marks, Owner, Whose};
-use crate::core::work::{Address, Ids, Work};
+use crate::core::work::Work;
 
 /// What was found, and under which ids.
 #[derive(Clone, Copy, Debug)]
@@ -36,14 +37,14 @@ impl<'a> View<'a> {
         self.ids.name(id)
     }
 
-    pub(crate) fn is(self, resource: &ResourceId, id: &str) -> bool {
-        self.ids.get(resource) == Some(id)
+    pub(crate) fn is<K>(self, wanted: &Ref<K>, id: &Id<K>) -> bool {
+        self.ids.get(wanted) == Some(id.as_str())
     }
 
     /// AWS' id of a resource; its name, where it has none.
     #[cfg(test)]
-    pub(crate) fn id_of(self, resource: &ResourceId) -> String {
-        self.ids.get(resource).unwrap_or(&resource.name).to_owned()
+    pub(crate) fn id_of<K>(self, wanted: &Ref<K>) -> Id<K> {
+        self.ids.of(wanted).unwrap_or_else(|| Id::imagined(&wanted.name))
     }
 
     pub(crate) fn owns(self, kind: Kind, marks: &Marks<'_>) -> bool {
@@ -81,8 +82,7 @@ pub(crate) enum Ownership {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Update<M: Manage> {
     pub(crate) resource: M,
-    /// AWS' id of it.
-    pub(crate) id: String,
+    pub(crate) id: Id<M>,
     pub(crate) changed: ChangedOf<M>,
 }
 
@@ -158,8 +158,8 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
         None
     }
 
-    /// AWS' id of what was found, or whatever a write addresses it by.
-    fn aws_id(found: &Self::Live) -> String;
+    /// By what AWS knows what was found; of what has no id of its own, as part of something.
+    fn aws_id(found: &Self::Live) -> Id<Self>;
 
     /// Under which DNS name it is reached.
     fn address(_: &Self::Live) -> Option<Address> {
@@ -223,21 +223,22 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
     /// What AWS is particular about.
     fn given(&self) -> Given<'_>;
 
+    /// Creates it. Tells its id, where others refer to it by one.
     fn create(
         &self,
         work: &Work<'_>,
-    ) -> impl Future<Output = Result<Option<String>, AwsError>> + Send;
+    ) -> impl Future<Output = Result<Option<Id<Self>>, AwsError>> + Send;
 
     fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &ChangedOf<Self>,
     ) -> impl Future<Output = Result<(), AwsError>> + Send;
 
     /// What AWS would tell of it, were it exactly as wanted; `id` is one that AWS may have chosen.
     #[cfg(test)]
-    fn imagined(&self, id: &str, view: View<'_>) -> Self::Live;
+    fn imagined(&self, id: &Id<Self>, view: View<'_>) -> Self::Live;
 
     /// The same with one field otherwise, for each field, by the name under which it is told.
     #[cfg(test)]
@@ -321,9 +322,16 @@ fn may_use<M: Manage>(resource: &M, found: &M::Live, whose: &Whose, view: View<'
     whose.is_owned() || resource.ownership() != Ownership::Ours || is_named()
 }
 
-pub(crate) fn find<M: Manage>(resource: &M, view: View<'_>) -> Option<(String, Option<Address>)> {
+/// By what AWS knows a resource.
+pub(crate) fn known<M: Manage>(resource: &M, id: Id<M>) -> Known {
+    Known::new(resource.id(), id)
+}
+
+pub(crate) fn find<M: Manage>(resource: &M, view: View<'_>) -> Option<Known> {
     match look_for(resource, view) {
-        Find::These(found) => found.first().map(|found| (M::aws_id(found), M::address(found))),
+        Find::These(found) => {
+            found.first().map(|row| known(resource, M::aws_id(row)).at(M::address(row)))
+        }
         Find::Taken(..) | Find::Nothing => None,
     }
 }
@@ -409,15 +417,15 @@ pub(crate) fn state<M: Manage, Write>(
             }
         }
         ref several => {
-            let ids = several.iter().map(|found| M::aws_id(found));
+            let ids = several.iter().map(|found| M::aws_id(found).into());
             let twins = several.iter().map(|found| M::twin(found, view));
             let stands_elsewhere = |id: &str| {
-                let found = several.iter().find(|found| M::aws_id(found) == id);
+                let found = several.iter().find(|found| *M::aws_id(found) == *id);
                 let twin = found.and_then(|found| M::twin(found, view));
                 let name = twin.and_then(|twin| twin.tags.get("Name").cloned());
                 let other = name.map(|name| ResourceId::new(resource.id().kind, name));
                 let other = other.filter(|other| *other != resource.id());
-                other.is_some_and(|other| view.is(&other, id))
+                other.is_some_and(|other| view.ids.get(&other) == Some(id))
             };
             let (message, next) = several_of(ids.zip(twins).collect(), stands_elsewhere);
             State::Impossible(Drift::default(), message, next)

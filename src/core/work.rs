@@ -1,53 +1,13 @@
-//! The ids that AWS gives to resources, and what a write needs to be sent.
+//! What a write needs to be sent.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use md5::{Digest as _, Md5};
 
 use crate::aws::{Aws, AwsError, Fault};
+use crate::core::id::{Address, Id, Ids, Known, Ref};
 use crate::core::kind::ResourceId;
 use crate::core::wait::Waits;
-
-/// AWS' ids of resources, both ways, and where load balancers are reached.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ids {
-    ids: BTreeMap<ResourceId, String>,
-    names: BTreeMap<String, String>,
-    addresses: BTreeMap<ResourceId, Address>,
-}
-
-/// The DNS name of a load balancer, and the hosted zone of AWS' own in which it lies.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Address {
-    pub(crate) dns_name: String,
-    pub(crate) zone: String,
-}
-
-impl Ids {
-    pub(crate) fn insert(&mut self, resource: ResourceId, id: String) {
-        // What has no id of its own goes by that of what it is part of, which came first.
-        self.names.entry(id.clone()).or_insert_with(|| resource.name.clone());
-        self.ids.insert(resource, id);
-    }
-
-    pub(crate) fn insert_address(&mut self, resource: ResourceId, address: Address) {
-        self.addresses.insert(resource, address);
-    }
-
-    pub(crate) fn get(&self, resource: &ResourceId) -> Option<&str> {
-        self.ids.get(resource).map(String::as_str)
-    }
-
-    pub(crate) fn address(&self, resource: &ResourceId) -> Option<&Address> {
-        self.addresses.get(resource)
-    }
-
-    /// The name under which a resource with this id is wanted, or the id itself.
-    pub(crate) fn name<'a>(&'a self, id: &'a str) -> &'a str {
-        self.names.get(id).map_or(id, String::as_str)
-    }
-}
 
 /// Where writes go, and for whom.
 #[derive(Clone, Copy, Debug)]
@@ -123,13 +83,13 @@ impl<'a> Work<'a> {
         self.place.token(resource, within, generation)
     }
 
-    pub(crate) fn learn(&self, resource: ResourceId, id: String) {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(resource, id);
+    pub(crate) fn learn(&self, known: Known) {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).learn(known);
     }
 
     pub(crate) fn learn_address(&self, resource: ResourceId, address: Address) {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.insert_address(resource, address);
+        ids.learn_address(resource, address);
     }
 
     /// Where a load balancer is reached that existed before or was created by now.
@@ -138,23 +98,20 @@ impl<'a> Work<'a> {
     /// None of that name was found or created.
     pub(crate) fn address(&self, resource: &ResourceId) -> Result<Address, AwsError> {
         let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.addresses.get(resource).cloned().ok_or_else(|| unknown(resource))
+        ids.address(resource).cloned().ok_or_else(|| unknown(resource))
     }
 
     /// AWS' id of a resource that existed before or was created by now.
     ///
     /// # Errors
     /// Nothing of that name was found or created.
-    pub(crate) fn id(&self, resource: &ResourceId) -> Result<String, AwsError> {
+    pub(crate) fn id<K>(&self, wanted: &Ref<K>) -> Result<Id<K>, AwsError> {
         let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        ids.get(resource).map(str::to_owned).ok_or_else(|| unknown(resource))
+        ids.of(wanted).ok_or_else(|| unknown(wanted))
     }
 
-    pub(crate) fn ids<'b>(
-        &self,
-        resources: impl IntoIterator<Item = &'b ResourceId>,
-    ) -> Result<Vec<String>, AwsError> {
-        resources.into_iter().map(|resource| self.id(resource)).collect()
+    pub(crate) fn ids<K>(&self, wanted: &[Ref<K>]) -> Result<Vec<Id<K>>, AwsError> {
+        wanted.iter().map(|wanted| self.id(wanted)).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The hosted zone and the names in it (kops `pkg/model/dns.go`).
 
 use super::{DesiredCluster, Input, names};
+use crate::core::id::Ref;
 use crate::core::kind::ResourceId;
 use crate::route53::dns_name::DnsName;
 use crate::route53::dns_zone::DnsZone;
@@ -13,7 +14,7 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
         return;
     }
     let name = cluster.name();
-    let zone = ResourceId::new(DnsZone::KIND, filled(&cluster.spec.dns_zone).unwrap_or(name));
+    let zone: Ref<DnsZone> = Ref::to(filled(&cluster.spec.dns_zone).unwrap_or(name));
     desired.resources.push(
         DnsZone {
             name: zone.name.clone(),
@@ -36,7 +37,7 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
     if let Some(public) = bastion.and_then(|bastion| filled(&bastion.bastion_public_name))
         && has_bastion
     {
-        wanted.push((public.to_owned(), names::bastion_balancer(name), "bastion"));
+        wanted.push((public.to_owned(), names::bastion_balancer(name).resource(), "bastion"));
     }
     for (record, balancer, prefix) in wanted {
         desired.resources.push(

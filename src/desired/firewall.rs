@@ -3,7 +3,7 @@
 
 use super::{DesiredCluster, Input, names};
 use crate::catalogue::kinds::Resource;
-use crate::core::kind::ResourceId;
+use crate::core::id::{Id, Ref};
 use crate::spec::cluster::Cluster;
 use crate::spec::object::filled;
 use crate::spec::role::Role;
@@ -37,8 +37,8 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
 
 struct Firewall<'a> {
     cluster: &'a Cluster,
-    masters: ResourceId,
-    nodes: ResourceId,
+    masters: Ref<SecurityGroup>,
+    nodes: Ref<SecurityGroup>,
 }
 
 impl<'a> Firewall<'a> {
@@ -50,7 +50,7 @@ impl<'a> Firewall<'a> {
         }
     }
 
-    fn group(&self, id: &ResourceId, what: &str, own_ports: &'static [i32]) -> Resource {
+    fn group(&self, id: &Ref<SecurityGroup>, what: &str, own_ports: &'static [i32]) -> Resource {
         SecurityGroup {
             name: id.name.clone(),
             existing: None,
@@ -139,7 +139,7 @@ impl<'a> Firewall<'a> {
         let name = self.cluster.name();
         let bastion = names::security_group(name, Role::Bastion);
         let balancer = names::balancer_security_group(name, "bastion");
-        let from = |group: &ResourceId| WantedPeer::Group(group.clone());
+        let from = |group: &Ref<SecurityGroup>| WantedPeer::Group(group.clone());
         let mut resources = vec![
             self.group(&bastion, "bastion", &[22]),
             egress("bastion-egress", &bastion),
@@ -168,7 +168,7 @@ impl<'a> Firewall<'a> {
         };
         let (balancer, mut resources) = match filled(&spec.security_group_override) {
             // Its owner decides what reaches it.
-            Some(id) => (ResourceId::new(SecurityGroup::KIND, id), Vec::new()),
+            Some(id) => (Ref::to(id), Vec::new()),
             None => {
                 let balancer = names::balancer_security_group(self.cluster.name(), "api");
                 let mut resources = vec![
@@ -190,7 +190,7 @@ impl<'a> Firewall<'a> {
 
 fn rule(
     name: &str,
-    group: &ResourceId,
+    group: &Ref<SecurityGroup>,
     protocol: &str,
     ports: (i32, i32),
     peer: WantedPeer,
@@ -207,7 +207,7 @@ fn rule(
 }
 
 /// Everything from one group into another.
-fn all(name: &str, group: &ResourceId, from: &ResourceId) -> Resource {
+fn all(name: &str, group: &Ref<SecurityGroup>, from: &Ref<SecurityGroup>) -> Resource {
     SecurityGroupRule {
         name: name.to_owned(),
         group: group.clone(),
@@ -220,7 +220,7 @@ fn all(name: &str, group: &ResourceId, from: &ResourceId) -> Resource {
 }
 
 /// Everything out.
-fn egress(name: &str, group: &ResourceId) -> Resource {
+fn egress(name: &str, group: &Ref<SecurityGroup>) -> Resource {
     SecurityGroupRule {
         name: name.to_owned(),
         group: group.clone(),
@@ -248,7 +248,7 @@ fn existing_groups(input: Input<'_>) -> Vec<Resource> {
     ids.dedup();
     let group = |id: &String| SecurityGroup {
         name: id.clone(),
-        existing: Some(id.clone()),
+        existing: Id::of_spec(Some(id)),
         description: String::new(),
         vpc: names::vpc(input.cluster.name()),
         own_ports: &[],

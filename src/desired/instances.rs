@@ -9,6 +9,7 @@ use super::{DesiredCluster, Input, Notice, names, ssh};
 use crate::autoscaling::autoscaling_group::{AutoscalingGroup, Mixed, WarmPool};
 use crate::aws::tags::Tags;
 use crate::catalogue::kinds::Resource;
+use crate::core::id::Ref;
 use crate::core::kind::ResourceId;
 use crate::ec2::launch_template::{LaunchTemplate, Resolved, Spot, Volume};
 use crate::iam::instance_profile::IamInstanceProfile;
@@ -68,7 +69,7 @@ fn of_group(
     desired: &mut DesiredCluster,
 ) -> Result<[Resource; 2], String> {
     let template = template(input, group, role, subnets, desired)?;
-    let scaling = scaling_group(input, group, subnets, &template.resource_id())?;
+    let scaling = scaling_group(input, group, subnets, &Ref::to(&template.name))?;
     Ok([template.into(), scaling.into()])
 }
 
@@ -161,14 +162,17 @@ fn profile(cluster: &Cluster, group: &InstanceGroup, role: Role) -> (String, Vec
     (profile, vec![own, link])
 }
 
-fn security_groups(cluster: &Cluster, group: &InstanceGroup, role: Role) -> Vec<ResourceId> {
-    let named = |id: &str| ResourceId::new(SecurityGroup::KIND, id);
+fn security_groups(
+    cluster: &Cluster,
+    group: &InstanceGroup,
+    role: Role,
+) -> Vec<Ref<SecurityGroup>> {
     let own = match filled(&group.spec.security_group_override) {
-        Some(id) => named(id),
+        Some(id) => Ref::to(id),
         None => names::security_group(cluster.name(), role),
     };
     let more = group.spec.additional_security_groups.iter().flatten();
-    std::iter::once(own).chain(more.map(|id| named(id))).collect()
+    std::iter::once(own).chain(more.map(Ref::to)).collect()
 }
 
 fn has_public_ip(
@@ -234,12 +238,12 @@ fn scaling_group(
     input: Input<'_>,
     group: &InstanceGroup,
     subnets: &[&Subnet],
-    template: &ResourceId,
+    template: &Ref<LaunchTemplate>,
 ) -> Result<AutoscalingGroup, String> {
     let cluster = input.cluster;
     let spec = &group.spec;
     let (smallest, largest) = group.sizes();
-    let subnet_ids: Vec<ResourceId> = subnets
+    let subnet_ids: Vec<_> = subnets
         .iter()
         .map(|subnet| names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default()))
         .collect();

@@ -7,8 +7,7 @@ use super::volumes::whole;
 use super::{DesiredCluster, Input, names, network};
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
 use crate::autoscaling::load_balancer_attachment::{LoadBalancerAttachment, Target};
-use crate::core::kind::ResourceId;
-use crate::core::manage::Manage as _;
+use crate::core::id::{Id, Ref};
 use crate::elb::listener::Listener;
 use crate::elb::load_balancer::LoadBalancer;
 use crate::elb::network_load_balancer::NetworkLoadBalancer;
@@ -20,7 +19,7 @@ use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
 use crate::spec::role::Role;
 use crate::spec::subnets::SubnetKind;
-use crate::vpc::security_group::SecurityGroup;
+use crate::vpc;
 
 const IDLE_SECONDS: i64 = 300;
 const API_PORT: i32 = 443;
@@ -60,11 +59,11 @@ fn add_api(
         return Err(Problem::new(&path, message));
     }
     let own = match filled(&api.security_group_override) {
-        Some(own) => ResourceId::new(SecurityGroup::KIND, own),
+        Some(own) => Ref::to(own),
         None => names::balancer_security_group(name, "api"),
     };
     let more = api.additional_security_groups.iter().flatten();
-    let more = more.map(|id| ResourceId::new(SecurityGroup::KIND, id));
+    let more = more.map(Ref::to);
     let security_groups = std::iter::once(own).chain(more).collect();
     let aws_name = names::balancer_name("api", name);
     let path = FieldPath::root().key("spec").key("api").key("loadBalancer");
@@ -100,7 +99,7 @@ fn add_api(
                 tags,
             };
             desired.resources.push(balancer.into());
-            Target::Classic(id)
+            Target::Classic(Ref::to(&id.name))
         }
     };
     for group in of_role(input, Role::Master) {
@@ -129,19 +128,19 @@ fn add_network(
         tags: balancer.tags.clone(),
     };
     let listener = Listener {
-        balancer: balancer.id(),
+        balancer: Ref::to(&balancer.name),
         port: API_PORT,
         certificate,
-        target_group: group.id(),
+        target_group: Ref::to(&group.name),
         tags: balancer.tags.clone(),
     };
-    let to = Target::Network(group.id());
+    let to = Target::Network(Ref::to(&group.name));
     desired.resources.extend([group.into(), balancer.into(), listener.into()]);
     to
 }
 
 /// One subnet a zone; utility subnets and those of masters first.
-fn api_subnets(input: Input<'_>, internal: bool) -> Vec<ResourceId> {
+fn api_subnets(input: Input<'_>, internal: bool) -> Vec<Ref<vpc::subnet::Subnet>> {
     let cluster = input.cluster;
     let masters: BTreeSet<&str> = of_role(input, Role::Master)
         .flat_map(|group| cluster.subnets_of(group))
@@ -232,12 +231,10 @@ fn external(
 ) -> impl Iterator<Item = LoadBalancerAttachment> {
     let own = group.spec.external_load_balancers.iter().flatten();
     own.flat_map(move |external| {
-        let balancer = filled(&external.load_balancer_name).map(|to| {
-            (format!("extlb-{to}-{}", group.name()), Target::ExternalClassic(to.to_owned()))
-        });
-        let targets = filled(&external.target_group_arn).map(|to| {
-            (format!("exttg-{to}-{}", group.name()), Target::ExternalTargetGroup(to.to_owned()))
-        });
+        let balancer = Id::of_spec(filled(&external.load_balancer_name))
+            .map(|to| (format!("extlb-{to}-{}", group.name()), Target::ExternalClassic(to)));
+        let targets = Id::of_spec(filled(&external.target_group_arn))
+            .map(|to| (format!("exttg-{to}-{}", group.name()), Target::ExternalTargetGroup(to)));
         balancer.into_iter().chain(targets)
     })
     .map(move |(name, to)| LoadBalancerAttachment {
@@ -263,6 +260,6 @@ fn told_apart(mut attachments: Vec<LoadBalancerAttachment>) -> Vec<LoadBalancerA
     attachments
 }
 
-fn group_id(cluster: &Cluster, group: &InstanceGroup) -> ResourceId {
-    ResourceId::new(AutoscalingGroup::KIND, group.aws_name(cluster.name()))
+fn group_id(cluster: &Cluster, group: &InstanceGroup) -> Ref<AutoscalingGroup> {
+    Ref::to(group.aws_name(cluster.name()))
 }

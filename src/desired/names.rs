@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::aws::tags::Tags;
+use crate::core::id::Ref;
 use crate::core::kind::ResourceId;
 use crate::elb::load_balancer::LoadBalancer;
 use crate::elb::network_load_balancer::NetworkLoadBalancer;
@@ -17,31 +18,32 @@ use crate::vpc::security_group::SecurityGroup;
 use crate::vpc::subnet;
 use crate::vpc::vpc::Vpc;
 
-pub(super) fn vpc(cluster: &str) -> ResourceId {
-    ResourceId::new(Vpc::KIND, cluster)
+pub(super) fn vpc(cluster: &str) -> Ref<Vpc> {
+    Ref::to(cluster)
 }
 
-pub(super) fn subnet(cluster: &str, name: &str) -> ResourceId {
-    ResourceId::new(subnet::Subnet::KIND, format!("{name}.{cluster}"))
+pub(super) fn subnet(cluster: &str, name: &str) -> Ref<subnet::Subnet> {
+    Ref::to(format!("{name}.{cluster}"))
 }
 
-pub(super) fn private_table(cluster: &str, zone: &str) -> ResourceId {
-    ResourceId::new(RouteTable::KIND, format!("private-{zone}.{cluster}"))
+pub(super) fn private_table(cluster: &str, zone: &str) -> Ref<RouteTable> {
+    Ref::to(format!("private-{zone}.{cluster}"))
 }
 
-pub(crate) fn security_group(cluster: &str, role: Role) -> ResourceId {
+pub(crate) fn security_group(cluster: &str, role: Role) -> Ref<SecurityGroup> {
     let name = match role {
         Role::Master => "masters",
         Role::Node => "nodes",
         Role::Bastion => "bastion",
     };
-    ResourceId::new(SecurityGroup::KIND, format!("{name}.{cluster}"))
+    Ref::to(format!("{name}.{cluster}"))
 }
 
 /// The names of all security groups that a cluster may have as its own.
 pub(crate) fn own_security_groups(cluster: &str) -> Vec<String> {
-    let roles = Role::ALL.map(|role| security_group(cluster, role).name);
-    let balancers = ["api", "bastion"].map(|prefix| balancer_security_group(cluster, prefix).name);
+    let roles = Role::ALL.map(|role| security_group(cluster, role).name.clone());
+    let balancers =
+        ["api", "bastion"].map(|prefix| balancer_security_group(cluster, prefix).name.clone());
     roles.into_iter().chain(balancers).collect()
 }
 
@@ -50,12 +52,12 @@ pub(crate) fn own_roles(cluster: &str) -> [OwnRole; 3] {
     Role::ALL.map(|role| OwnRole {
         name: role.iam_name(cluster),
         tag: format!("k8s.io/role/{}", role.key()),
-        security_group: security_group(cluster, role).name,
+        security_group: security_group(cluster, role).name.clone(),
     })
 }
 
-pub(super) fn balancer_security_group(cluster: &str, prefix: &str) -> ResourceId {
-    ResourceId::new(SecurityGroup::KIND, format!("{prefix}-elb.{cluster}"))
+pub(super) fn balancer_security_group(cluster: &str, prefix: &str) -> Ref<SecurityGroup> {
+    Ref::to(format!("{prefix}-elb.{cluster}"))
 }
 
 /// The load balancer before the API server, which is of the class that the spec says.
@@ -64,8 +66,8 @@ pub(super) fn api_balancer(cluster: &str, api: &LoadBalancerAccess) -> ResourceI
     ResourceId::new(kind, format!("api.{cluster}"))
 }
 
-pub(super) fn bastion_balancer(cluster: &str) -> ResourceId {
-    ResourceId::new(LoadBalancer::KIND, format!("bastion.{cluster}"))
+pub(super) fn bastion_balancer(cluster: &str) -> Ref<LoadBalancer> {
+    Ref::to(format!("bastion.{cluster}"))
 }
 
 /// A load balancer's name, cut to fit and told apart by a hash.

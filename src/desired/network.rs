@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::{DesiredCluster, Input, names};
 use crate::catalogue::kinds::Resource;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::ResourceId;
 use crate::spec::cluster::{self, Cluster};
 use crate::spec::object::filled;
@@ -45,7 +46,7 @@ fn network(cluster: &Cluster, region: &str) -> Vec<Resource> {
     let mut resources: Vec<Resource> = vec![
         Vpc {
             name: name.to_owned(),
-            existing: shared.map(str::to_owned),
+            existing: Id::of_spec(shared),
             cidr: cluster.network_cidr(),
             // Newer Kubernetes does without names in a VPC that is not its own.
             dns_hostnames: (shared.is_none() || !cluster.is_kubernetes_at_least(1, 5))
@@ -76,11 +77,8 @@ fn network(cluster: &Cluster, region: &str) -> Vec<Resource> {
         domain_name_servers: "AmazonProvidedDNS".to_owned(),
         tags,
     };
-    let association = VpcDhcpOptionsAssociation {
-        name: name.to_owned(),
-        vpc,
-        options: ResourceId::new(DhcpOptions::KIND, name),
-    };
+    let association =
+        VpcDhcpOptionsAssociation { name: name.to_owned(), vpc, options: Ref::to(name) };
     resources.extend([options.into(), association.into()]);
     resources
 }
@@ -88,7 +86,7 @@ fn network(cluster: &Cluster, region: &str) -> Vec<Resource> {
 fn subnets(cluster: &Cluster, resources: &mut Vec<Resource>) -> Vec<Problem> {
     let name = cluster.name();
     let vpc = names::vpc(name);
-    let public_table = ResourceId::new(RouteTable::KIND, name);
+    let public_table: Ref<RouteTable> = Ref::to(name);
     let path = FieldPath::root().key("spec").key("subnets");
     let mut problems = Vec::new();
     let all = cluster.subnets();
@@ -100,7 +98,7 @@ fn subnets(cluster: &Cluster, resources: &mut Vec<Resource>) -> Vec<Problem> {
             name: EVERYWHERE.to_owned(),
             table: public_table.clone(),
             cidr: EVERYWHERE.to_owned(),
-            via: Via::Resource(ResourceId::new(InternetGateway::KIND, name)),
+            via: Via::InternetGateway(Ref::to(name)),
         };
         resources.extend([table.into(), route.into()]);
     }
@@ -118,7 +116,7 @@ fn subnets(cluster: &Cluster, resources: &mut Vec<Resource>) -> Vec<Problem> {
         resources.push(
             Subnet {
                 name: id.name.clone(),
-                existing: existing.map(str::to_owned),
+                existing: Id::of_spec(existing),
                 vpc: vpc.clone(),
                 zone: zone.to_owned(),
                 range: additional_range(cluster, cidr.as_deref()),
@@ -186,7 +184,7 @@ fn zone_egress(
     tags.insert(ROLE_TAG.to_owned(), format!("private-{zone}"));
     let mut resources: Vec<Resource> =
         vec![RouteTable { name: table.name.clone(), vpc: names::vpc(name), tags }.into()];
-    let gateway = ResourceId::new(NatGateway::KIND, format!("{zone}.{name}"));
+    let gateway: Ref<NatGateway> = Ref::to(format!("{zone}.{name}"));
     let utility = utility_subnet(cluster, zone);
     let via = match filled(&first.egress) {
         // Whoever says so brings routes of their own.
@@ -196,18 +194,18 @@ fn zone_egress(
             resources.push(
                 NatGateway {
                     name: gateway.name.clone(),
-                    existing: Some(existing.to_owned()),
-                    subnet: names::vpc(name),
+                    existing: Id::of_spec(Some(existing)),
+                    subnet: None,
                     elastic_ip: None,
                     tags: names::tags(cluster, &gateway.name, true),
                 }
                 .into(),
             );
-            Via::Resource(gateway)
+            Via::NatGateway(gateway)
         }
         None => {
             let subnet = utility.map_err(|message| Problem::new(&path.index(*index), message))?;
-            let address = ResourceId::new(ElasticIp::KIND, gateway.name.clone());
+            let address: Ref<ElasticIp> = Ref::to(&gateway.name);
             let existing = filled(&first.public_ip);
             resources.push(
                 ElasticIp {
@@ -222,13 +220,13 @@ fn zone_egress(
                 NatGateway {
                     name: gateway.name.clone(),
                     existing: None,
-                    subnet,
+                    subnet: Some(subnet),
                     elastic_ip: Some(address),
                     tags: names::tags(cluster, &gateway.name, false),
                 }
                 .into(),
             );
-            Via::Resource(gateway)
+            Via::NatGateway(gateway)
         }
     };
     let route = Route {
@@ -245,7 +243,7 @@ fn zone_egress(
 ///
 /// # Errors
 /// There is none, or more than one.
-fn utility_subnet(cluster: &Cluster, zone: &str) -> Result<ResourceId, String> {
+fn utility_subnet(cluster: &Cluster, zone: &str) -> Result<Ref<Subnet>, String> {
     match of_kind(cluster, zone, SubnetKind::Utility)[..] {
         [subnet] => Ok(names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default())),
         [] => Err(format!(
@@ -258,7 +256,7 @@ fn utility_subnet(cluster: &Cluster, zone: &str) -> Result<ResourceId, String> {
 
 /// The subnet of a zone in which the load balancer of bastions stands: the utility subnet,
 /// or, where the topology is public, the first public one.
-pub(super) fn bastion_subnet(cluster: &Cluster, zone: &str) -> Option<ResourceId> {
+pub(super) fn bastion_subnet(cluster: &Cluster, zone: &str) -> Option<Ref<Subnet>> {
     let utility = of_kind(cluster, zone, SubnetKind::Utility);
     let all = utility.into_iter().chain(of_kind(cluster, zone, SubnetKind::Public));
     let subnet = all.into_iter().next()?;

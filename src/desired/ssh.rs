@@ -1,12 +1,12 @@
 //! The key pair of a cluster's instances (kops `pkg/model/sshkey.go`).
 
 use super::{DesiredCluster, Input, Notice, names};
-use crate::core::kind::ResourceId;
+use crate::core::id::Ref;
 use crate::ec2::key_pair::SshKey;
 use crate::spec::ssh_credential::{self, not_for_ec2};
 
 /// The name of the key pair; `None` if instances get none, or if it is not known which.
-pub(super) fn key(input: Input<'_>) -> Option<ResourceId> {
+pub(super) fn key(input: Input<'_>) -> Option<Ref<SshKey>> {
     let name = match input.cluster.spec.ssh_key_name.as_deref() {
         Some("") => return None,
         Some(name) => name.to_owned(),
@@ -19,7 +19,7 @@ pub(super) fn key(input: Input<'_>) -> Option<ResourceId> {
             format!("kubernetes.{}-{}", input.cluster.name(), pairs.join(":"))
         }
     };
-    Some(ResourceId::new(SshKey::KIND, name))
+    Some(Ref::to(name))
 }
 
 pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
@@ -40,7 +40,7 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
             // What EC2 cannot import, it must have already.
             let public_key = keys.first().filter(|key| not_for_ec2(key).is_none()).cloned();
             let tags = names::tags(cluster, &id.name, false);
-            desired.resources.push(SshKey { name: id.name, public_key, tags }.into());
+            desired.resources.push(SshKey { name: id.name.clone(), public_key, tags }.into());
             return;
         }
     };

@@ -75,12 +75,12 @@ async fn describe(
         let rows = pages.collect::<Result<Vec<_>, _>>().await;
         let rows = rows.map_err(|error| AwsError::new(OPERATION, "", error))?;
         let live = rows.iter().map(|image| {
-            let id = Answer::of(OPERATION, "").id("imageId", image.image_id())?;
+            let id = Answer::of(OPERATION, "").text("imageId", image.image_id())?;
             let answer = Answer::of(OPERATION, &id);
             Ok(LiveImage {
                 // Images without a name, or without a disk, are of old kinds that none of ours is.
                 name: image.name().unwrap_or_default().to_owned(),
-                owner: answer.id("imageOwnerId", image.owner_id())?,
+                owner: answer.text("imageOwnerId", image.owner_id())?,
                 root_device: image.root_device_name().unwrap_or_default().to_owned(),
                 id: id.clone(),
             })
@@ -100,8 +100,8 @@ async fn read_parameters(
         let answer = call.send().await;
         let answer = answer.map_err(|error| AwsError::new(OPERATION, "", error))?;
         let pair = |parameter: &aws_sdk_ssm::types::Parameter| {
-            let name = Answer::of(OPERATION, "").id("Name", parameter.name())?;
-            let value = Answer::of(OPERATION, &name).id("Value", parameter.value())?;
+            let name = Answer::of(OPERATION, "").text("Name", parameter.name())?;
+            let value = Answer::of(OPERATION, &name).text("Value", parameter.value())?;
             Ok((name, value))
         };
         answer.parameters().iter().map(pair).collect()

@@ -85,7 +85,7 @@ async fn read(aws: &Aws, filter: &str, values: &[String]) -> Result<Vec<Instance
 
 fn user(row: &Instance) -> Result<User, AwsError> {
     Ok(User {
-        id: Answer::of(DESCRIBE, "").id("instanceId", row.instance_id())?,
+        id: Answer::of(DESCRIBE, "").text("instanceId", row.instance_id())?,
         scaling_group: tag(row, GROUP_TAG).map(str::to_owned),
         version: tag(row, VERSION_TAG).and_then(|version| version.parse().ok()),
     })

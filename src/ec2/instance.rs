@@ -114,7 +114,7 @@ async fn read(aws: &Aws, chosen: Filter) -> Result<Vec<SdkInstance>, AwsError> {
 
 fn from_sdk(instance: &SdkInstance) -> Result<LiveMachine, AwsError> {
     Ok(LiveMachine {
-        id: Answer::of(DESCRIBE, "").id("instanceId", instance.instance_id())?,
+        id: Answer::of(DESCRIBE, "").text("instanceId", instance.instance_id())?,
         addresses: addresses_of(instance).collect(),
         tags: tags_from_sdk(instance.tags()),
     })

@@ -43,7 +43,7 @@ pub(crate) async fn observe(
     let mut live: BTreeMap<String, LiveInstanceType> = BTreeMap::new();
     for row in types {
         let name = row.instance_type().map(InstanceType::as_str);
-        let name = Answer::of(TYPES, "").id("instanceType", name)?;
+        let name = Answer::of(TYPES, "").text("instanceType", name)?;
         let store = row.instance_storage_info();
         let must_map = store
             .is_some_and(|store| store.nvme_support() != Some(&EphemeralNvmeSupport::Required));
@@ -55,8 +55,8 @@ pub(crate) async fn observe(
     }
     for row in offerings {
         let answer = Answer::of(OFFERINGS, "");
-        let name = answer.id("instanceType", row.instance_type().map(InstanceType::as_str))?;
-        let zone = answer.id("location", row.location())?;
+        let name = answer.text("instanceType", row.instance_type().map(InstanceType::as_str))?;
+        let zone = answer.text("location", row.location())?;
         live.entry(name).or_default().zones.insert(zone);
     }
     Ok(live.into_iter().map(|(name, row)| LiveInstanceType { name, ..row }).collect())

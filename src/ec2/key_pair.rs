@@ -9,6 +9,7 @@ use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, View};
@@ -32,8 +33,9 @@ pub(crate) struct SshKey {
 /// compared.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveKeyPair {
+    /// That of EC2, which no call needs.
     pub(crate) id: String,
-    pub(crate) name: String,
+    pub(crate) name: Id<SshKey>,
     pub(crate) tags: Tags,
 }
 
@@ -93,9 +95,9 @@ async fn read(aws: &Aws, names: &[String]) -> Result<Vec<LiveKeyPair>, AwsError>
     let answer = call.send().await;
     let answer = answer.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
     let live = answer.key_pairs().iter().map(|key| {
-        let name = Answer::of(DESCRIBE, "").id("keyName", key.key_name())?;
+        let name = Id::given(Answer::of(DESCRIBE, ""), "keyName", key.key_name())?;
         Ok(LiveKeyPair {
-            id: Answer::of(DESCRIBE, &name).id("keyPairId", key.key_pair_id())?,
+            id: Answer::of(DESCRIBE, &name).text("keyPairId", key.key_pair_id())?,
             tags: ec2::tags_from_sdk(key.tags()),
             name,
         })
@@ -127,7 +129,7 @@ impl Manage for SshKey {
         Some(owner.adopt(&Taggable::Ec2(&found.id)))
     }
 
-    fn aws_id(found: &LiveKeyPair) -> String {
+    fn aws_id(found: &LiveKeyPair) -> Id<Self> {
         found.name.clone()
     }
 
@@ -153,7 +155,7 @@ impl Manage for SshKey {
         Given::name(&KEY_PAIR_NAME, &self.name).tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let Some(key) = &self.public_key else { return Ok(None) };
         let call = work.aws.ec2.import_key_pair().key_name(&self.name);
         let answer = call
@@ -168,13 +170,14 @@ impl Manage for SshKey {
         }
     }
 
-    async fn update(&self, _: &Work<'_>, _: &str, (): &()) -> Result<(), AwsError> {
+    async fn update(&self, _: &Work<'_>, _: &Id<Self>, (): &()) -> Result<(), AwsError> {
         Ok(())
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, _: View<'_>) -> LiveKeyPair {
-        LiveKeyPair { id: id.to_owned(), name: self.name.clone(), tags: self.tags.clone() }
+    fn imagined(&self, id: &Id<Self>, _: View<'_>) -> LiveKeyPair {
+        let name = Id::imagined(&self.name);
+        LiveKeyPair { id: id.to_string(), name, tags: self.tags.clone() }
     }
 
     #[cfg(test)]
@@ -185,7 +188,7 @@ impl Manage for SshKey {
 
 /// Deletes a key pair, by its name.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct KeyPairDeletion(pub(crate) String);
+pub(crate) struct KeyPairDeletion(pub(crate) Id<SshKey>);
 
 impl Delete for KeyPairDeletion {
     async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
@@ -233,7 +236,8 @@ mod tests {
             ("kubernetes.a.com-aa:bb".to_owned(), false),
             ("kubernetes.a.com-mine".to_owned(), false),
         ] {
-            let key = LiveKeyPair { id: "key-1".to_owned(), name, tags: Tags::new() };
+            let key =
+                LiveKeyPair { id: "key-1".to_owned(), name: Id::imagined(name), tags: Tags::new() };
             let whose = owner.whose(SshKey::KIND, &key.marks("a.com"));
             assert_eq!(whose.is_owned(), expected, "{}", key.name);
         }

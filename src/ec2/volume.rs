@@ -11,6 +11,7 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Value, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Twin, View};
@@ -66,7 +67,7 @@ impl Value for KmsKey {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveVolume {
-    pub(crate) id: String,
+    pub(crate) id: Id<EbsVolume>,
     pub(crate) zone: String,
     pub(crate) size: i32,
     pub(crate) volume_type: String,
@@ -171,13 +172,13 @@ fn is_gone(volume: &Volume) -> bool {
 }
 
 fn from_sdk(volume: &Volume) -> Result<LiveVolume, AwsError> {
-    let id = Answer::of(DESCRIBE, "").id("volumeId", volume.volume_id())?;
+    let id = Id::given(Answer::of(DESCRIBE, ""), "volumeId", volume.volume_id())?;
     let answer = Answer::of(DESCRIBE, &id);
     let attached = volume.attachments().iter();
     Ok(LiveVolume {
-        zone: answer.id("availabilityZone", volume.availability_zone())?,
+        zone: answer.text("availabilityZone", volume.availability_zone())?,
         size: answer.part("size", volume.size())?,
-        volume_type: answer.id("volumeType", volume.volume_type().map(VolumeType::as_str))?,
+        volume_type: answer.text("volumeType", volume.volume_type().map(VolumeType::as_str))?,
         iops: volume.iops(),
         throughput: volume.throughput(),
         encrypted: volume.encrypted().unwrap_or(false),
@@ -218,7 +219,7 @@ impl Manage for EbsVolume {
         Some(owner.adopt(&Taggable::Ec2(&found.id)))
     }
 
-    fn aws_id(found: &LiveVolume) -> String {
+    fn aws_id(found: &LiveVolume) -> Id<Self> {
         found.id.clone()
     }
 
@@ -281,7 +282,7 @@ impl Manage for EbsVolume {
         Given::nothing().tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let create = |token| self.create_one(work.aws, token);
         creation.with_token(&self.zone, create, || self.standing(work.aws)).await.map(Some)
@@ -290,7 +291,7 @@ impl Manage for EbsVolume {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &VolumeFields<Changed>,
     ) -> Result<(), AwsError> {
         let VolumeFields {
@@ -320,9 +321,9 @@ impl Manage for EbsVolume {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, _: View<'_>) -> LiveVolume {
+    fn imagined(&self, id: &Id<Self>, _: View<'_>) -> LiveVolume {
         LiveVolume {
-            id: id.to_owned(),
+            id: id.clone(),
             zone: self.zone.clone(),
             size: self.size,
             volume_type: self.volume_type.clone(),
@@ -354,7 +355,7 @@ impl Manage for EbsVolume {
 }
 
 impl EbsVolume {
-    async fn create_one(&self, aws: &Aws, token: String) -> Result<String, AwsError> {
+    async fn create_one(&self, aws: &Aws, token: String) -> Result<Id<Self>, AwsError> {
         let answer = aws
             .ec2
             .create_volume()
@@ -370,13 +371,14 @@ impl EbsVolume {
             .send()
             .await
             .map_err(|error| AwsError::new(CREATE, &self.name, error))?;
-        Answer::of(CREATE, &self.name).id("volumeId", answer.volume_id())
+        Id::given(Answer::of(CREATE, &self.name), "volumeId", answer.volume_id())
     }
 
-    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing<Id<Self>>>, AwsError> {
         let rows = describe(aws, ec2::identity(&self.tags)).await?;
         let standing = ec2::ours(&rows, |row| row.tags(), &self.tags).map(|volume| {
-            let id = Answer::of(DESCRIBE, &self.name).id("volumeId", volume.volume_id())?;
+            let answer = Answer::of(DESCRIBE, &self.name);
+            let id = Id::given(answer, "volumeId", volume.volume_id())?;
             Ok(Standing { id, is_gone: is_gone(volume) })
         });
         standing.collect()
@@ -398,7 +400,7 @@ impl EbsVolume {
 
 /// Deletes a volume, by its id.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct VolumeDeletion(pub(crate) String);
+pub(crate) struct VolumeDeletion(pub(crate) Id<EbsVolume>);
 
 impl Delete for VolumeDeletion {
     async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {

@@ -10,11 +10,13 @@ use futures::future::try_join_all;
 use super::network::NetworkBalancers;
 use super::network_load_balancer::{LiveNetworkLoadBalancer, NetworkLoadBalancer};
 use super::tags;
+use super::target_group::TargetGroup;
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::given::Given;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
@@ -29,11 +31,11 @@ const CREATE: &str = "elasticloadbalancing:CreateListener";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Listener {
-    pub(crate) balancer: ResourceId,
+    pub(crate) balancer: Ref<NetworkLoadBalancer>,
     pub(crate) port: i32,
     /// The ARN of a certificate, for a listener that ends TLS.
     pub(crate) certificate: Option<String>,
-    pub(crate) target_group: ResourceId,
+    pub(crate) target_group: Ref<TargetGroup>,
     pub(crate) tags: Tags,
 }
 
@@ -47,27 +49,31 @@ fields! { ListenerFields {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveListener {
-    arn: String,
-    /// The ARN of the load balancer.
-    pub(crate) balancer: String,
+    arn: Id<Listener>,
+    pub(crate) balancer: Id<NetworkLoadBalancer>,
     port: Option<i32>,
     protocol: String,
     certificate: Option<String>,
-    /// The ARN of the target group that it leads to, if that is what it does.
-    target_group: Option<String>,
+    /// The target group that it leads to, if that is what it does.
+    target_group: Option<Id<TargetGroup>>,
 }
 
 impl LiveListener {
-    fn from_sdk(balancer: &str, listener: &SdkListener) -> Result<Self, AwsError> {
+    fn from_sdk(
+        balancer: &Id<NetworkLoadBalancer>,
+        listener: &SdkListener,
+    ) -> Result<Self, AwsError> {
+        let answer = Answer::of(DESCRIBE, balancer);
         let certificate = listener.certificates().first().and_then(Certificate::certificate_arn);
         let target = listener.default_actions().first().and_then(Action::target_group_arn);
+        let target = target.map(|arn| Id::given(answer, "TargetGroupArn", Some(arn)));
         Ok(Self {
-            arn: Answer::of(DESCRIBE, balancer).id("ListenerArn", listener.listener_arn())?,
-            balancer: balancer.to_owned(),
+            arn: Id::given(answer, "ListenerArn", listener.listener_arn())?,
+            balancer: balancer.clone(),
             port: listener.port(),
             protocol: listener.protocol().map_or("", ProtocolEnum::as_str).to_owned(),
             certificate: certificate.map(str::to_owned),
-            target_group: target.map(str::to_owned),
+            target_group: target.transpose()?,
         })
     }
 
@@ -86,7 +92,7 @@ impl fmt::Display for LiveListener {
 
 /// The listeners of the load balancers that the spec has.
 #[derive(Debug)]
-pub(crate) struct Listeners(Result<Vec<String>, AwsError>);
+pub(crate) struct Listeners(Result<Vec<Id<NetworkLoadBalancer>>, AwsError>);
 
 impl Look for Listeners {
     const AFTER: &'static [Looking] = &[Looking::of::<NetworkBalancers>()];
@@ -121,7 +127,10 @@ impl Presence for Listener {
     }
 }
 
-async fn read(aws: &Aws, balancer: &str) -> Result<Vec<LiveListener>, AwsError> {
+async fn read(
+    aws: &Aws,
+    balancer: &Id<NetworkLoadBalancer>,
+) -> Result<Vec<LiveListener>, AwsError> {
     let call = aws.elbv2.describe_listeners().load_balancer_arn(balancer);
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     let rows = rows.map_err(|error| AwsError::new(DESCRIBE, balancer, error))?;
@@ -137,7 +146,7 @@ impl Manage for Listener {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        vec![self.balancer.clone(), self.target_group.clone()]
+        vec![self.balancer.resource(), self.target_group.resource()]
     }
 
     fn is(&self, found: &LiveListener, view: View<'_>) -> bool {
@@ -149,7 +158,7 @@ impl Manage for Listener {
         Vec::new()
     }
 
-    fn aws_id(found: &LiveListener) -> String {
+    fn aws_id(found: &LiveListener) -> Id<Self> {
         found.arn.clone()
     }
 
@@ -182,7 +191,7 @@ impl Manage for Listener {
         Given::nothing().plain_tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let (balancer, group) = (work.id(&self.balancer)?, work.id(&self.target_group)?);
         let call = work.aws.elbv2.create_listener().load_balancer_arn(&balancer);
         let answer = call
@@ -196,7 +205,7 @@ impl Manage for Listener {
         match answer.map_err(|error| AwsError::new(CREATE, self.name(), error)) {
             Ok(answer) => {
                 let arn = answer.listeners().first().and_then(|made| made.listener_arn());
-                Answer::of(CREATE, &self.name()).id("ListenerArn", arn).map(Some)
+                Id::given(Answer::of(CREATE, &self.name()), "ListenerArn", arn).map(Some)
             }
             // The port is taken, perhaps by a call of ours whose answer was lost.
             Err(taken) if taken.fault == Fault::Conflict => {
@@ -217,7 +226,7 @@ impl Manage for Listener {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &ListenerFields<Changed>,
     ) -> Result<(), AwsError> {
         let ListenerFields { port: _, protocol, certificate, target_group, tags: _ } = changed;
@@ -238,9 +247,9 @@ impl Manage for Listener {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, view: View<'_>) -> LiveListener {
+    fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveListener {
         LiveListener {
-            arn: format!("{}/{id}", view.id_of(&self.balancer)),
+            arn: Id::imagined(format!("{}/{id}", view.id_of(&self.balancer))),
             balancer: view.id_of(&self.balancer),
             port: Some(self.port),
             protocol: self.protocol().as_str().to_owned(),
@@ -277,7 +286,7 @@ impl Listener {
     }
 }
 
-fn forward(group: &str) -> Action {
+fn forward(group: &Id<TargetGroup>) -> Action {
     Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(group).build()
 }
 

@@ -2,6 +2,7 @@
 
 mod fields;
 mod live;
+mod wanted;
 
 use std::collections::BTreeSet;
 
@@ -10,47 +11,28 @@ use aws_sdk_elasticloadbalancing::types::{
     Tag,
 };
 
-use crate::aws::tags::Tags;
 use crate::aws::{Aws, AwsError, Fault, done, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, set};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::{Address, Id, Ref};
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, View};
 use crate::core::seen::{Looked, Seen};
 use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
 use crate::core::whose::{Marks, Owner, Taggable};
-use crate::core::work::{Address, Work};
+use crate::core::work::Work;
 use crate::limits::LOAD_BALANCER_NAME;
+use crate::vpc::subnet::Subnet;
 use fields::{HealthCheck, Listener, LoadBalancerFields, Subnets};
 pub(crate) use live::{ClassicName, LiveLoadBalancer};
 use live::{DESCRIBE, address, all_by_name, tags_of};
+pub(crate) use wanted::LoadBalancer;
 
 const CREATE: &str = "elasticloadbalancing:CreateLoadBalancer";
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct LoadBalancer {
-    /// kops' name of it, `api.dev.example.com`.
-    pub(crate) name: String,
-    /// AWS' name, of at most 32 characters.
-    pub(crate) aws_name: String,
-    pub(crate) internal: bool,
-    /// Of the load balancer and of the instances behind it.
-    pub(crate) port: i32,
-    /// The ARN of a certificate, for a listener that ends TLS.
-    pub(crate) certificate: Option<String>,
-    /// What the health check asks, `SSL:443`.
-    pub(crate) health_target: String,
-    pub(crate) idle_timeout_seconds: i32,
-    /// `None` leaves it as it is.
-    pub(crate) cross_zone: Option<bool>,
-    pub(crate) subnets: Vec<ResourceId>,
-    pub(crate) security_groups: Vec<ResourceId>,
-    pub(crate) tags: Tags,
-}
 
 /// The classic load balancers of the cluster, and the names of all.
 #[derive(Debug)]
@@ -110,7 +92,8 @@ impl Manage for LoadBalancer {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        self.subnets.iter().chain(&self.security_groups).cloned().collect()
+        let subnets = self.subnets.iter().map(Ref::resource);
+        subnets.chain(self.security_groups.iter().map(Ref::resource)).collect()
     }
 
     fn is(&self, found: &LiveLoadBalancer, view: View<'_>) -> bool {
@@ -127,7 +110,7 @@ impl Manage for LoadBalancer {
         Some(owner.adopt(&Taggable::ClassicBalancer(&found.name)))
     }
 
-    fn aws_id(found: &LiveLoadBalancer) -> String {
+    fn aws_id(found: &LiveLoadBalancer) -> Id<Self> {
         found.name.clone()
     }
 
@@ -178,14 +161,14 @@ impl Manage for LoadBalancer {
         Given::name(&LOAD_BALANCER_NAME, &self.aws_name).plain_tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let object = &self.aws_name;
         let scheme = self.internal.then(|| "internal".to_owned());
         let call = work.aws.elb.create_load_balancer().load_balancer_name(object);
         let answer = call
             .set_scheme(scheme)
-            .set_subnets(Some(work.ids(&self.subnets)?))
-            .set_security_groups(Some(work.ids(&self.security_groups)?))
+            .set_subnets(Some(Id::texts(&work.ids(&self.subnets)?)))
+            .set_security_groups(Some(Id::texts(&work.ids(&self.security_groups)?)))
             .listeners(self.sdk_listener(CREATE)?)
             .set_tags(Some(self.sdk_tags(CREATE)?))
             .send()
@@ -199,21 +182,21 @@ impl Manage for LoadBalancer {
         self.set_attributes(work, object).await?;
         // The answer to the creation does not tell the zone of its name.
         let all = all_by_name(work.aws).await?;
-        let made = all.iter().find(|(name, _)| name == object).map(|(_, lb)| lb);
-        let made = made.ok_or_else(|| AwsError {
+        let made = all.into_iter().find(|(name, _)| name == object);
+        let (name, made) = made.ok_or_else(|| AwsError {
             operation: DESCRIBE,
             object: object.clone(),
             fault: Fault::Missing,
             message: "it is not to be seen yet".to_owned(),
         })?;
-        work.learn_address(self.id(), address(object, made)?);
-        Ok(Some(object.clone()))
+        work.learn_address(self.id(), address(object, &made)?);
+        Ok(Some(name))
     }
 
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &LoadBalancerFields<Changed>,
     ) -> Result<(), AwsError> {
         let LoadBalancerFields {
@@ -229,7 +212,7 @@ impl Manage for LoadBalancer {
         let object = id;
         if security_groups.is_some() {
             let call = work.aws.elb.apply_security_groups_to_load_balancer();
-            let groups = Some(work.ids(&self.security_groups)?);
+            let groups = Some(Id::texts(&work.ids(&self.security_groups)?));
             let answer = call.load_balancer_name(object).set_security_groups(groups).send().await;
             answer.map_err(|error| {
                 let operation = "elasticloadbalancing:ApplySecurityGroupsToLoadBalancer";
@@ -261,10 +244,10 @@ impl Manage for LoadBalancer {
     }
 
     #[cfg(test)]
-    fn imagined(&self, _: &str, view: View<'_>) -> LiveLoadBalancer {
+    fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LiveLoadBalancer {
         let dns_name = format!("{}-1.us-west-2.elb.amazonaws.com", self.aws_name);
         LiveLoadBalancer {
-            name: self.aws_name.clone(),
+            name: Id::imagined(&self.aws_name),
             address: Some(Address { dns_name, zone: "ZELB".to_owned() }),
             internal: self.internal,
             listeners: vec![self.listener()],
@@ -279,14 +262,16 @@ impl Manage for LoadBalancer {
 
     #[cfg(test)]
     fn disturbed(&self, live: &LiveLoadBalancer) -> Vec<(&'static str, LiveLoadBalancer)> {
-        let other = || vec!["other".to_owned()];
         let listeners = vec![Listener { instance_port: 1, ..self.listener() }];
         let health_check = Some(HealthCheck { up: 9, ..self.health_check() });
         let idle = Some(1);
         vec![
             ("scheme", LiveLoadBalancer { internal: !live.internal, ..live.clone() }),
-            ("subnets", LiveLoadBalancer { subnets: other(), ..live.clone() }),
-            ("securityGroups", LiveLoadBalancer { security_groups: other(), ..live.clone() }),
+            ("subnets", LiveLoadBalancer { subnets: vec![Id::imagined("other")], ..live.clone() }),
+            (
+                "securityGroups",
+                LiveLoadBalancer { security_groups: vec![Id::imagined("other")], ..live.clone() },
+            ),
             ("listeners", LiveLoadBalancer { listeners, ..live.clone() }),
             ("healthCheck", LiveLoadBalancer { health_check, ..live.clone() }),
             ("idleTimeoutSeconds", LiveLoadBalancer { idle_timeout_seconds: idle, ..live.clone() }),
@@ -346,12 +331,12 @@ impl LoadBalancer {
         };
         let tags = tags_of(work.aws, std::slice::from_ref(name)).await?;
         let is_ours = tags.get(name).is_some_and(|tags| ec2::is_identified(tags, &self.tags));
-        let subnets: BTreeSet<&String> = lb.subnets().iter().collect();
+        let subnets: BTreeSet<&str> = lb.subnets().iter().map(String::as_str).collect();
         let wanted = work.ids(&self.subnets)?;
         let listeners = lb.listener_descriptions().iter().filter_map(|one| one.listener());
         Ok(is_ours
             && (lb.scheme() == Some("internal")) == self.internal
-            && subnets == wanted.iter().collect()
+            && subnets == wanted.iter().map(Id::as_str).collect()
             && listeners.map(Listener::from_sdk).any(|one| one == self.listener()))
     }
 
@@ -382,17 +367,19 @@ impl LoadBalancer {
         &self,
         work: &Work<'_>,
         object: &str,
-        there: &[String],
+        there: &[Id<Subnet>],
     ) -> Result<(), AwsError> {
         let wanted = work.ids(&self.subnets)?;
-        let new: Vec<String> = wanted.iter().filter(|id| !there.contains(id)).cloned().collect();
+        let new: Vec<String> =
+            wanted.iter().filter(|id| !there.contains(id)).map(String::from).collect();
         if !new.is_empty() {
             let call = work.aws.elb.attach_load_balancer_to_subnets().load_balancer_name(object);
             call.set_subnets(Some(new)).send().await.map_err(|error| {
                 AwsError::new("elasticloadbalancing:AttachLoadBalancerToSubnets", object, error)
             })?;
         }
-        let old: Vec<String> = there.iter().filter(|id| !wanted.contains(id)).cloned().collect();
+        let old: Vec<String> =
+            there.iter().filter(|id| !wanted.contains(id)).map(String::from).collect();
         if !old.is_empty() {
             let call = work.aws.elb.detach_load_balancer_from_subnets().load_balancer_name(object);
             call.set_subnets(Some(old)).send().await.map_err(|error| {
@@ -434,7 +421,7 @@ pub(crate) fn scheme(internal: bool) -> &'static str {
 
 /// Deletes a classic load balancer, by its name.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct LoadBalancerDeletion(pub(crate) String);
+pub(crate) struct LoadBalancerDeletion(pub(crate) Id<LoadBalancer>);
 
 impl Delete for LoadBalancerDeletion {
     async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {

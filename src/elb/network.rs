@@ -104,16 +104,16 @@ async fn observe(aws: &Aws, look: &NetworkBalancers) -> Result<Seen, AwsError> {
     });
     let (tags, attributes) = join(tags::of(aws, &all), try_join_all(attributes)).await;
     let with_more = |mut rows: Vec<LiveNetworkLoadBalancer>| {
-        let cross_zone: BTreeMap<String, bool> = attributes?.into_iter().collect();
+        let cross_zone: BTreeMap<_, bool> = attributes?.into_iter().collect();
         for row in &mut rows {
             row.cross_zone = cross_zone.get(&row.arn).copied();
         }
-        tag(rows.iter_mut().map(|row| (&row.arn, &mut row.tags)), tags.as_ref())?;
+        tag(rows.iter_mut().map(|row| (&*row.arn, &mut row.tags)), tags.as_ref())?;
         Ok(rows)
     };
     let balancers = looked(balancers.and_then(with_more))?;
     let target_groups = looked(groups.and_then(|mut groups| {
-        tag(groups.iter_mut().map(|row| (&row.arn, &mut row.tags)), tags.as_ref())?;
+        tag(groups.iter_mut().map(|row| (&*row.arn, &mut row.tags)), tags.as_ref())?;
         Ok(groups)
     }))?;
     let balancers = look.balancers.as_ref().map_or(Looked::Not, |_| balancers);
@@ -152,16 +152,16 @@ fn may_be_ours(
     look.all
         || look.target_groups.contains(&group.name)
         || OWN_GROUP_BEGINNINGS.iter().any(|own| group.name.starts_with(own))
-        || balancers.iter().any(|row| group.balancers.contains(&row.arn))
+        || balancers.iter().any(|row| group.is_behind(&row.arn))
 }
 
 fn arns_of(balancers: &[LiveNetworkLoadBalancer], groups: &[LiveTargetGroup]) -> Vec<String> {
-    let balancers = balancers.iter().map(|row| row.arn.clone());
-    balancers.chain(groups.iter().map(|group| group.arn.clone())).collect()
+    let balancers = balancers.iter().map(|row| String::from(&row.arn));
+    balancers.chain(groups.iter().map(|group| String::from(&group.arn))).collect()
 }
 
 fn tag<'a>(
-    rows: impl Iterator<Item = (&'a String, &'a mut Tags)>,
+    rows: impl Iterator<Item = (&'a str, &'a mut Tags)>,
     found: Result<&BTreeMap<String, Tags>, &AwsError>,
 ) -> Result<(), AwsError> {
     let found = found.map_err(Clone::clone)?;

@@ -16,12 +16,15 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields, set};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::{Address, Id, Ref};
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::{Manage, View};
 use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, unknown};
 use crate::core::whose::{Marks, Owner, Taggable};
-use crate::core::work::{Address, Work};
+use crate::core::work::Work;
 use crate::limits::LOAD_BALANCER_NAME;
+use crate::vpc::security_group::SecurityGroup;
+use crate::vpc::subnet::Subnet;
 
 const DESCRIBE: &str = "elasticloadbalancing:DescribeLoadBalancers";
 const CREATE: &str = "elasticloadbalancing:CreateLoadBalancer";
@@ -36,8 +39,8 @@ pub(crate) struct NetworkLoadBalancer {
     pub(crate) aws_name: String,
     pub(crate) internal: bool,
     pub(crate) cross_zone: bool,
-    pub(crate) subnets: Vec<ResourceId>,
-    pub(crate) security_groups: Vec<ResourceId>,
+    pub(crate) subnets: Vec<Ref<Subnet>>,
+    pub(crate) security_groups: Vec<Ref<SecurityGroup>>,
     pub(crate) tags: Tags,
 }
 
@@ -52,7 +55,7 @@ fields! { NetworkLoadBalancerFields {
 /// A load balancer that is the cluster's, or may be.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveNetworkLoadBalancer {
-    pub(crate) arn: String,
+    pub(crate) arn: Id<NetworkLoadBalancer>,
     pub(crate) name: String,
     /// Whether it is of this class: services may have others.
     pub(crate) is_network: bool,
@@ -61,32 +64,32 @@ pub(crate) struct LiveNetworkLoadBalancer {
     internal: bool,
     /// Known of those that the spec has: it takes a call for each.
     pub(super) cross_zone: Option<bool>,
-    subnets: Vec<String>,
-    security_groups: Vec<String>,
+    subnets: Vec<Id<Subnet>>,
+    security_groups: Vec<Id<SecurityGroup>>,
     pub(crate) tags: Tags,
 }
 
 impl LiveNetworkLoadBalancer {
     /// What the answer tells; tags and attributes are told by other calls.
     pub(super) fn from_sdk(lb: &SdkBalancer) -> Result<Self, AwsError> {
-        let arn = Answer::of(DESCRIBE, "").id("LoadBalancerArn", lb.load_balancer_arn())?;
+        let arn = Id::given(Answer::of(DESCRIBE, ""), "LoadBalancerArn", lb.load_balancer_arn())?;
         let answer = Answer::of(DESCRIBE, &arn);
         let subnets = lb.availability_zones().iter();
-        let subnets = subnets.map(|zone| answer.id("SubnetId", zone.subnet_id()));
+        let subnets = subnets.map(|zone| Id::given(answer, "SubnetId", zone.subnet_id()));
         let address = match lb.r#type() {
             Some(LoadBalancerTypeEnum::Gateway) => None,
             _ => Some(address(lb)?),
         };
         Ok(Self {
-            name: answer.id("LoadBalancerName", lb.load_balancer_name())?,
+            name: answer.text("LoadBalancerName", lb.load_balancer_name())?,
             is_network: lb.r#type() == Some(&LoadBalancerTypeEnum::Network),
             address,
             internal: lb.scheme() == Some(&LoadBalancerSchemeEnum::Internal),
             cross_zone: None,
             subnets: subnets.collect::<Result<_, _>>()?,
-            security_groups: lb.security_groups().to_vec(),
+            security_groups: Id::all_given(answer, "SecurityGroups", lb.security_groups())?,
             tags: Tags::new(),
-            arn,
+            arn: arn.clone(),
         })
     }
 
@@ -107,7 +110,7 @@ impl LiveNetworkLoadBalancer {
         owner: &Owner,
     ) -> Marks<'a> {
         let named = |group: &&LiveTargetGroup| owner.names(TargetGroup::KIND, &group.marks());
-        let mut behind = groups.iter().filter(|group| group.balancers.contains(&self.arn));
+        let mut behind = groups.iter().filter(|group| group.is_behind(&self.arn));
         match behind.find(named) {
             Some(group) => {
                 let whose = owner.whose(TargetGroup::KIND, &group.marks());
@@ -128,12 +131,12 @@ pub(super) async fn all(aws: &Aws) -> Result<Vec<SdkBalancer>, AwsError> {
 fn address(lb: &SdkBalancer) -> Result<Address, AwsError> {
     let answer = Answer::of(DESCRIBE, lb.load_balancer_name().unwrap_or_default());
     Ok(Address {
-        dns_name: answer.id("DNSName", lb.dns_name())?,
-        zone: answer.id("CanonicalHostedZoneId", lb.canonical_hosted_zone_id())?,
+        dns_name: answer.text("DNSName", lb.dns_name())?,
+        zone: answer.text("CanonicalHostedZoneId", lb.canonical_hosted_zone_id())?,
     })
 }
 
-pub(super) async fn cross_zone(aws: &Aws, arn: &str) -> Result<bool, AwsError> {
+pub(super) async fn cross_zone(aws: &Aws, arn: &Id<NetworkLoadBalancer>) -> Result<bool, AwsError> {
     let call = aws.elbv2.describe_load_balancer_attributes().load_balancer_arn(arn);
     let answer = call.send().await.map_err(|error| {
         AwsError::new("elasticloadbalancing:DescribeLoadBalancerAttributes", arn, error)
@@ -152,7 +155,8 @@ impl Manage for NetworkLoadBalancer {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        self.subnets.iter().chain(&self.security_groups).cloned().collect()
+        let subnets = self.subnets.iter().map(Ref::resource);
+        subnets.chain(self.security_groups.iter().map(Ref::resource)).collect()
     }
 
     fn is(&self, found: &LiveNetworkLoadBalancer, _: View<'_>) -> bool {
@@ -167,7 +171,7 @@ impl Manage for NetworkLoadBalancer {
         Some(owner.adopt(&Taggable::Balancer(&found.arn)))
     }
 
-    fn aws_id(found: &LiveNetworkLoadBalancer) -> String {
+    fn aws_id(found: &LiveNetworkLoadBalancer) -> Id<Self> {
         found.arn.clone()
     }
 
@@ -220,11 +224,11 @@ impl Manage for NetworkLoadBalancer {
         Given::name(&LOAD_BALANCER_NAME, &self.aws_name).plain_tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let made = self.create_one(work).await?;
         work.learn_address(self.id(), address(&made)?);
-        let arn =
-            Answer::of(CREATE, &self.aws_name).id("LoadBalancerArn", made.load_balancer_arn())?;
+        let answer = Answer::of(CREATE, &self.aws_name);
+        let arn = Id::given(answer, "LoadBalancerArn", made.load_balancer_arn())?;
         if self.cross_zone {
             self.set_cross_zone(work, &arn).await?;
         }
@@ -234,20 +238,20 @@ impl Manage for NetworkLoadBalancer {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &NetworkLoadBalancerFields<Changed>,
     ) -> Result<(), AwsError> {
         let NetworkLoadBalancerFields { scheme: _, subnets, security_groups, cross_zone, tags } =
             changed;
         if subnets.is_some() {
-            let subnets = Some(work.ids(&self.subnets)?);
+            let subnets = Some(Id::texts(&work.ids(&self.subnets)?));
             let call = work.aws.elbv2.set_subnets().load_balancer_arn(id);
             call.set_subnets(subnets).send().await.map_err(|error| {
                 AwsError::new("elasticloadbalancing:SetSubnets", &self.name, error)
             })?;
         }
         if security_groups.is_some() {
-            let groups = Some(work.ids(&self.security_groups)?);
+            let groups = Some(Id::texts(&work.ids(&self.security_groups)?));
             let call = work.aws.elbv2.set_security_groups().load_balancer_arn(id);
             call.set_security_groups(groups).send().await.map_err(|error| {
                 AwsError::new("elasticloadbalancing:SetSecurityGroups", &self.name, error)
@@ -263,11 +267,11 @@ impl Manage for NetworkLoadBalancer {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, view: View<'_>) -> LiveNetworkLoadBalancer {
+    fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveNetworkLoadBalancer {
         let account = "arn:aws:elasticloadbalancing:us-west-2:123456789012";
         let dns_name = format!("{}-1.elb.us-west-2.amazonaws.com", self.aws_name);
         LiveNetworkLoadBalancer {
-            arn: format!("{account}:loadbalancer/net/{}/{id}", self.aws_name),
+            arn: Id::imagined(format!("{account}:loadbalancer/net/{}/{id}", self.aws_name)),
             name: self.aws_name.clone(),
             is_network: true,
             address: Some(Address { dns_name, zone: "ZELB".to_owned() }),
@@ -285,12 +289,14 @@ impl Manage for NetworkLoadBalancer {
         live: &LiveNetworkLoadBalancer,
     ) -> Vec<(&'static str, LiveNetworkLoadBalancer)> {
         type Live = LiveNetworkLoadBalancer;
-        let other = || vec!["other".to_owned()];
         let cross_zone = Some(!self.cross_zone);
         vec![
             ("scheme", Live { internal: !live.internal, ..live.clone() }),
-            ("subnets", Live { subnets: other(), ..live.clone() }),
-            ("securityGroups", Live { security_groups: other(), ..live.clone() }),
+            ("subnets", Live { subnets: vec![Id::imagined("other")], ..live.clone() }),
+            (
+                "securityGroups",
+                Live { security_groups: vec![Id::imagined("other")], ..live.clone() },
+            ),
             ("crossZoneLoadBalancing", Live { cross_zone, ..live.clone() }),
             ("tags", Live { tags: Self::lacking_one(&live.tags), ..live.clone() }),
         ]
@@ -307,8 +313,8 @@ impl NetworkLoadBalancer {
         let answer = call
             .r#type(LoadBalancerTypeEnum::Network)
             .scheme(scheme.clone())
-            .set_subnets(Some(work.ids(&self.subnets)?))
-            .set_security_groups(Some(work.ids(&self.security_groups)?))
+            .set_subnets(Some(Id::texts(&work.ids(&self.subnets)?)))
+            .set_security_groups(Some(Id::texts(&work.ids(&self.security_groups)?)))
             .set_tags(Some(tags::to_sdk(&self.tags)))
             .send()
             .await
@@ -327,8 +333,9 @@ impl NetworkLoadBalancer {
                 };
                 let mut found = all(work.aws).await?.into_iter().filter(is_as_wanted);
                 let Some(found) = found.next() else { return Err(taken) };
-                let arn = Answer::of(DESCRIBE, &self.aws_name)
-                    .id("LoadBalancerArn", found.load_balancer_arn())?;
+                let answer = Answer::of(DESCRIBE, &self.aws_name);
+                let arn: Id<Self> =
+                    Id::given(answer, "LoadBalancerArn", found.load_balancer_arn())?;
                 tags::only_ours(work.aws, arn, &self.tags, taken).await?;
                 Ok(found)
             }
@@ -336,7 +343,7 @@ impl NetworkLoadBalancer {
         }
     }
 
-    async fn set_cross_zone(&self, work: &Work<'_>, arn: &str) -> Result<(), AwsError> {
+    async fn set_cross_zone(&self, work: &Work<'_>, arn: &Id<Self>) -> Result<(), AwsError> {
         let attribute =
             LoadBalancerAttribute::builder().key(CROSS_ZONE).value(self.cross_zone.to_string());
         let call = work.aws.elbv2.modify_load_balancer_attributes().load_balancer_arn(arn);
@@ -350,7 +357,7 @@ impl NetworkLoadBalancer {
 
 /// Deletes a network load balancer, by its ARN.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct NetworkLoadBalancerDeletion(pub(crate) String);
+pub(crate) struct NetworkLoadBalancerDeletion(pub(crate) Id<NetworkLoadBalancer>);
 
 impl Delete for NetworkLoadBalancerDeletion {
     async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {

@@ -6,6 +6,7 @@ use aws_sdk_elasticloadbalancingv2::types::Tag;
 
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, batch, ec2};
+use crate::core::id::Id;
 use crate::core::work::Work;
 
 /// The tags of things, by their ARNs.
@@ -15,9 +16,9 @@ pub(super) async fn of(aws: &Aws, arns: &[String]) -> Result<BTreeMap<String, Ta
         let answer = aws.elbv2.describe_tags().set_resource_arns(Some(arns.to_vec())).send().await;
         let answer = answer.map_err(|error| AwsError::new(OPERATION, "", error))?;
         let described = answer.tag_descriptions().iter().map(|described| {
-            let arn = Answer::of(OPERATION, "").id("ResourceArn", described.resource_arn())?;
+            let arn = Answer::of(OPERATION, "").text("ResourceArn", described.resource_arn())?;
             let tags = described.tags().iter().map(|tag| {
-                let key = Answer::of(OPERATION, &arn).id("Key", tag.key())?;
+                let key = Answer::of(OPERATION, &arn).text("Key", tag.key())?;
                 Ok((key, tag.value().unwrap_or_default().to_owned()))
             });
             let tags = tags.collect::<Result<Tags, AwsError>>()?;
@@ -40,13 +41,13 @@ pub(super) async fn add(work: &Work<'_>, arn: &str, tags: &Tags) -> Result<(), A
 }
 
 /// What was found where a name was taken, if it carries the cluster's tags; else `taken`.
-pub(super) async fn only_ours(
+pub(super) async fn only_ours<K>(
     aws: &Aws,
-    arn: String,
+    arn: Id<K>,
     wanted: &Tags,
     taken: AwsError,
-) -> Result<String, AwsError> {
-    let found = of(aws, std::slice::from_ref(&arn)).await?;
-    let is_ours = found.get(&arn).is_some_and(|tags| ec2::is_identified(tags, wanted));
+) -> Result<Id<K>, AwsError> {
+    let found = of(aws, &[(&arn).into()]).await?;
+    let is_ours = found.get(arn.as_str()).is_some_and(|tags| ec2::is_identified(tags, wanted));
     if is_ours { Ok(arn) } else { Err(taken) }
 }

@@ -11,6 +11,7 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Value, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
 use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
@@ -18,6 +19,7 @@ use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::limits::TARGET_GROUP_NAME;
 use crate::vpc::interface::User;
+use crate::vpc::vpc::Vpc;
 
 const DESCRIBE: &str = "elasticloadbalancing:DescribeTargetGroups";
 const CREATE: &str = "elasticloadbalancing:CreateTargetGroup";
@@ -29,7 +31,7 @@ pub(crate) struct TargetGroup {
     pub(crate) port: i32,
     /// Whether targets are spoken to in TLS.
     pub(crate) tls: bool,
-    pub(crate) vpc: ResourceId,
+    pub(crate) vpc: Ref<Vpc>,
     pub(crate) tags: Tags,
 }
 
@@ -78,16 +80,16 @@ impl Value for HealthCheck {
 
 /// The ARN of a target group, whosever it is.
 #[derive(Clone, Debug)]
-pub(crate) struct TargetGroupArn(pub(crate) String);
+pub(crate) struct TargetGroupArn(pub(crate) Id<TargetGroup>);
 
 /// A target group that is the cluster's, or may be.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveTargetGroup {
-    pub(crate) arn: String,
+    pub(crate) arn: Id<TargetGroup>,
     pub(crate) name: String,
     protocol: String,
     port: Option<i32>,
-    vpc: Option<String>,
+    vpc: Option<Id<Vpc>>,
     health_check: HealthCheck,
     /// The ARNs of the load balancers before it.
     pub(crate) balancers: Vec<String>,
@@ -97,18 +99,24 @@ pub(crate) struct LiveTargetGroup {
 impl LiveTargetGroup {
     /// What the answer tells; tags are told by another call.
     fn from_sdk(group: &SdkTargetGroup) -> Result<Self, AwsError> {
-        let arn = Answer::of(DESCRIBE, "").id("TargetGroupArn", group.target_group_arn())?;
+        let arn = Id::given(Answer::of(DESCRIBE, ""), "TargetGroupArn", group.target_group_arn())?;
+        let answer = Answer::of(DESCRIBE, &arn);
+        let vpc = group.vpc_id().map(|vpc| Id::given(answer, "VpcId", Some(vpc)));
         Ok(Self {
-            name: Answer::of(DESCRIBE, &arn).id("TargetGroupName", group.target_group_name())?,
+            name: answer.text("TargetGroupName", group.target_group_name())?,
             // A group of functions has neither protocol, port nor VPC.
             protocol: group.protocol().map_or("", ProtocolEnum::as_str).to_owned(),
             port: group.port(),
-            vpc: group.vpc_id().map(str::to_owned),
+            vpc: vpc.transpose()?,
             health_check: HealthCheck::from_sdk(group),
             balancers: group.load_balancer_arns().to_vec(),
             tags: Tags::new(),
-            arn,
+            arn: arn.clone(),
         })
+    }
+
+    pub(crate) fn is_behind(&self, balancer: &str) -> bool {
+        self.balancers.iter().any(|arn| arn == balancer)
     }
 
     pub(crate) fn marks(&self) -> Marks<'_> {
@@ -133,7 +141,7 @@ impl Manage for TargetGroup {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        vec![self.vpc.clone()]
+        vec![self.vpc.resource()]
     }
 
     fn is(&self, found: &LiveTargetGroup, _: View<'_>) -> bool {
@@ -148,7 +156,7 @@ impl Manage for TargetGroup {
         Some(owner.adopt(&Taggable::Balancer(&found.arn)))
     }
 
-    fn aws_id(found: &LiveTargetGroup) -> String {
+    fn aws_id(found: &LiveTargetGroup) -> Id<Self> {
         found.arn.clone()
     }
 
@@ -195,7 +203,7 @@ impl Manage for TargetGroup {
         Given::name(&TARGET_GROUP_NAME, &self.name).plain_tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let vpc = work.id(&self.vpc)?;
         let check = HealthCheck::wanted();
         let call = work.aws.elbv2.create_target_group().name(&self.name);
@@ -215,7 +223,7 @@ impl Manage for TargetGroup {
         match answer {
             Ok(answer) => {
                 let arn = answer.target_groups().first().and_then(|group| group.target_group_arn());
-                Answer::of(CREATE, &self.name).id("TargetGroupArn", arn).map(Some)
+                Id::given(Answer::of(CREATE, &self.name), "TargetGroupArn", arn).map(Some)
             }
             // The name is taken, perhaps by a call of ours whose answer was lost.
             Err(taken) if taken.fault == Fault::Conflict => {
@@ -239,7 +247,7 @@ impl Manage for TargetGroup {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &TargetGroupFields<Changed>,
     ) -> Result<(), AwsError> {
         let TargetGroupFields { protocol: _, port: _, vpc: _, health_check, tags } = changed;
@@ -263,10 +271,10 @@ impl Manage for TargetGroup {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, view: View<'_>) -> LiveTargetGroup {
+    fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveTargetGroup {
         let account = "arn:aws:elasticloadbalancing:us-west-2:123456789012";
         LiveTargetGroup {
-            arn: format!("{account}:targetgroup/{}/{id}", self.name),
+            arn: Id::imagined(format!("{account}:targetgroup/{}/{id}", self.name)),
             name: self.name.clone(),
             protocol: self.protocol().as_str().to_owned(),
             port: Some(self.port),
@@ -284,7 +292,7 @@ impl Manage for TargetGroup {
         vec![
             ("protocol", Live { protocol: "UDP".to_owned(), ..live.clone() }),
             ("port", Live { port: Some(1), ..live.clone() }),
-            ("vpc", Live { vpc: Some("vpc-other".to_owned()), ..live.clone() }),
+            ("vpc", Live { vpc: Some(Id::imagined("vpc-other")), ..live.clone() }),
             ("healthCheck", Live { health_check, ..live.clone() }),
             ("tags", Live { tags: Self::lacking_one(&live.tags), ..live.clone() }),
         ]
@@ -299,7 +307,7 @@ impl TargetGroup {
 
 /// Deletes a target group, by its ARN.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct TargetGroupDeletion(pub(crate) String);
+pub(crate) struct TargetGroupDeletion(pub(crate) Id<TargetGroup>);
 
 impl Delete for TargetGroupDeletion {
     async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {

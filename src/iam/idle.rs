@@ -64,10 +64,12 @@ impl Unclaimed for IamRole {
                 sweep.keep(role.id(), &why);
                 continue;
             }
-            let Some(policies) = view.seen.one::<LivePolicies>(&role.name) else { continue };
+            let found = view.seen.one::<LiveIamRole>(&role.name);
+            let policies = view.seen.one::<LivePolicies>(&role.name);
+            let (Some(found), Some(policies)) = (found, policies) else { continue };
             let attached = view.seen.one::<Attached>(&role.name);
             let deletion = RoleDeletion {
-                name: role.name.clone(),
+                name: found.name.clone(),
                 policies: policies.iter().map(|(name, _)| name.to_owned()).collect(),
                 attached: attached.map(|attached| attached.0.clone()).unwrap_or_default(),
             };
@@ -89,7 +91,7 @@ impl Unclaimed for IamInstanceProfile {
             let found = found.filter(|_| role.unknown(view.seen).is_none());
             let Some(found) = found else { continue };
             let deletion = InstanceProfileDeletion {
-                name: role.name.clone(),
+                name: found.name.clone(),
                 roles: found.role.iter().map(|role| role.name.clone()).collect(),
             };
             let parts = Parts::among(view.seen, &role.name, &trust.0);

@@ -9,13 +9,15 @@ use crate::core::drift::Drift;
 use crate::core::fields::{Changed, Found, Value as _, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen, Sight};
 use crate::core::wait::{Attempt, Budget, Held};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
-use crate::iam::role::{LiveIamRole, LiveInstanceProfile, tags_from_sdk, tags_to_sdk};
+pub(crate) use crate::iam::role::IamInstanceProfile;
+use crate::iam::role::{IamRole, LiveIamRole, LiveInstanceProfile, tags_from_sdk, tags_to_sdk};
 use crate::limits::PROFILE_NAME;
 
 const GET: &str = "iam:GetInstanceProfile";
@@ -30,14 +32,6 @@ const VISIBLE: Budget = Budget {
     looks: 1,
 };
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct IamInstanceProfile {
-    pub(crate) name: String,
-    /// The tags that it must have; none are asked of a profile that is not ours.
-    pub(crate) tags: Tags,
-    pub(crate) is_brought: bool,
-}
-
 fields! { IamInstanceProfileFields {
     tags: Tags = "tags",
 } }
@@ -49,12 +43,14 @@ pub(crate) async fn observe(
     let answer = aws.iam.get_instance_profile().instance_profile_name(name).send().await;
     let answer = answer.map_err(|error| AwsError::new(GET, name, error));
     Looked::sort_one(answer.and_then(|answer| {
-        let profile = Answer::of(GET, name).part("InstanceProfile", answer.instance_profile())?;
+        let told = Answer::of(GET, name);
+        let profile = told.part("InstanceProfile", answer.instance_profile())?;
+        let role = profile.roles().first().map(|role| LiveIamRole::from_sdk(told, role));
         Ok(LiveInstanceProfile {
-            name: name.to_owned(),
-            arn: Answer::of(GET, name).id("Arn", Some(profile.arn()))?,
+            name: Id::given(told, "InstanceProfileName", Some(profile.instance_profile_name()))?,
+            arn: told.text("Arn", Some(profile.arn()))?,
             tags: tags_from_sdk(profile.tags()),
-            role: profile.roles().first().map(LiveIamRole::from_sdk),
+            role: role.transpose()?,
         })
     }))
 }
@@ -84,7 +80,7 @@ impl Manage for IamInstanceProfile {
         Vec::new()
     }
 
-    fn aws_id(found: &LiveInstanceProfile) -> String {
+    fn aws_id(found: &LiveInstanceProfile) -> Id<Self> {
         found.name.clone()
     }
 
@@ -109,7 +105,7 @@ impl Manage for IamInstanceProfile {
         Given::name(&PROFILE_NAME, &self.name).plain_tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let (aws, name) = (work.aws, &self.name);
         let call = aws.iam.create_instance_profile().instance_profile_name(name);
         let answer = call.set_tags(tags_to_sdk(CREATE, name, &self.tags)?).send().await;
@@ -132,7 +128,7 @@ impl Manage for IamInstanceProfile {
     async fn update(
         &self,
         work: &Work<'_>,
-        _: &str,
+        _: &Id<Self>,
         changed: &IamInstanceProfileFields<Changed>,
     ) -> Result<(), AwsError> {
         let IamInstanceProfileFields { tags } = changed;
@@ -146,9 +142,9 @@ impl Manage for IamInstanceProfile {
     }
 
     #[cfg(test)]
-    fn imagined(&self, _: &str, _: View<'_>) -> LiveInstanceProfile {
+    fn imagined(&self, _: &Id<Self>, _: View<'_>) -> LiveInstanceProfile {
         LiveInstanceProfile {
-            name: self.name.clone(),
+            name: Id::imagined(&self.name),
             arn: format!("arn:aws:iam::123456789012:instance-profile/{}", self.name),
             tags: self.tags.clone(),
             role: None,
@@ -184,8 +180,8 @@ async fn visible(aws: &Aws, name: &str) -> Result<Attempt<()>, AwsError> {
 /// Deletes an instance profile, which lets go of its roles before.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct InstanceProfileDeletion {
-    pub(crate) name: String,
-    pub(crate) roles: Vec<String>,
+    pub(crate) name: Id<IamInstanceProfile>,
+    pub(crate) roles: Vec<Id<IamRole>>,
 }
 
 impl Delete for InstanceProfileDeletion {

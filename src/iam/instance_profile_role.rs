@@ -4,6 +4,7 @@ use crate::aws::{Aws, AwsError, Fault};
 use crate::core::drift::Drift;
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::given::Given;
+use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 #[cfg(test)]
@@ -58,8 +59,8 @@ impl Manage for IamInstanceProfileRole {
         Vec::new()
     }
 
-    fn aws_id(found: &LiveIamRole) -> String {
-        found.name.clone()
+    fn aws_id(found: &LiveIamRole) -> Id<Self> {
+        Id::part(&found.name, "in its profile")
     }
 
     fn wanted(&self, _: View<'_>) -> IamInstanceProfileRoleFields<Wanted> {
@@ -67,7 +68,7 @@ impl Manage for IamInstanceProfileRole {
     }
 
     fn found(&self, found: &LiveIamRole, _: View<'_>) -> IamInstanceProfileRoleFields<Found> {
-        IamInstanceProfileRoleFields { role: Some(found.name.clone()) }
+        IamInstanceProfileRoleFields { role: Some(found.name.to_string()) }
     }
 
     fn ownership(&self) -> Ownership {
@@ -82,7 +83,7 @@ impl Manage for IamInstanceProfileRole {
         Given::name(&PROFILE_NAME, &self.profile)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         self.add(work.aws).await?;
         Ok(None)
     }
@@ -91,7 +92,7 @@ impl Manage for IamInstanceProfileRole {
     async fn update(
         &self,
         work: &Work<'_>,
-        _: &str,
+        _: &Id<Self>,
         changed: &IamInstanceProfileRoleFields<Changed>,
     ) -> Result<(), AwsError> {
         let IamInstanceProfileRoleFields { role } = changed;
@@ -114,13 +115,13 @@ impl Manage for IamInstanceProfileRole {
     }
 
     #[cfg(test)]
-    fn imagined(&self, _: &str, view: View<'_>) -> LiveIamRole {
+    fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LiveIamRole {
         view.seen.one::<LiveIamRole>(&self.role).unwrap().clone()
     }
 
     #[cfg(test)]
     fn disturbed(&self, live: &LiveIamRole) -> Vec<(&'static str, LiveIamRole)> {
-        vec![("role", LiveIamRole { name: "another".to_owned(), ..live.clone() })]
+        vec![("role", LiveIamRole { name: Id::imagined("another"), ..live.clone() })]
     }
 
     /// The role is told with its profile.

@@ -150,7 +150,7 @@ impl Look for PoliciesThrough {
         let brought = asked.wanted::<BroughtProfile>().iter().filter(|one| one.with_policies);
         let roles = brought.filter_map(|one| {
             let profile = seen.one::<LiveInstanceProfile>(&one.name)?;
-            Some(profile.role.as_ref()?.name.clone())
+            Some(profile.role.as_ref()?.name.to_string())
         });
         let known = |role: &String| {
             asked.wanted::<IamRolePolicy>().iter().any(|policy| policy.role == *role)
@@ -195,10 +195,10 @@ impl Presence for IamRole {
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let seen = around.seen;
         let roles = seen.all_named::<LiveIamRole>().filter_map(|(name, role)| {
-            let (_, policies) = (role.one()?, seen.one::<LivePolicies>(name)?);
+            let (found, policies) = (role.one()?, seen.one::<LivePolicies>(name)?);
             let attached = seen.one::<Attached>(name)?;
             let deletion = RoleDeletion {
-                name: name.to_owned(),
+                name: found.name.clone(),
                 policies: policies.iter().map(|(name, _)| name.to_owned()).collect(),
                 attached: attached.0.clone(),
             };
@@ -243,10 +243,10 @@ impl Presence for IamInstanceProfile {
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let profiles = around.seen.all_named::<LiveInstanceProfile>();
         let profiles = profiles.filter_map(|(name, profile)| {
-            let parts = Parts::of(around, name)?;
-            let roles = profile.one()?.role.iter().map(|role| role.name.clone()).collect();
+            let (parts, profile) = (Parts::of(around, name)?, profile.one()?);
+            let roles = profile.role.iter().map(|role| role.name.clone()).collect();
             let whose = around.owner.whose(Self::KIND, &parts.profile(around.owner));
-            let deletion = InstanceProfileDeletion { name: name.to_owned(), roles };
+            let deletion = InstanceProfileDeletion { name: profile.name.clone(), roles };
             let found = Belonging::new(ResourceId::new(Self::KIND, name), whose, deletion);
             Some(used_through(around, name, found))
         });
@@ -339,7 +339,7 @@ impl<'a> Parts<'a> {
     fn is_carried(self) -> bool {
         self.profile.exists().is_none_or(|_| {
             let role = self.profile.one().and_then(|profile| profile.role.as_ref());
-            role.is_some_and(|role| role.name == self.name)
+            role.is_some_and(|role| role.name == *self.name)
         })
     }
 }

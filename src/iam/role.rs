@@ -10,6 +10,7 @@ use crate::core::drift::{Drift, FieldChange};
 use crate::core::fields::{Changed, Found, Value as _, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen, Sight};
@@ -40,15 +41,24 @@ fields! { IamRoleFields {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveIamRole {
-    pub(crate) name: String,
+    pub(crate) name: Id<IamRole>,
     pub(crate) trust: LiveDocument,
     pub(crate) tags: Tags,
+}
+
+/// An instance profile as it is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct IamInstanceProfile {
+    pub(crate) name: String,
+    /// The tags that it must have; none are asked of a profile that is not ours.
+    pub(crate) tags: Tags,
+    pub(crate) is_brought: bool,
 }
 
 /// An instance profile as it was found.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveInstanceProfile {
-    pub(crate) name: String,
+    pub(crate) name: Id<IamInstanceProfile>,
     pub(crate) arn: String,
     pub(crate) tags: Tags,
     /// The role in it; AWS allows one.
@@ -56,13 +66,17 @@ pub(crate) struct LiveInstanceProfile {
 }
 
 impl LiveIamRole {
-    pub(crate) fn from_sdk(role: &aws_sdk_iam::types::Role) -> Self {
+    /// Takes a role out of an answer.
+    pub(crate) fn from_sdk(
+        answer: Answer<'_>,
+        role: &aws_sdk_iam::types::Role,
+    ) -> Result<Self, AwsError> {
         let trust = role.assume_role_policy_document().unwrap_or_default();
-        Self {
-            name: role.role_name().to_owned(),
+        Ok(Self {
+            name: Id::given(answer, "RoleName", Some(role.role_name()))?,
             trust: LiveDocument::decode(trust, PrincipalRule::Expected),
             tags: tags_from_sdk(role.tags()),
-        }
+        })
     }
 }
 
@@ -84,8 +98,8 @@ pub(crate) async fn observe(aws: &Aws, name: &str) -> Result<Looked<LiveIamRole>
     let answer = aws.iam.get_role().role_name(name).send().await;
     let answer = answer.map_err(|error| AwsError::new(OPERATION, name, error));
     Looked::sort_one(answer.and_then(|answer| {
-        let role = Answer::of(OPERATION, name).part("Role", answer.role())?;
-        Ok(LiveIamRole::from_sdk(role))
+        let told = Answer::of(OPERATION, name);
+        LiveIamRole::from_sdk(told, told.part("Role", answer.role())?)
     }))
 }
 
@@ -95,7 +109,7 @@ pub(crate) async fn attached(aws: &Aws, role: &str) -> Result<Vec<String>, AwsEr
     let rows = pages.items().send().collect::<Result<Vec<_>, _>>().await;
     let rows = rows.map_err(|error| AwsError::new(LIST_ATTACHED, role, error))?;
     let answer = Answer::of(LIST_ATTACHED, role);
-    rows.iter().map(|row| answer.id("PolicyArn", row.policy_arn())).collect()
+    rows.iter().map(|row| answer.text("PolicyArn", row.policy_arn())).collect()
 }
 
 /// The ARNs of the managed policies that are attached to a role which may have to go.
@@ -134,7 +148,7 @@ impl Manage for IamRole {
         Vec::new()
     }
 
-    fn aws_id(found: &LiveIamRole) -> String {
+    fn aws_id(found: &LiveIamRole) -> Id<Self> {
         found.name.clone()
     }
 
@@ -168,7 +182,7 @@ impl Manage for IamRole {
         Given::name(&ROLE_NAME, &self.name).plain_tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let (aws, name) = (work.aws, &self.name);
         let call = aws.iam.create_role().role_name(name).set_tags(self.sdk_tags(CREATE)?);
         let answer = call.assume_role_policy_document(self.trust.to_compact()).send().await;
@@ -188,7 +202,7 @@ impl Manage for IamRole {
     async fn update(
         &self,
         work: &Work<'_>,
-        _: &str,
+        _: &Id<Self>,
         changed: &IamRoleFields<Changed>,
     ) -> Result<(), AwsError> {
         let IamRoleFields { trust, tags } = changed;
@@ -207,9 +221,9 @@ impl Manage for IamRole {
     }
 
     #[cfg(test)]
-    fn imagined(&self, _: &str, _: View<'_>) -> LiveIamRole {
+    fn imagined(&self, _: &Id<Self>, _: View<'_>) -> LiveIamRole {
         let trust = LiveDocument::decode(&self.trust.to_compact(), PrincipalRule::Expected);
-        LiveIamRole { name: self.name.clone(), trust, tags: self.tags.clone() }
+        LiveIamRole { name: Id::imagined(&self.name), trust, tags: self.tags.clone() }
     }
 
     #[cfg(test)]
@@ -256,7 +270,7 @@ pub(crate) fn tags_to_sdk(
 /// Deletes a role with the policies in it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RoleDeletion {
-    pub(crate) name: String,
+    pub(crate) name: Id<IamRole>,
     pub(crate) policies: Vec<String>,
     /// The ARNs of managed policies, which are somebody's and only detached.
     pub(crate) attached: Vec<String>,

@@ -7,6 +7,7 @@ use crate::core::document::LiveDocument;
 use crate::core::drift::Drift;
 use crate::core::fields::{Changed, Changes as _, Delta, Found, Value, Want, Wanted, fields};
 use crate::core::given::Given;
+use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen, Sight};
@@ -180,8 +181,8 @@ impl Manage for IamRolePolicy {
     }
 
     /// It lies in the role, and has no id of its own.
-    fn aws_id(found: &LivePolicies) -> String {
-        found.role.clone()
+    fn aws_id(found: &LivePolicies) -> Id<Self> {
+        Id::part(&found.role, "policies")
     }
 
     fn wanted(&self, view: View<'_>) -> IamRolePolicyFields<Wanted> {
@@ -241,7 +242,7 @@ impl Manage for IamRolePolicy {
         Given::name(&POLICY_NAME, &self.name)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         if let Content::Given(document) = &self.content {
             self.put(work.aws, &document.to_compact()).await?;
         }
@@ -251,7 +252,7 @@ impl Manage for IamRolePolicy {
     async fn update(
         &self,
         work: &Work<'_>,
-        _: &str,
+        _: &Id<Self>,
         changed: &IamRolePolicyFields<Changed>,
     ) -> Result<(), AwsError> {
         // What policies grant together is only looked at.
@@ -265,7 +266,7 @@ impl Manage for IamRolePolicy {
 
     /// With what the role has of others.
     #[cfg(test)]
-    fn imagined(&self, _: &str, view: View<'_>) -> LivePolicies {
+    fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LivePolicies {
         let none = LivePolicies { role: self.role.clone(), policies: Vec::new() };
         let others = view.seen.one(&self.role).unwrap_or(&none);
         let document = self

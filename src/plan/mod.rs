@@ -17,11 +17,11 @@ use crate::aws::AwsError;
 use crate::catalogue::kinds::{self, Resource, State, Write};
 use crate::catalogue::live::Live;
 use crate::core::drift::Drift;
+use crate::core::id::Ids;
 use crate::core::in_use::Thing;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::View;
 use crate::core::whose::Owner;
-use crate::core::work::Ids;
 use crate::desired::{DesiredCluster, Notice};
 use crate::resolve::lifecycle::{Lifecycle, Lifecycles, Origin};
 use crate::resolve::roles::Roles;
@@ -277,11 +277,8 @@ impl Planner<'_> {
         let mut by_id: Vec<_> = by_id.collect();
         by_id.sort_by_key(|resource| resource.id().kind);
         for managed in by_id {
-            if let Some((id, address)) = managed.find(self.view()) {
-                self.ids.insert(managed.id(), id);
-                if let Some(address) = address {
-                    self.ids.insert_address(managed.id(), address);
-                }
+            if let Some(known) = managed.find(self.view()) {
+                self.ids.learn(known);
             } else if let Some(error) = managed.denied(self.view()) {
                 self.unknown.insert(managed.id(), error);
             } else if let Some((_, error)) = self.unknown_need(managed.needs()) {

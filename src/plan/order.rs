@@ -248,6 +248,7 @@ mod tests {
     use crate::catalogue::kinds::Write;
     use crate::core::belongings::Belonging;
     use crate::core::drift::Drift;
+    use crate::core::id::Id;
     use crate::core::whose::Whose;
     use crate::ec2::instance::Instance;
     use crate::ec2::key_pair::SshKey;
@@ -270,7 +271,7 @@ mod tests {
     }
 
     fn change(id: ResourceId, needs: Vec<ResourceId>) -> Change {
-        let write = Some(Write::Delete(VpcDeletion(id.name.clone()).into()));
+        let write = Some(Write::Delete(VpcDeletion(Id::imagined(&id.name)).into()));
         let (drift, reason) = (Drift::default(), String::new());
         Change { id, action: Action::Create, drift, reason, needs, behind: &[], write }
     }
@@ -369,7 +370,7 @@ mod tests {
     /// groups, instances that wait for them too, and what waits for those.
     fn owned(groups: usize) -> Vec<Belonging> {
         let one = |kind, name: String| {
-            Belonging::new(id(kind, &name), Whose::Owned, VolumeDeletion(name))
+            Belonging::new(id(kind, &name), Whose::Owned, VolumeDeletion(Id::imagined(name)))
         };
         let mut owned = vec![one(Vpc::KIND, "vpc".to_owned())];
         for kind in [Subnet::KIND, SecurityGroup::KIND, IamInstanceProfile::KIND, Instance::KIND] {

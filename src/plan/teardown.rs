@@ -84,6 +84,7 @@ fn stay(row: Belonging, reason: String) -> Change {
 mod tests {
     use super::*;
     use crate::catalogue::kinds;
+    use crate::core::id::Id;
     use crate::core::kind::Kind;
     use crate::core::kind::ResourceId;
     use crate::core::whose::Whose;
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn every_kind_goes_behind_what_hangs_on_it() {
         let one = |kind: &Kind| {
-            let deletion = VpcDeletion(String::new());
+            let deletion = VpcDeletion(Id::imagined("vpc-1"));
             Belonging::new(ResourceId::new(*kind, "one"), Whose::Owned, deletion)
         };
         let plan = make("dev.example.com", "", "", kinds::ALL.iter().map(one).collect());

@@ -13,6 +13,7 @@ use crate::autoscaling::autoscaling_group::{AutoscalingGroup, LiveGroup};
 use crate::aws::tags::Tags;
 use crate::catalogue::kinds;
 use crate::core::document::LiveDocument;
+use crate::core::id::Id;
 use crate::core::seen::{Looked, Row};
 use crate::ec2::launch_template::LiveTemplate;
 use crate::ec2::volume::EbsVolume;
@@ -112,9 +113,9 @@ fn what_is_settled_needs_nothing_and_a_plan_is_the_same_every_time() {
 fn existing() -> (DesiredCluster, Live) {
     let desired = examples::of_iam(&[group("nodes", "Node", Some("team"))]);
     let trust = live_document(&desired.existing[0].trust);
-    let role = LiveIamRole { name: "team-role".to_owned(), trust, tags: Tags::new() };
+    let role = LiveIamRole { name: Id::imagined("team-role"), trust, tags: Tags::new() };
     let profile = LiveInstanceProfile {
-        name: "team".to_owned(),
+        name: Id::imagined("team"),
         arn: "arn:aws:iam::123456789012:instance-profile/team".to_owned(),
         tags: Tags::new(),
         role: Some(role),
@@ -164,7 +165,8 @@ fn one_role_in_two_existing_profiles_is_refused_where_it_would_be_written_twice(
     let (_, mut live) = existing();
     let shared: LiveInstanceProfile = one(&live, "team");
     for name in ["front", "back"] {
-        put(&mut live, name, LiveInstanceProfile { name: name.to_owned(), ..shared.clone() });
+        let profile = LiveInstanceProfile { name: Id::imagined(name), ..shared.clone() };
+        put(&mut live, name, profile);
     }
     let looked_at = planned(&desired, &live, &[]);
     assert_eq!(looked_at.refusals, []);
@@ -330,7 +332,7 @@ fn volume(size: i32, encrypted: bool) -> (DesiredCluster, Live) {
         tags: tags.iter().map(|(key, value)| (key.clone(), value.clone())).chain([etcd]).collect(),
     };
     let found = LiveVolume {
-        id: "vol-1".to_owned(),
+        id: Id::imagined("vol-1"),
         zone: wanted.zone.clone(),
         size,
         volume_type: wanted.volume_type.clone(),
@@ -380,7 +382,7 @@ fn of_two_volumes_for_one_member_the_one_that_is_another_s_is_told_and_neither_i
     use crate::ec2::volume::LiveVolume;
     let (mut desired, mut live) = volume(20, true);
     let own: LiveVolume = live.seen.rows::<LiveVolume>()[0].clone();
-    let mut other = LiveVolume { id: "vol-2".to_owned(), ..own.clone() };
+    let mut other = LiveVolume { id: Id::imagined("vol-2"), ..own.clone() };
     other.tags.insert("Name".to_owned(), "a.etcd-events".to_owned());
     other.tags.insert("k8s.io/etcd/main".to_owned(), "a/a".to_owned());
     live.seen.put(Looked::Found(vec![other, own]));

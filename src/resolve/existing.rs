@@ -46,7 +46,7 @@ pub(crate) fn resolve(existing: &ExistingProfile, live: &Live, lifecycles: &Life
     }
     let found = profile.one().and_then(|profile| profile.role.as_ref());
     // kops' convention, for a profile without a role in it.
-    let role = found.map_or_else(|| name.clone(), |role| role.name.clone());
+    let role = found.map_or_else(|| name.clone(), |role| role.name.to_string());
     let mut resources: Vec<Resource> = vec![
         IamInstanceProfile { name: name.clone(), tags: Tags::new(), is_brought: true }.into(),
         IamInstanceProfileRole { profile: name.clone(), role: role.clone(), is_brought: true }

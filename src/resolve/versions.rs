@@ -62,7 +62,7 @@ pub(crate) fn resolve(
 }
 
 fn thing(template: &LiveTemplate) -> Thing {
-    Thing::LaunchTemplate(template.id.clone())
+    Thing::LaunchTemplate((&template.id).into())
 }
 
 impl Versions {

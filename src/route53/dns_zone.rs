@@ -1,12 +1,13 @@
 //! `DNSZone`: the hosted zone of the cluster's names, which must exist, and its association
 //! with the VPC where it is a private one.
 
-use aws_sdk_route53::types::{Vpc, VpcRegion};
+use aws_sdk_route53::types::{Vpc as SdkVpc, VpcRegion};
 
 use crate::aws::{Answer, Aws, AwsError, Fault};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::given::Given;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, View};
@@ -16,24 +17,17 @@ use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::iam::look::BroughtProfile;
 use crate::iam::role_policy::{Content, IamRolePolicy};
+pub(crate) use crate::route53::hosted_zone::DnsZone;
 use crate::route53::hosted_zone::{self, HostedZone, LiveZone};
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct DnsZone {
-    /// Its name or id as the spec has it, or the cluster's name.
-    pub(crate) name: String,
-    pub(crate) region: String,
-    /// The VPC that must see a private zone.
-    pub(crate) private_to: Option<ResourceId>,
-}
+use crate::vpc::vpc::Vpc;
 
 fields! { DnsZoneFields { vpc: String = "vpc" } }
 
-/// A VPC that sees a private zone, both by their ids.
+/// A VPC that sees a private zone.
 #[derive(Clone, Debug)]
 pub(crate) struct ZoneVpc {
-    pub(crate) zone: String,
-    pub(crate) vpc: String,
+    pub(crate) zone: Id<DnsZone>,
+    pub(crate) vpc: Id<Vpc>,
 }
 
 /// All hosted zones of the account.
@@ -72,7 +66,7 @@ pub(super) fn own<'a>(asked: &Asked, seen: &'a Seen) -> Option<&'a LiveZone> {
 /// The VPCs that see the cluster's zone, if that is a private one.
 #[derive(Debug)]
 pub(crate) struct ZoneVpcs {
-    zone: String,
+    zone: Id<DnsZone>,
 }
 
 impl Look for ZoneVpcs {
@@ -99,13 +93,13 @@ impl Presence for DnsZone {
 }
 
 /// The VPCs that see a private zone.
-async fn vpcs(aws: &Aws, zone: &str) -> Result<Vec<ZoneVpc>, AwsError> {
+async fn vpcs(aws: &Aws, zone: &Id<DnsZone>) -> Result<Vec<ZoneVpc>, AwsError> {
     const OPERATION: &str = "route53:GetHostedZone";
     let answer = aws.route53.get_hosted_zone().id(zone).send().await;
     let answer = answer.map_err(|error| AwsError::new(OPERATION, zone, error))?;
     let given = answer.vpcs().iter();
-    let row = |id| Ok(ZoneVpc { zone: zone.to_owned(), vpc: id? });
-    given.map(|vpc| row(Answer::of(OPERATION, zone).id("VPCId", vpc.vpc_id()))).collect()
+    let row = |id| Ok(ZoneVpc { zone: zone.clone(), vpc: id? });
+    given.map(|vpc| row(Id::given(Answer::of(OPERATION, zone), "VPCId", vpc.vpc_id()))).collect()
 }
 
 impl Manage for DnsZone {
@@ -117,18 +111,18 @@ impl Manage for DnsZone {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        self.private_to.iter().cloned().collect()
+        self.private_to.iter().map(Ref::resource).collect()
     }
 
     fn is(&self, found: &LiveZone, view: View<'_>) -> bool {
-        view.zone == Some(&found.id)
+        view.zone == Some(found.id.as_str())
     }
 
     fn marks<'a>(&self, found: &'a LiveZone, _: View<'a>) -> Vec<Marks<'a>> {
         vec![Marks::of(&found.id).or_id(&found.name)]
     }
 
-    fn aws_id(found: &LiveZone) -> String {
+    fn aws_id(found: &LiveZone) -> Id<Self> {
         found.id.clone()
     }
 
@@ -138,7 +132,7 @@ impl Manage for DnsZone {
 
     fn found(&self, found: &LiveZone, view: View<'_>) -> DnsZoneFields<Found> {
         let mut seen_by = view.seen.rows::<ZoneVpc>().iter().filter(|row| row.zone == found.id);
-        let sees = |vpc: &&ResourceId| seen_by.any(|row| view.is(vpc, &row.vpc));
+        let sees = |vpc: &&Ref<Vpc>| seen_by.any(|row| view.is(vpc, &row.vpc));
         let vpc = self.private_to.as_ref().filter(sees);
         DnsZoneFields { vpc: vpc.map(|vpc| vpc.name.clone()) }
     }
@@ -163,20 +157,20 @@ impl Manage for DnsZone {
         Given::nothing()
     }
 
-    async fn create(&self, _: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, _: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         Ok(None)
     }
 
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &DnsZoneFields<Changed>,
     ) -> Result<(), AwsError> {
         let DnsZoneFields { vpc: Some(_) } = changed else { return Ok(()) };
         let Some(vpc) = &self.private_to else { return Ok(()) };
         let vpc_id = work.id(vpc)?;
-        let vpc = Vpc::builder()
+        let vpc = SdkVpc::builder()
             .vpc_id(&vpc_id)
             .vpc_region(VpcRegion::from(self.region.as_str()))
             .build();
@@ -194,9 +188,9 @@ impl Manage for DnsZone {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, view: View<'_>) -> LiveZone {
+    fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveZone {
         LiveZone {
-            id: view.zone.unwrap_or(id).to_owned(),
+            id: view.zone.map_or_else(|| id.clone(), Id::imagined),
             name: self.name.trim_end_matches('.').to_owned(),
             private: self.private_to.is_some(),
         }

@@ -1,7 +1,20 @@
-//! `DNSZone`, as far as policies name it: the hosted zone that the cluster's names lie in.
+//! The hosted zone that the cluster's names lie in, as it is wanted and as it is found.
 
-use crate::aws::{Aws, AwsError};
+use crate::aws::{Answer, Aws, AwsError};
+use crate::core::id::{Id, Ref};
 use crate::policy::role_policy::zone_id;
+use crate::vpc::vpc::Vpc;
+
+const LIST: &str = "route53:ListHostedZones";
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DnsZone {
+    /// Its name or id as the spec has it, or the cluster's name.
+    pub(crate) name: String,
+    pub(crate) region: String,
+    /// The VPC that must see a private zone.
+    pub(crate) private_to: Option<Ref<Vpc>>,
+}
 
 /// How the cluster's hosted zone is known.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,7 +38,7 @@ impl HostedZone {
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct LiveZone {
-    pub(crate) id: String,
+    pub(crate) id: Id<DnsZone>,
     /// Without the dot at its end.
     pub(crate) name: String,
     pub(crate) private: bool,
@@ -38,12 +51,14 @@ pub(super) async fn read(aws: &Aws) -> Result<Vec<LiveZone>, AwsError> {
     loop {
         let call = aws.route53.list_hosted_zones().set_marker(marker);
         let answer = call.send().await;
-        let answer = answer.map_err(|error| AwsError::new("route53:ListHostedZones", "", error))?;
-        zones.extend(answer.hosted_zones().iter().map(|zone| LiveZone {
-            id: zone_id(zone.id()).to_owned(),
-            name: zone.name().trim_end_matches('.').to_owned(),
-            private: zone.config().is_some_and(|config| config.private_zone()),
-        }));
+        let answer = answer.map_err(|error| AwsError::new(LIST, "", error))?;
+        for zone in answer.hosted_zones() {
+            zones.push(LiveZone {
+                id: Id::given(Answer::of(LIST, zone.name()), "Id", Some(zone_id(zone.id())))?,
+                name: zone.name().trim_end_matches('.').to_owned(),
+                private: zone.config().is_some_and(|config| config.private_zone()),
+            });
+        }
         marker = answer.next_marker().map(str::to_owned);
         if !answer.is_truncated() || marker.is_none() {
             return Ok(zones);
@@ -55,7 +70,7 @@ pub(super) async fn read(aws: &Aws) -> Result<Vec<LiveZone>, AwsError> {
 /// that they are below.
 pub(crate) fn may_hold(wanted: &HostedZone, zone: &LiveZone, cluster: &str) -> bool {
     let is_named = match wanted {
-        HostedZone::Id(id) => zone_id(id) == zone.id,
+        HostedZone::Id(id) => zone.id == *zone_id(id),
         HostedZone::Named { name, .. } => name.trim_end_matches('.') == zone.name,
         HostedZone::None | HostedZone::Above { .. } => false,
     };
@@ -89,7 +104,7 @@ pub(crate) fn find(wanted: &HostedZone, zones: &[LiveZone]) -> Result<Option<Str
         }
     };
     match matches[..] {
-        [zone] => Ok(Some(zone.id.clone())),
+        [zone] => Ok(Some(zone.id.to_string())),
         [] => Err(format!("the account has no {what}")),
         ref several => {
             let ids: Vec<&str> = several.iter().map(|zone| zone.id.as_str()).collect();
@@ -103,7 +118,7 @@ mod tests {
     use super::*;
 
     fn zone(id: &str, name: &str, private: bool) -> LiveZone {
-        LiveZone { id: id.to_owned(), name: name.to_owned(), private }
+        LiveZone { id: Id::imagined(id), name: name.to_owned(), private }
     }
 
     #[test]

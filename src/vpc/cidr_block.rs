@@ -10,6 +10,7 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
@@ -25,14 +26,14 @@ const CREATE: &str = "ec2:AssociateVpcCidrBlock";
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct VpcCidrBlock {
     pub(crate) cidr: String,
-    pub(crate) vpc: ResourceId,
+    pub(crate) vpc: Ref<Vpc>,
 }
 
 fields! { VpcCidrBlockFields { vpc: String = "vpc" } }
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveCidrBlock {
-    pub(crate) vpc: String,
+    pub(crate) vpc: Id<Vpc>,
     pub(crate) cidr: String,
 }
 
@@ -73,7 +74,7 @@ impl Manage for VpcCidrBlock {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        vec![self.vpc.clone()]
+        vec![self.vpc.resource()]
     }
 
     fn is(&self, found: &LiveCidrBlock, view: View<'_>) -> bool {
@@ -85,8 +86,8 @@ impl Manage for VpcCidrBlock {
         Vec::new()
     }
 
-    fn aws_id(found: &LiveCidrBlock) -> String {
-        found.cidr.clone()
+    fn aws_id(found: &LiveCidrBlock) -> Id<Self> {
+        Id::part(&found.vpc, &found.cidr)
     }
 
     fn wanted(&self, _: View<'_>) -> VpcCidrBlockFields<Wanted> {
@@ -101,7 +102,7 @@ impl Manage for VpcCidrBlock {
         Given::nothing()
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let vpc = work.id(&self.vpc)?;
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let create = || self.create_one(work.aws, &vpc);
@@ -111,7 +112,7 @@ impl Manage for VpcCidrBlock {
     async fn update(
         &self,
         _: &Work<'_>,
-        _: &str,
+        _: &Id<Self>,
         changed: &VpcCidrBlockFields<Changed>,
     ) -> Result<(), AwsError> {
         // A range is found by its VPC.
@@ -120,7 +121,7 @@ impl Manage for VpcCidrBlock {
     }
 
     #[cfg(test)]
-    fn imagined(&self, _: &str, view: View<'_>) -> LiveCidrBlock {
+    fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LiveCidrBlock {
         LiveCidrBlock { vpc: view.id_of(&self.vpc), cidr: self.cidr.clone() }
     }
 
@@ -131,18 +132,22 @@ impl Manage for VpcCidrBlock {
 }
 
 impl VpcCidrBlock {
-    async fn create_one(&self, aws: &Aws, vpc: &str) -> Result<String, AwsError> {
+    async fn create_one(&self, aws: &Aws, vpc: &Id<Vpc>) -> Result<Id<Self>, AwsError> {
         let call = aws.ec2.associate_vpc_cidr_block().vpc_id(vpc).cidr_block(&self.cidr);
         let call = call.customize().config_override(sent_once::<AssociateVpcCidrBlockError>());
         let answer = call.send().await;
         answer.map_err(|error| AwsError::new(CREATE, &self.cidr, error))?;
-        Ok(self.cidr.clone())
+        Ok(Id::part(vpc, &self.cidr))
     }
 
     /// The range itself, if the VPC has it.
-    async fn standing(&self, aws: &Aws, vpc: &str) -> Result<Vec<Standing>, AwsError> {
+    async fn standing(
+        &self,
+        aws: &Aws,
+        vpc: &Id<Vpc>,
+    ) -> Result<Vec<Standing<Id<Self>>>, AwsError> {
         let has_it = vpc::has_range(aws, vpc, &self.cidr).await?;
-        let standing = has_it.then(|| Standing { id: self.cidr.clone(), is_gone: false });
+        let standing = has_it.then(|| Standing { id: Id::part(vpc, &self.cidr), is_gone: false });
         Ok(standing.into_iter().collect())
     }
 }

@@ -11,6 +11,7 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Stuck, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
@@ -38,7 +39,7 @@ fields! { DhcpOptionsFields {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveDhcpOptions {
-    pub(crate) id: String,
+    pub(crate) id: Id<DhcpOptions>,
     pub(crate) domain_name: String,
     pub(crate) domain_name_servers: String,
     pub(crate) tags: Tags,
@@ -101,7 +102,7 @@ async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveDhcpOptions>, Aw
             values.join(",")
         };
         Ok(LiveDhcpOptions {
-            id: Answer::of(DESCRIBE, "").id("dhcpOptionsId", options.dhcp_options_id())?,
+            id: Id::given(Answer::of(DESCRIBE, ""), "dhcpOptionsId", options.dhcp_options_id())?,
             domain_name: values("domain-name"),
             domain_name_servers: values("domain-name-servers"),
             tags: ec2::tags_from_sdk(options.tags()),
@@ -135,7 +136,7 @@ impl Manage for DhcpOptions {
         vec![Marks::of(&found.id).tags(&found.tags)]
     }
 
-    fn aws_id(found: &LiveDhcpOptions) -> String {
+    fn aws_id(found: &LiveDhcpOptions) -> Id<Self> {
         found.id.clone()
     }
 
@@ -183,7 +184,7 @@ impl Manage for DhcpOptions {
         Given::nothing().tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let create = || self.create_one(work.aws);
         creation.without_token(create, || self.standing(work.aws)).await.map(Some)
@@ -192,7 +193,7 @@ impl Manage for DhcpOptions {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &DhcpOptionsFields<Changed>,
     ) -> Result<(), AwsError> {
         let DhcpOptionsFields { domain_name: _, domain_name_servers: _, tags } = changed;
@@ -203,9 +204,9 @@ impl Manage for DhcpOptions {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, _: View<'_>) -> LiveDhcpOptions {
+    fn imagined(&self, id: &Id<Self>, _: View<'_>) -> LiveDhcpOptions {
         LiveDhcpOptions {
-            id: id.to_owned(),
+            id: id.clone(),
             domain_name: self.domain_name.clone(),
             domain_name_servers: self.domain_name_servers.clone(),
             tags: self.tags.clone(),
@@ -224,7 +225,7 @@ impl Manage for DhcpOptions {
 }
 
 impl DhcpOptions {
-    async fn create_one(&self, aws: &Aws) -> Result<String, AwsError> {
+    async fn create_one(&self, aws: &Aws) -> Result<Id<Self>, AwsError> {
         let configuration =
             |key: &str, value: &str| NewDhcpConfiguration::builder().key(key).values(value).build();
         let answer = aws
@@ -239,10 +240,10 @@ impl DhcpOptions {
             .await
             .map_err(|error| AwsError::new(CREATE, &self.name, error))?;
         let id = answer.dhcp_options().and_then(|options| options.dhcp_options_id());
-        Answer::of(CREATE, &self.name).id("dhcpOptionsId", id)
+        Id::given(Answer::of(CREATE, &self.name), "dhcpOptionsId", id)
     }
 
-    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing<Id<Self>>>, AwsError> {
         let rows = read(aws, ec2::identity(&self.tags)).await?;
         let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
         Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
@@ -251,7 +252,7 @@ impl DhcpOptions {
 
 /// Deletes DHCP options, by their id.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct DhcpOptionsDeletion(pub(crate) String);
+pub(crate) struct DhcpOptionsDeletion(pub(crate) Id<DhcpOptions>);
 
 impl Delete for DhcpOptionsDeletion {
     async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {

@@ -4,19 +4,21 @@ use crate::aws::AwsError;
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::given::Given;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::ResourceId;
 use crate::core::look::Looking;
 use crate::core::manage::{Manage, View};
 use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
-use crate::vpc::vpc::{LiveVpc, Vpcs};
+use crate::vpc::dhcp_options::DhcpOptions;
+use crate::vpc::vpc::{LiveVpc, Vpc, Vpcs};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct VpcDhcpOptionsAssociation {
     pub(crate) name: String,
-    pub(crate) vpc: ResourceId,
-    pub(crate) options: ResourceId,
+    pub(crate) vpc: Ref<Vpc>,
+    pub(crate) options: Ref<DhcpOptions>,
 }
 
 fields! { DhcpOptionsAssociationFields { options: String = "dhcpOptions" } }
@@ -39,7 +41,7 @@ impl Manage for VpcDhcpOptionsAssociation {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        vec![self.vpc.clone(), self.options.clone()]
+        vec![self.vpc.resource(), self.options.resource()]
     }
 
     fn is(&self, found: &LiveVpc, view: View<'_>) -> bool {
@@ -51,8 +53,8 @@ impl Manage for VpcDhcpOptionsAssociation {
         Vec::new()
     }
 
-    fn aws_id(found: &LiveVpc) -> String {
-        found.id.clone()
+    fn aws_id(found: &LiveVpc) -> Id<Self> {
+        Id::part(&found.id, &found.dhcp_options)
     }
 
     fn wanted(&self, _: View<'_>) -> DhcpOptionsAssociationFields<Wanted> {
@@ -67,25 +69,24 @@ impl Manage for VpcDhcpOptionsAssociation {
         Given::nothing()
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
-        let vpc = work.id(&self.vpc)?;
-        self.associate(work, &vpc).await?;
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
+        self.associate(work).await?;
         Ok(None)
     }
 
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        _: &Id<Self>,
         changed: &DhcpOptionsAssociationFields<Changed>,
     ) -> Result<(), AwsError> {
         let DhcpOptionsAssociationFields { options: Some(_) } = changed else { return Ok(()) };
-        self.associate(work, id).await
+        self.associate(work).await
     }
 
     /// What was found is the VPC, which is there before it.
     #[cfg(test)]
-    fn imagined(&self, _: &str, view: View<'_>) -> LiveVpc {
+    fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LiveVpc {
         let vpcs = view.seen.rows::<LiveVpc>();
         let vpc = vpcs.iter().find(|vpc| self.is(vpc, view)).unwrap();
         LiveVpc { dhcp_options: view.id_of(&self.options), ..vpc.clone() }
@@ -93,20 +94,20 @@ impl Manage for VpcDhcpOptionsAssociation {
 
     #[cfg(test)]
     fn disturbed(&self, live: &LiveVpc) -> Vec<(&'static str, LiveVpc)> {
-        vec![("dhcpOptions", LiveVpc { dhcp_options: "dopt-other".to_owned(), ..live.clone() })]
+        vec![("dhcpOptions", LiveVpc { dhcp_options: Id::imagined("dopt-other"), ..live.clone() })]
     }
 
     /// A VPC has always some.
     #[cfg(test)]
     fn without(&self, live: &LiveVpc) -> Option<LiveVpc> {
-        Some(LiveVpc { dhcp_options: "dopt-default".to_owned(), ..live.clone() })
+        Some(LiveVpc { dhcp_options: Id::imagined("dopt-default"), ..live.clone() })
     }
 }
 
 impl VpcDhcpOptionsAssociation {
-    async fn associate(&self, work: &Work<'_>, vpc: &str) -> Result<(), AwsError> {
-        let options = work.id(&self.options)?;
-        let call = work.aws.ec2.associate_dhcp_options().vpc_id(vpc).dhcp_options_id(options);
+    async fn associate(&self, work: &Work<'_>) -> Result<(), AwsError> {
+        let (vpc, options) = (work.id(&self.vpc)?, work.id(&self.options)?);
+        let call = work.aws.ec2.associate_dhcp_options().vpc_id(&vpc).dhcp_options_id(options);
         call.send().await.map_err(|error| AwsError::new("ec2:AssociateDhcpOptions", vpc, error))?;
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! `ElasticIP`: the public address of a NAT gateway.
 
+pub(super) mod wanted;
+
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::operation::allocate_address::AllocateAddressError;
@@ -13,6 +15,7 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::Id;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, Twin, View};
@@ -23,18 +26,10 @@ use crate::core::work::Work;
 use crate::vpc::interface::interfaces;
 use crate::vpc::nat_gateway::{LiveNatGateway, NatGateway};
 
+pub(crate) use wanted::ElasticIp;
+
 const DESCRIBE: &str = "ec2:DescribeAddresses";
 const CREATE: &str = "ec2:AllocateAddress";
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ElasticIp {
-    pub(crate) name: String,
-    /// An address of the user's own.
-    pub(crate) existing: Option<String>,
-    /// The utility subnet in which the NAT gateway stands that uses it.
-    pub(crate) subnet: ResourceId,
-    pub(crate) tags: Tags,
-}
 
 fields! { ElasticIpFields {
     tags: Tags = "tags",
@@ -43,7 +38,7 @@ fields! { ElasticIpFields {
 #[derive(Clone, Debug)]
 pub(crate) struct LiveElasticIp {
     /// The id of its allocation.
-    pub(crate) id: String,
+    pub(crate) id: Id<ElasticIp>,
     pub(crate) address: String,
     /// The instance or network interface that has it.
     pub(crate) used_by: Option<String>,
@@ -106,11 +101,11 @@ async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveElasticIp>, AwsE
     let rows = answer.addresses().iter();
     let rows = rows.filter(|address| address.domain() != Some(&DomainType::Standard));
     let live = rows.map(|address| {
-        let public = Answer::of(DESCRIBE, "").id("publicIp", address.public_ip())?;
+        let public = Answer::of(DESCRIBE, "").text("publicIp", address.public_ip())?;
         let user = address.instance_id().filter(|id| !id.is_empty());
         let interface = address.network_interface_id().filter(|id| !id.is_empty());
         Ok(LiveElasticIp {
-            id: Answer::of(DESCRIBE, &public).id("allocationId", address.allocation_id())?,
+            id: Id::given(Answer::of(DESCRIBE, &public), "allocationId", address.allocation_id())?,
             address: public,
             used_by: user.or(interface).map(str::to_owned),
             tags: ec2::tags_from_sdk(address.tags()),
@@ -140,7 +135,7 @@ impl Manage for ElasticIp {
         let used = gateways.find_map(|gateway| {
             let ours = view.is(&self.subnet, &gateway.subnet)
                 && view.owns(NatGateway::KIND, &gateway.marks(view));
-            ours.then_some(gateway.elastic_ips.first().map(String::as_str))?
+            ours.then_some(gateway.elastic_ips.first())?
         });
         used == Some(&found.id) || ec2::is_identified(&found.tags, &self.tags)
     }
@@ -158,7 +153,7 @@ impl Manage for ElasticIp {
         }]
     }
 
-    fn aws_id(found: &LiveElasticIp) -> String {
+    fn aws_id(found: &LiveElasticIp) -> Id<Self> {
         found.id.clone()
     }
 
@@ -178,7 +173,7 @@ impl Manage for ElasticIp {
         let mut gateways = view.seen.rows::<LiveNatGateway>().iter();
         let gateway = gateways.find(|row| row.elastic_ips.contains(&found.id));
         Some(Twin {
-            used_by: gateway.map(|row| row.id.clone()).or_else(|| found.used_by.clone()),
+            used_by: gateway.map(|row| row.id.to_string()).or_else(|| found.used_by.clone()),
             about: vec![found.address.clone()],
             made: None,
             tags: found.tags.clone(),
@@ -189,7 +184,7 @@ impl Manage for ElasticIp {
         Given::nothing().tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let create = || self.create_one(work.aws);
         creation.without_token(create, || self.standing(work.aws)).await.map(Some)
@@ -198,7 +193,7 @@ impl Manage for ElasticIp {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &ElasticIpFields<Changed>,
     ) -> Result<(), AwsError> {
         let ElasticIpFields { tags } = changed;
@@ -209,9 +204,9 @@ impl Manage for ElasticIp {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, _: View<'_>) -> LiveElasticIp {
+    fn imagined(&self, id: &Id<Self>, _: View<'_>) -> LiveElasticIp {
         LiveElasticIp {
-            id: id.to_owned(),
+            id: id.clone(),
             address: self.existing.as_deref().unwrap_or("198.51.100.1").to_owned(),
             used_by: None,
             tags: self.tags.clone(),
@@ -225,16 +220,16 @@ impl Manage for ElasticIp {
 }
 
 impl ElasticIp {
-    async fn create_one(&self, aws: &Aws) -> Result<String, AwsError> {
+    async fn create_one(&self, aws: &Aws) -> Result<Id<Self>, AwsError> {
         let tags = ec2::specification(ResourceType::ElasticIp, &self.tags);
         let call = aws.ec2.allocate_address().domain(DomainType::Vpc).tag_specifications(tags);
         let call = call.customize().config_override(sent_once::<AllocateAddressError>());
         let answer = call.send().await;
         let answer = answer.map_err(|error| AwsError::new(CREATE, &self.name, error))?;
-        Answer::of(CREATE, &self.name).id("allocationId", answer.allocation_id())
+        Id::given(Answer::of(CREATE, &self.name), "allocationId", answer.allocation_id())
     }
 
-    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing<Id<Self>>>, AwsError> {
         let rows = read(aws, ec2::identity(&self.tags)).await?;
         let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
         Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
@@ -243,7 +238,7 @@ impl ElasticIp {
 
 /// Releases an address, by the id of its allocation.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ElasticIpDeletion(pub(crate) String);
+pub(crate) struct ElasticIpDeletion(pub(crate) Id<ElasticIp>);
 
 impl Delete for ElasticIpDeletion {
     async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
@@ -272,7 +267,7 @@ async fn of_address(aws: &Aws, id: &str, holders: &mut Holders) -> Result<(), Aw
 impl Unclaimed for ElasticIp {
     fn unclaimed(sweep: &mut Sweep<'_>) {
         let gateways = sweep.view().seen.rows::<LiveNatGateway>().iter();
-        let gateways: BTreeMap<&String, &String> =
+        let gateways: BTreeMap<&Id<ElasticIp>, &Id<NatGateway>> =
             gateways.flat_map(|one| one.elastic_ips.iter().map(|ip| (ip, &one.id))).collect();
         for found in sweep.rows::<LiveElasticIp>(ElasticIp::KIND) {
             let place = Place::new(ElasticIp::KIND, &found.id);
@@ -280,7 +275,7 @@ impl Unclaimed for ElasticIp {
             if sweep.is_found(&place) || !sweep.is_ours(&id, &found.own_marks()) {
                 continue;
             }
-            let used_by = |user: &String| sweep.until_then(&format!("used by {user}"));
+            let used_by = |user: &str| sweep.until_then(&format!("used by {user}"));
             match (gateways.get(&found.id), &found.used_by) {
                 (Some(gateway), _) => {
                     let why = used_by(gateway);

@@ -13,6 +13,7 @@ use crate::core::deletion::{Delete, gone_or};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, View};
@@ -32,7 +33,7 @@ pub(crate) struct InternetGateway {
     pub(crate) name: String,
     /// Whether it came with a VPC that the cluster shares.
     pub(crate) shared: bool,
-    pub(crate) vpc: ResourceId,
+    pub(crate) vpc: Ref<Vpc>,
     pub(crate) tags: Tags,
 }
 
@@ -43,8 +44,8 @@ fields! { InternetGatewayFields {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveInternetGateway {
-    pub(crate) id: String,
-    pub(crate) vpcs: Vec<String>,
+    pub(crate) id: Id<InternetGateway>,
+    pub(crate) vpcs: Vec<Id<Vpc>>,
     pub(crate) tags: Tags,
 }
 
@@ -69,10 +70,10 @@ impl Look for InternetGateways {
         let gateways = Looked::sort(read(aws, Vec::new()).await)?;
         let parts = gateways.rows().iter().flat_map(|gateway| {
             gateway.vpcs.iter().map(|vpc| VpcPart {
-                vpc: vpc.clone(),
+                vpc: vpc.into(),
                 what: GATEWAYS,
                 kind: InternetGateway::KIND,
-                id: gateway.id.clone(),
+                id: (&gateway.id).into(),
                 tags: gateway.tags.clone(),
             })
         });
@@ -82,7 +83,7 @@ impl Look for InternetGateways {
 
 /// The VPCs of others at which gateways stand that a cluster may have.
 #[derive(Debug)]
-pub(crate) struct VpcsOfGateways(Vec<String>);
+pub(crate) struct VpcsOfGateways(Vec<Id<Vpc>>);
 
 impl Look for VpcsOfGateways {
     const AFTER: &'static [Looking] = &[Looking::of::<Vpcs>(), Looking::of::<InternetGateways>()];
@@ -96,7 +97,7 @@ impl Look for VpcsOfGateways {
         });
         let vpcs = of_cluster.flat_map(|gateway| &gateway.vpcs);
         let unknown = vpcs.filter(|id| !known.iter().any(|vpc| vpc.id == **id)).cloned();
-        let unknown: Vec<String> = unknown.collect();
+        let unknown: Vec<_> = unknown.collect();
         (asked.everything() && !unknown.is_empty()).then_some(Self(unknown))
     }
 
@@ -132,9 +133,10 @@ async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveInternetGateway>
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
     let live = rows.iter().map(|gateway| {
-        let id = Answer::of(DESCRIBE, "").id("internetGatewayId", gateway.internet_gateway_id())?;
+        let id = gateway.internet_gateway_id();
+        let id = Id::given(Answer::of(DESCRIBE, ""), "internetGatewayId", id)?;
         let answer = Answer::of(DESCRIBE, &id);
-        let vpcs = gateway.attachments().iter().map(|one| answer.id("vpcId", one.vpc_id()));
+        let vpcs = gateway.attachments().iter().map(|one| Id::given(answer, "vpcId", one.vpc_id()));
         Ok(LiveInternetGateway {
             vpcs: vpcs.collect::<Result<_, _>>()?,
             tags: ec2::tags_from_sdk(gateway.tags()),
@@ -153,7 +155,7 @@ impl Manage for InternetGateway {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        vec![self.vpc.clone()]
+        vec![self.vpc.resource()]
     }
 
     fn is(&self, found: &LiveInternetGateway, view: View<'_>) -> bool {
@@ -182,7 +184,7 @@ impl Manage for InternetGateway {
         Some(owner.adopt(&Taggable::Ec2(&found.id)))
     }
 
-    fn aws_id(found: &LiveInternetGateway) -> String {
+    fn aws_id(found: &LiveInternetGateway) -> Id<Self> {
         found.id.clone()
     }
 
@@ -218,7 +220,7 @@ impl Manage for InternetGateway {
         Given::nothing().tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let id = creation
             .without_token(|| self.create_one(work.aws), || self.standing(work.aws))
@@ -230,7 +232,7 @@ impl Manage for InternetGateway {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &InternetGatewayFields<Changed>,
     ) -> Result<(), AwsError> {
         let InternetGatewayFields { vpcs, tags } = changed;
@@ -244,9 +246,9 @@ impl Manage for InternetGateway {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, view: View<'_>) -> LiveInternetGateway {
+    fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveInternetGateway {
         let vpcs = vec![view.id_of(&self.vpc)];
-        LiveInternetGateway { id: id.to_owned(), vpcs, tags: self.tags.clone() }
+        LiveInternetGateway { id: id.clone(), vpcs, tags: self.tags.clone() }
     }
 
     #[cfg(test)]
@@ -259,23 +261,23 @@ impl Manage for InternetGateway {
 }
 
 impl InternetGateway {
-    async fn create_one(&self, aws: &Aws) -> Result<String, AwsError> {
+    async fn create_one(&self, aws: &Aws) -> Result<Id<Self>, AwsError> {
         let tags = ec2::specification(ResourceType::InternetGateway, &self.tags);
         let call = aws.ec2.create_internet_gateway().tag_specifications(tags).customize();
         let call = call.config_override(sent_once::<CreateInternetGatewayError>());
         let answer = call.send().await;
         let answer = answer.map_err(|error| AwsError::new(CREATE, &self.name, error))?;
         let id = answer.internet_gateway().and_then(|gateway| gateway.internet_gateway_id());
-        Answer::of(CREATE, &self.name).id("internetGatewayId", id)
+        Id::given(Answer::of(CREATE, &self.name), "internetGatewayId", id)
     }
 
-    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing<Id<Self>>>, AwsError> {
         let rows = read(aws, ec2::identity(&self.tags)).await?;
         let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
         Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
     }
 
-    async fn attach(&self, work: &Work<'_>, id: &str) -> Result<(), AwsError> {
+    async fn attach(&self, work: &Work<'_>, id: &Id<Self>) -> Result<(), AwsError> {
         let vpc = work.id(&self.vpc)?;
         let call = work.aws.ec2.attach_internet_gateway().internet_gateway_id(id).vpc_id(&vpc);
         let answer = call.send().await;
@@ -294,8 +296,8 @@ impl InternetGateway {
 /// Deletes an internet gateway, which leaves its VPCs before.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct InternetGatewayDeletion {
-    pub(crate) id: String,
-    pub(crate) vpcs: Vec<String>,
+    pub(crate) id: Id<InternetGateway>,
+    pub(crate) vpcs: Vec<Id<Vpc>>,
 }
 
 impl Delete for InternetGatewayDeletion {

@@ -12,6 +12,7 @@ use crate::core::deletion::{Delete, going};
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Ownership, View};
@@ -20,6 +21,7 @@ use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, named};
 use crate::core::wait::{Attempt, Budget, Held};
 use crate::core::whose::{Marks, Whose};
 use crate::core::work::Work;
+use crate::vpc::elastic_ip::wanted::ElasticIp;
 use crate::vpc::route_table::{LiveRouteTable, RouteTable};
 use crate::vpc::subnet::Subnet;
 use crate::vpc::vpc::{LiveVpc, Vpc, Vpcs};
@@ -40,11 +42,11 @@ const READY: Budget = Budget {
 pub(crate) struct NatGateway {
     pub(crate) name: String,
     /// The id of a gateway that the cluster shares.
-    pub(crate) existing: Option<String>,
-    /// The utility subnet in which it stands.
-    pub(crate) subnet: ResourceId,
-    /// Its address; `None` for a shared gateway.
-    pub(crate) elastic_ip: Option<ResourceId>,
+    pub(crate) existing: Option<Id<Self>>,
+    /// The utility subnet in which it stands; `None` for a shared gateway.
+    pub(crate) subnet: Option<Ref<Subnet>>,
+    /// Its address; likewise.
+    pub(crate) elastic_ip: Option<Ref<ElasticIp>>,
     pub(crate) tags: Tags,
 }
 
@@ -56,10 +58,10 @@ fields! { NatGatewayFields {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveNatGateway {
-    pub(crate) id: String,
-    pub(crate) subnet: String,
+    pub(crate) id: Id<NatGateway>,
+    pub(crate) subnet: Id<Subnet>,
     /// The first is what it was made with.
-    pub(crate) elastic_ips: Vec<String>,
+    pub(crate) elastic_ips: Vec<Id<ElasticIp>>,
     pub(crate) tags: Tags,
 }
 
@@ -74,7 +76,7 @@ impl LiveNatGateway {
     pub(crate) fn marks<'a>(&'a self, view: View<'a>) -> Marks<'a> {
         let marks = self.own_marks();
         let leads_here = |table: &&LiveRouteTable| {
-            table.routes.iter().any(|route| route.via == self.id)
+            table.routes.iter().any(|route| self.id == route.via)
                 && view.owns(RouteTable::KIND, &table.marks())
         };
         match view.seen.rows::<LiveRouteTable>().iter().find(leads_here) {
@@ -87,7 +89,7 @@ impl LiveNatGateway {
 /// The gateways of VPCs.
 #[derive(Debug)]
 pub(crate) enum NatGateways {
-    Within(Vec<String>),
+    Within(Vec<Id<Vpc>>),
     Everything(String),
 }
 
@@ -105,7 +107,7 @@ impl Look for NatGateways {
     async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
         let rows = match &self {
             Self::Within(vpcs) => {
-                let read = async |vpcs: &[String]| {
+                let read = async |vpcs: &[Id<Vpc>]| {
                     read(aws, vec![ec2::filter("vpc-id", vpcs)], is_gone).await
                 };
                 batch::read(vpcs, batch::FILTER_VALUES, read).await
@@ -163,15 +165,16 @@ async fn describe(
 }
 
 fn from_sdk(gateway: &aws_sdk_ec2::types::NatGateway) -> Result<LiveNatGateway, AwsError> {
-    let id = Answer::of(DESCRIBE, "").id("natGatewayId", gateway.nat_gateway_id())?;
+    let id = Id::given(Answer::of(DESCRIBE, ""), "natGatewayId", gateway.nat_gateway_id())?;
+    let answer = Answer::of(DESCRIBE, &id);
+    // One that is being made may have none yet.
+    let addresses = gateway.nat_gateway_addresses().iter().filter_map(|one| one.allocation_id());
+    let addresses = addresses.map(|address| Id::given(answer, "allocationId", Some(address)));
     Ok(LiveNatGateway {
-        subnet: Answer::of(DESCRIBE, &id).id("subnetId", gateway.subnet_id())?,
-        elastic_ips: {
-            let addresses = gateway.nat_gateway_addresses().iter();
-            addresses.filter_map(|one| one.allocation_id().map(str::to_owned)).collect()
-        },
+        subnet: Id::given(answer, "subnetId", gateway.subnet_id())?,
+        elastic_ips: addresses.collect::<Result<_, _>>()?,
         tags: ec2::tags_from_sdk(gateway.tags()),
-        id,
+        id: id.clone(),
     })
 }
 
@@ -184,29 +187,27 @@ impl Manage for NatGateway {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        match &self.existing {
-            Some(_) => Vec::new(),
-            None => std::iter::once(&self.subnet).chain(&self.elastic_ip).cloned().collect(),
-        }
+        let subnet = self.subnet.iter().map(Ref::resource);
+        subnet.chain(self.elastic_ip.iter().map(Ref::resource)).collect()
     }
 
     fn is(&self, found: &LiveNatGateway, view: View<'_>) -> bool {
         match &self.existing {
             Some(id) => found.id == *id,
             None if found.tags.contains_key("Name") => ec2::is_named(&found.tags, &self.name),
-            None => view.is(&self.subnet, &found.subnet),
+            None => self.is_in_place(found, view),
         }
     }
 
     fn may_be(&self, found: &LiveNatGateway, view: View<'_>) -> bool {
-        self.existing.is_none() && view.is(&self.subnet, &found.subnet)
+        self.is_in_place(found, view)
     }
 
     fn marks<'a>(&self, found: &'a LiveNatGateway, view: View<'a>) -> Vec<Marks<'a>> {
         vec![found.marks(view)]
     }
 
-    fn aws_id(found: &LiveNatGateway) -> String {
+    fn aws_id(found: &LiveNatGateway) -> Id<Self> {
         found.id.clone()
     }
 
@@ -217,7 +218,7 @@ impl Manage for NatGateway {
                 NatGatewayFields { subnet: Want::Any, elastic_ip: Want::Any, tags }
             }
             Ownership::Ours | Ownership::Brought => NatGatewayFields {
-                subnet: Want::Is(self.subnet.name.clone()),
+                subnet: Want::maybe(self.subnet.as_ref().map(|subnet| subnet.name.clone())),
                 elastic_ip: Want::maybe(self.elastic_ip.as_ref().map(|ip| ip.name.clone())),
                 tags,
             },
@@ -249,9 +250,11 @@ impl Manage for NatGateway {
         Given::nothing().tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
-        let Some(elastic_ip) = &self.elastic_ip else { return Ok(None) };
-        let (subnet, address) = (work.id(&self.subnet)?, work.id(elastic_ip)?);
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
+        let (Some(subnet), Some(address)) = (&self.subnet, &self.elastic_ip) else {
+            return Ok(None);
+        };
+        let (subnet, address) = (work.id(subnet)?, work.id(address)?);
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let within = format!("{subnet} {address}");
         let create = |token| self.create_one(work.aws, token, &subnet, &address);
@@ -263,7 +266,7 @@ impl Manage for NatGateway {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &NatGatewayFields<Changed>,
     ) -> Result<(), AwsError> {
         let NatGatewayFields { subnet: _, elastic_ip: _, tags } = changed;
@@ -274,10 +277,13 @@ impl Manage for NatGateway {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, view: View<'_>) -> LiveNatGateway {
+    fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveNatGateway {
         LiveNatGateway {
-            id: self.existing.as_deref().unwrap_or(id).to_owned(),
-            subnet: view.id_of(&self.subnet),
+            id: self.existing.as_ref().unwrap_or(id).clone(),
+            subnet: match &self.subnet {
+                Some(subnet) => view.id_of(subnet),
+                None => Id::imagined("subnet-other"),
+            },
             elastic_ips: self.elastic_ip.iter().map(|ip| view.id_of(ip)).collect(),
             tags: self.tags.clone(),
         }
@@ -285,9 +291,9 @@ impl Manage for NatGateway {
 
     #[cfg(test)]
     fn disturbed(&self, live: &LiveNatGateway) -> Vec<(&'static str, LiveNatGateway)> {
-        let other = "eipalloc-other".to_owned();
+        let other = Id::imagined("eipalloc-other");
         vec![
-            ("subnet", LiveNatGateway { subnet: "subnet-other".to_owned(), ..live.clone() }),
+            ("subnet", LiveNatGateway { subnet: Id::imagined("subnet-other"), ..live.clone() }),
             ("elasticIp", LiveNatGateway { elastic_ips: vec![other], ..live.clone() }),
             ("tags", LiveNatGateway { tags: Self::lacking_one(&live.tags), ..live.clone() }),
         ]
@@ -295,13 +301,17 @@ impl Manage for NatGateway {
 }
 
 impl NatGateway {
+    fn is_in_place(&self, found: &LiveNatGateway, view: View<'_>) -> bool {
+        self.subnet.as_ref().is_some_and(|subnet| view.is(subnet, &found.subnet))
+    }
+
     async fn create_one(
         &self,
         aws: &Aws,
         token: String,
-        subnet: &str,
-        address: &str,
-    ) -> Result<String, AwsError> {
+        subnet: &Id<Subnet>,
+        address: &Id<ElasticIp>,
+    ) -> Result<Id<Self>, AwsError> {
         let call = aws.ec2.create_nat_gateway().client_token(token).subnet_id(subnet);
         let answer = call
             .allocation_id(address)
@@ -310,10 +320,10 @@ impl NatGateway {
             .await
             .map_err(|error| AwsError::new(CREATE, &self.name, error))?;
         let id = answer.nat_gateway().and_then(|gateway| gateway.nat_gateway_id());
-        Answer::of(CREATE, &self.name).id("natGatewayId", id)
+        Id::given(Answer::of(CREATE, &self.name), "natGatewayId", id)
     }
 
-    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing<Id<Self>>>, AwsError> {
         let rows = describe(aws, ec2::identity(&self.tags)).await?;
         let ours = ec2::ours(&rows, |row| row.tags(), &self.tags);
         ours.map(|row| Ok(Standing { id: from_sdk(row)?.id, is_gone: is_gone(row) })).collect()
@@ -321,12 +331,12 @@ impl NatGateway {
 }
 
 /// Whether a new gateway takes routes.
-async fn ready(aws: &Aws, id: &str) -> Result<Attempt<()>, AwsError> {
+async fn ready(aws: &Aws, id: &Id<NatGateway>) -> Result<Attempt<()>, AwsError> {
     let rows = describe(aws, vec![ec2::filter("nat-gateway-id", [id])]).await?;
     let row = rows.first();
     let state = row.and_then(|row| row.state());
     let held = |message: &str| {
-        let (object, message) = (id.to_owned(), message.to_owned());
+        let (object, message) = (id.to_string(), message.to_owned());
         let holder = format!("{id} ({})", state.map_or("not shown yet", |state| state.as_str()));
         Held { holder, error: AwsError { operation: CREATE, object, fault: Fault::Other, message } }
     };
@@ -342,7 +352,7 @@ async fn ready(aws: &Aws, id: &str) -> Result<Attempt<()>, AwsError> {
 
 /// Deletes a NAT gateway, by its id.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct NatGatewayDeletion(pub(crate) String);
+pub(crate) struct NatGatewayDeletion(pub(crate) Id<NatGateway>);
 
 impl Delete for NatGatewayDeletion {
     async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
@@ -360,7 +370,7 @@ impl Delete for NatGatewayDeletion {
     }
 }
 
-async fn deleted(aws: &Aws, id: &str) -> Result<Attempt<()>, AwsError> {
+async fn deleted(aws: &Aws, id: &Id<NatGateway>) -> Result<Attempt<()>, AwsError> {
     use NatGatewayState::{Deleted, Failed};
     let call = aws.ec2.describe_nat_gateways().filter(ec2::filter("nat-gateway-id", [id]));
     let answer = call.send().await;

@@ -6,6 +6,7 @@ use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
 use crate::core::given::Given;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, View};
@@ -13,13 +14,14 @@ use crate::core::seen::{Looked, Seen};
 use crate::core::sweep::{Place, Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
+use crate::vpc::internet_gateway::InternetGateway;
 use crate::vpc::nat_gateway::NatGateway;
 use crate::vpc::route_table::{self, LiveRoute, RouteTable, RouteTables};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Route {
     pub(crate) name: String,
-    pub(crate) table: ResourceId,
+    pub(crate) table: Ref<RouteTable>,
     pub(crate) cidr: String,
     pub(crate) via: Via,
 }
@@ -45,7 +47,8 @@ impl Value for Way {
 /// Where a route leads.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Via {
-    Resource(ResourceId),
+    InternetGateway(Ref<InternetGateway>),
+    NatGateway(Ref<NatGateway>),
     /// An instance of the user's own that does network address translation.
     Instance(String),
 }
@@ -53,7 +56,8 @@ pub(crate) enum Via {
 impl Via {
     fn name(&self) -> &str {
         match self {
-            Self::Resource(id) => &id.name,
+            Self::InternetGateway(gateway) => &gateway.name,
+            Self::NatGateway(gateway) => &gateway.name,
             Self::Instance(id) => id,
         }
     }
@@ -69,8 +73,9 @@ impl Manage for Route {
 
     fn needs(&self) -> Vec<ResourceId> {
         match &self.via {
-            Via::Resource(via) => vec![self.table.clone(), via.clone()],
-            Via::Instance(_) => vec![self.table.clone()],
+            Via::InternetGateway(via) => vec![self.table.resource(), via.resource()],
+            Via::NatGateway(via) => vec![self.table.resource(), via.resource()],
+            Via::Instance(_) => vec![self.table.resource()],
         }
     }
 
@@ -83,8 +88,8 @@ impl Manage for Route {
         Vec::new()
     }
 
-    fn aws_id(found: &LiveRoute) -> String {
-        found.table.clone()
+    fn aws_id(found: &LiveRoute) -> Id<Self> {
+        Id::part(&found.table, &found.cidr)
     }
 
     fn wanted(&self, _: View<'_>) -> RouteFields<Wanted> {
@@ -111,7 +116,7 @@ impl Manage for Route {
         Given::nothing()
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let (table, target) = (work.id(&self.table)?, self.target(work)?);
         let via = target.id().map(str::to_owned);
         let call = work.aws.ec2.create_route().route_table_id(&table);
@@ -138,12 +143,12 @@ impl Manage for Route {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        _: &Id<Self>,
         changed: &RouteFields<Changed>,
     ) -> Result<(), AwsError> {
         let RouteFields { via: Some(_) } = changed else { return Ok(()) };
-        let target = self.target(work)?;
-        let call = work.aws.ec2.replace_route().route_table_id(id);
+        let (table, target) = (work.id(&self.table)?, self.target(work)?);
+        let call = work.aws.ec2.replace_route().route_table_id(table);
         let call = call.destination_cidr_block(&self.cidr);
         let call = call
             .set_instance_id(target.instance)
@@ -154,9 +159,10 @@ impl Manage for Route {
     }
 
     #[cfg(test)]
-    fn imagined(&self, _: &str, view: View<'_>) -> LiveRoute {
+    fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LiveRoute {
         let via = match &self.via {
-            Via::Resource(via) => view.id_of(via),
+            Via::InternetGateway(via) => view.id_of(via).into(),
+            Via::NatGateway(via) => view.id_of(via).into(),
             Via::Instance(id) => id.clone(),
         };
         let table = view.id_of(&self.table);
@@ -191,10 +197,8 @@ impl Route {
         let mut target = Target::default();
         match &self.via {
             Via::Instance(id) => target.instance = Some(id.clone()),
-            Via::Resource(via) if via.kind == NatGateway::KIND => {
-                target.nat_gateway = Some(work.id(via)?);
-            }
-            Via::Resource(via) => target.gateway = Some(work.id(via)?),
+            Via::NatGateway(via) => target.nat_gateway = Some(work.id(via)?.into()),
+            Via::InternetGateway(via) => target.gateway = Some(work.id(via)?.into()),
         }
         Ok(target)
     }
@@ -240,7 +244,8 @@ impl Look for RouteInstances {
             let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
             let rows = rows.map_err(|error| AwsError::new(OPERATION, "", error))?;
             let all = rows.iter().flat_map(|reservation| reservation.instances());
-            let ids = all.map(|row| Answer::of(OPERATION, "").id("instanceId", row.instance_id()));
+            let ids =
+                all.map(|row| Answer::of(OPERATION, "").text("instanceId", row.instance_id()));
             ids.map(|id| Ok(RouteInstance(id?))).collect()
         });
         Ok(Seen::default().with(Looked::sort(read.await)?))

@@ -10,6 +10,7 @@ use crate::core::deletion::{Delete, gone_or};
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, View};
@@ -29,8 +30,16 @@ const CREATE: &str = "ec2:CreateRouteTable";
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RouteTable {
     pub(crate) name: String,
-    pub(crate) vpc: ResourceId,
+    pub(crate) vpc: Ref<Vpc>,
     pub(crate) tags: Tags,
+}
+
+/// Which table a subnet uses.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RouteTableAssociation {
+    pub(crate) name: String,
+    pub(crate) subnet: Ref<Subnet>,
+    pub(crate) table: Ref<RouteTable>,
 }
 
 fields! { RouteTableFields {
@@ -40,8 +49,8 @@ fields! { RouteTableFields {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveRouteTable {
-    pub(crate) id: String,
-    pub(crate) vpc: String,
+    pub(crate) id: Id<RouteTable>,
+    pub(crate) vpc: Id<Vpc>,
     pub(crate) routes: Vec<LiveRoute>,
     pub(crate) associations: Vec<LiveAssociation>,
     /// Whether it is the main table of its VPC, or a gateway's.
@@ -51,8 +60,9 @@ pub(crate) struct LiveRouteTable {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveRoute {
-    pub(crate) table: String,
+    pub(crate) table: Id<RouteTable>,
     pub(crate) cidr: String,
+    /// The id of whatever it leads to.
     pub(crate) via: String,
     /// Whether what it leads to is gone.
     pub(crate) blackhole: bool,
@@ -60,9 +70,9 @@ pub(crate) struct LiveRoute {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveAssociation {
-    pub(crate) id: String,
-    pub(crate) table: String,
-    pub(crate) subnet: String,
+    pub(crate) id: Id<RouteTableAssociation>,
+    pub(crate) table: Id<RouteTable>,
+    pub(crate) subnet: Id<Subnet>,
 }
 
 impl LiveRouteTable {
@@ -75,7 +85,7 @@ impl LiveRouteTable {
 /// may be associated with one.
 #[derive(Debug)]
 pub(crate) enum RouteTables {
-    Within(Vec<String>),
+    Within(Vec<Id<Vpc>>),
     Everything(String),
 }
 
@@ -93,7 +103,7 @@ impl Look for RouteTables {
     async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
         let rows = match &self {
             Self::Within(vpcs) => {
-                let of_vpcs = |vpcs: &[String]| read(aws, vec![ec2::filter("vpc-id", vpcs)]);
+                let of_vpcs = |vpcs: &[Id<Vpc>]| read(aws, vec![ec2::filter("vpc-id", vpcs)]);
                 batch::read(vpcs, batch::FILTER_VALUES, of_vpcs).await
             }
             Self::Everything(cluster) => {
@@ -136,7 +146,7 @@ pub(super) async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveRoute
 }
 
 fn from_sdk(table: &aws_sdk_ec2::types::RouteTable) -> Result<LiveRouteTable, AwsError> {
-    let id = Answer::of(DESCRIBE, "").id("routeTableId", table.route_table_id())?;
+    let id = Id::given(Answer::of(DESCRIBE, ""), "routeTableId", table.route_table_id())?;
     let answer = Answer::of(DESCRIBE, &id);
     let is_of_ipv4 = |route: &&aws_sdk_ec2::types::Route| {
         let other = route.destination_ipv6_cidr_block().or(route.destination_prefix_list_id());
@@ -148,7 +158,7 @@ fn from_sdk(table: &aws_sdk_ec2::types::RouteTable) -> Result<LiveRouteTable, Aw
         let via = via.or(route.vpc_peering_connection_id()).unwrap_or("something else");
         Ok(LiveRoute {
             table: id.clone(),
-            cidr: answer.id("destinationCidrBlock", route.destination_cidr_block())?,
+            cidr: answer.text("destinationCidrBlock", route.destination_cidr_block())?,
             via: via.to_owned(),
             blackhole: route.state() == Some(&RouteState::Blackhole),
         })
@@ -158,13 +168,13 @@ fn from_sdk(table: &aws_sdk_ec2::types::RouteTable) -> Result<LiveRouteTable, Aw
     let associations = of_subnets.map(|(association, subnet)| {
         let id_of = association.route_table_association_id();
         Ok(LiveAssociation {
-            id: answer.id("routeTableAssociationId", id_of)?,
+            id: Id::given(answer, "routeTableAssociationId", id_of)?,
             table: id.clone(),
-            subnet: subnet.to_owned(),
+            subnet: Id::given(answer, "subnetId", Some(subnet))?,
         })
     });
     Ok(LiveRouteTable {
-        vpc: answer.id("vpcId", table.vpc_id())?,
+        vpc: Id::given(answer, "vpcId", table.vpc_id())?,
         routes: routes.collect::<Result<_, AwsError>>()?,
         associations: associations.collect::<Result<_, AwsError>>()?,
         beyond_subnets: table.associations().iter().any(|one| one.subnet_id().is_none()),
@@ -182,7 +192,7 @@ impl Manage for RouteTable {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        vec![self.vpc.clone()]
+        vec![self.vpc.resource()]
     }
 
     fn is(&self, found: &LiveRouteTable, _: View<'_>) -> bool {
@@ -195,7 +205,7 @@ impl Manage for RouteTable {
         vec![found.marks()]
     }
 
-    fn aws_id(found: &LiveRouteTable) -> String {
+    fn aws_id(found: &LiveRouteTable) -> Id<Self> {
         found.id.clone()
     }
 
@@ -219,7 +229,7 @@ impl Manage for RouteTable {
         Given::nothing().tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let vpc = work.id(&self.vpc)?;
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let create = |token| self.create_one(work.aws, token, &vpc);
@@ -229,7 +239,7 @@ impl Manage for RouteTable {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &RouteTableFields<Changed>,
     ) -> Result<(), AwsError> {
         let RouteTableFields { vpc: _, tags } = changed;
@@ -240,9 +250,9 @@ impl Manage for RouteTable {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, view: View<'_>) -> LiveRouteTable {
+    fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveRouteTable {
         LiveRouteTable {
-            id: id.to_owned(),
+            id: id.clone(),
             vpc: view.id_of(&self.vpc),
             routes: Vec::new(),
             associations: Vec::new(),
@@ -254,23 +264,28 @@ impl Manage for RouteTable {
     #[cfg(test)]
     fn disturbed(&self, live: &LiveRouteTable) -> Vec<(&'static str, LiveRouteTable)> {
         vec![
-            ("vpc", LiveRouteTable { vpc: "vpc-other".to_owned(), ..live.clone() }),
+            ("vpc", LiveRouteTable { vpc: Id::imagined("vpc-other"), ..live.clone() }),
             ("tags", LiveRouteTable { tags: Self::lacking_one(&live.tags), ..live.clone() }),
         ]
     }
 }
 
 impl RouteTable {
-    async fn create_one(&self, aws: &Aws, token: String, vpc: &str) -> Result<String, AwsError> {
+    async fn create_one(
+        &self,
+        aws: &Aws,
+        token: String,
+        vpc: &Id<Vpc>,
+    ) -> Result<Id<Self>, AwsError> {
         let tags = ec2::specification(ResourceType::RouteTable, &self.tags);
         let call = aws.ec2.create_route_table().client_token(token).vpc_id(vpc);
         let answer = call.tag_specifications(tags).send().await;
         let answer = answer.map_err(|error| AwsError::new(CREATE, &self.name, error))?;
         let id = answer.route_table().and_then(|table| table.route_table_id());
-        Answer::of(CREATE, &self.name).id("routeTableId", id)
+        Id::given(Answer::of(CREATE, &self.name), "routeTableId", id)
     }
 
-    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing<Id<Self>>>, AwsError> {
         let rows = read(aws, ec2::identity(&self.tags)).await?;
         let ours = rows.into_iter().filter(|row| ec2::is_identified(&row.tags, &self.tags));
         Ok(ours.map(|row| Standing { id: row.id, is_gone: false }).collect())
@@ -280,8 +295,8 @@ impl RouteTable {
 /// Deletes a route table, which lets go of its subnets before.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RouteTableDeletion {
-    pub(crate) id: String,
-    pub(crate) associations: Vec<String>,
+    pub(crate) id: Id<RouteTable>,
+    pub(crate) associations: Vec<Id<RouteTableAssociation>>,
 }
 
 impl Delete for RouteTableDeletion {
@@ -302,8 +317,8 @@ impl Delete for RouteTableDeletion {
 
 async fn of_table(
     aws: &Aws,
-    id: &str,
-    known: &[String],
+    id: &Id<RouteTable>,
+    known: &[Id<RouteTableAssociation>],
     holders: &mut Holders,
 ) -> Result<(), AwsError> {
     let rows = read(aws, vec![ec2::filter("route-table-id", [id])]).await?;

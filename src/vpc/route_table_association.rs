@@ -6,21 +6,16 @@ use crate::aws::{AwsError, Fault, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::given::Given;
+use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::look::Looking;
 use crate::core::manage::{Manage, View};
 use crate::core::sweep::{Place, Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
+pub(crate) use crate::vpc::route_table::RouteTableAssociation;
 use crate::vpc::route_table::{self, LiveAssociation, RouteTable, RouteTables};
 use crate::vpc::subnet::Subnet;
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct RouteTableAssociation {
-    pub(crate) name: String,
-    pub(crate) subnet: ResourceId,
-    pub(crate) table: ResourceId,
-}
 
 fields! { RouteTableAssociationFields { table: String = "routeTable" } }
 
@@ -46,7 +41,7 @@ impl Manage for RouteTableAssociation {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        vec![self.subnet.clone(), self.table.clone()]
+        vec![self.subnet.resource(), self.table.resource()]
     }
 
     fn is(&self, found: &LiveAssociation, view: View<'_>) -> bool {
@@ -58,7 +53,7 @@ impl Manage for RouteTableAssociation {
         Vec::new()
     }
 
-    fn aws_id(found: &LiveAssociation) -> String {
+    fn aws_id(found: &LiveAssociation) -> Id<Self> {
         found.id.clone()
     }
 
@@ -74,7 +69,7 @@ impl Manage for RouteTableAssociation {
         Given::nothing()
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let (subnet, table) = (work.id(&self.subnet)?, work.id(&self.table)?);
         let call = work.aws.ec2.associate_route_table().subnet_id(&subnet).route_table_id(&table);
         let answer = call.send().await;
@@ -93,7 +88,7 @@ impl Manage for RouteTableAssociation {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &RouteTableAssociationFields<Changed>,
     ) -> Result<(), AwsError> {
         let RouteTableAssociationFields { table: Some(_) } = changed else { return Ok(()) };
@@ -105,14 +100,14 @@ impl Manage for RouteTableAssociation {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, view: View<'_>) -> LiveAssociation {
+    fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveAssociation {
         let (table, subnet) = (view.id_of(&self.table), view.id_of(&self.subnet));
-        LiveAssociation { id: id.to_owned(), table, subnet }
+        LiveAssociation { id: id.clone(), table, subnet }
     }
 
     #[cfg(test)]
     fn disturbed(&self, live: &LiveAssociation) -> Vec<(&'static str, LiveAssociation)> {
-        vec![("routeTable", LiveAssociation { table: "rtb-other".to_owned(), ..live.clone() })]
+        vec![("routeTable", LiveAssociation { table: Id::imagined("rtb-other"), ..live.clone() })]
     }
 }
 

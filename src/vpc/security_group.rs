@@ -1,5 +1,7 @@
 //! `SecurityGroup`: what may reach a role's instances or a load balancer.
 
+pub(super) mod wanted;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType};
@@ -13,6 +15,7 @@ use crate::core::drift::FieldChange;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::Id;
 use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
@@ -27,22 +30,12 @@ use crate::vpc::interface::interfaces;
 use crate::vpc::security_group_rule::{
     self, LiveRule, Peer, SecurityGroupRule, SecurityGroupRuleDeletion,
 };
+use crate::vpc::vpc::Vpc;
+
+pub(crate) use wanted::SecurityGroup;
 
 const DESCRIBE: &str = "ec2:DescribeSecurityGroups";
 const CREATE: &str = "ec2:CreateSecurityGroup";
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct SecurityGroup {
-    pub(crate) name: String,
-    /// The id of a group of the user's own.
-    pub(crate) existing: Option<String>,
-    pub(crate) description: String,
-    pub(crate) vpc: ResourceId,
-    /// The ports of which rules are removed that are not wanted; of others they stay, since
-    /// Kubernetes and people add them.
-    pub(crate) own_ports: &'static [i32],
-    pub(crate) tags: Tags,
-}
 
 fields! { SecurityGroupFields {
     vpc: String = "vpc",
@@ -51,9 +44,9 @@ fields! { SecurityGroupFields {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveSecurityGroup {
-    pub(crate) id: String,
+    pub(crate) id: Id<SecurityGroup>,
     pub(crate) name: String,
-    pub(crate) vpc: String,
+    pub(crate) vpc: Id<Vpc>,
     pub(crate) rules: Vec<LiveRule>,
     pub(crate) tags: Tags,
 }
@@ -68,7 +61,7 @@ impl LiveSecurityGroup {
 #[derive(Debug)]
 pub(crate) struct SecurityGroups {
     names: Vec<String>,
-    existing: Vec<String>,
+    existing: Vec<Id<SecurityGroup>>,
     /// The cluster of which all are looked for that carry its tags.
     marked: Option<String>,
 }
@@ -89,7 +82,7 @@ impl Look for SecurityGroups {
     }
 
     async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
-        let named = |ids: &[String]| read(aws, vec![ec2::filter("group-id", ids)]);
+        let named = |ids: &[Id<SecurityGroup>]| read(aws, vec![ec2::filter("group-id", ids)]);
         let named = batch::read(&self.existing, batch::FILTER_VALUES, named);
         let own = |names: &[String]| read(aws, vec![ec2::filter("group-name", names)]);
         let own = batch::read(&self.names, batch::FILTER_VALUES, own);
@@ -111,10 +104,10 @@ impl Look for SecurityGroups {
         let groups = Looked::sort(rows)?;
         let rules = groups.flat_map(|group| group.rules.clone());
         let parts = groups.rows().iter().map(|group| VpcPart {
-            vpc: group.vpc.clone(),
+            vpc: (&group.vpc).into(),
             what: SECURITY_GROUPS,
             kind: SecurityGroup::KIND,
-            id: group.id.clone(),
+            id: (&group.id).into(),
             tags: group.tags.clone(),
         });
         let seen = Seen::default().with(Looked::Found(parts.collect()));
@@ -137,7 +130,7 @@ impl Presence for SecurityGroup {
             let rules = rules_of_ours.iter().filter(names_it).copied().cloned().collect();
             let deletion = SecurityGroupDeletion { id: group.id.clone(), rules };
             let found = around.one(&group.name, told, &group.marks(), deletion)?;
-            Some(found.used_as(Thing::SecurityGroup(group.id.clone())))
+            Some(found.used_as(Thing::SecurityGroup((&group.id).into())))
         });
         groups.collect()
     }
@@ -151,7 +144,7 @@ async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveSecurityGroup>, 
 }
 
 fn from_sdk(group: &aws_sdk_ec2::types::SecurityGroup) -> Result<LiveSecurityGroup, AwsError> {
-    let id = Answer::of(DESCRIBE, "").id("groupId", group.group_id())?;
+    let id = Id::given(Answer::of(DESCRIBE, ""), "groupId", group.group_id())?;
     let answer = Answer::of(DESCRIBE, &id);
     let mut rules = Vec::new();
     for permission in group.ip_permissions() {
@@ -161,8 +154,8 @@ fn from_sdk(group: &aws_sdk_ec2::types::SecurityGroup) -> Result<LiveSecurityGro
         rules.extend(expand(&id, permission, true)?);
     }
     Ok(LiveSecurityGroup {
-        name: answer.id("groupName", group.group_name())?,
-        vpc: answer.id("vpcId", group.vpc_id())?,
+        name: answer.text("groupName", group.group_name())?,
+        vpc: Id::given(answer, "vpcId", group.vpc_id())?,
         rules,
         tags: ec2::tags_from_sdk(group.tags()),
         id: id.clone(),
@@ -170,24 +163,28 @@ fn from_sdk(group: &aws_sdk_ec2::types::SecurityGroup) -> Result<LiveSecurityGro
 }
 
 /// One rule for each peer that a permission names.
-fn expand(group: &str, permission: &IpPermission, egress: bool) -> Result<Vec<LiveRule>, AwsError> {
+fn expand(
+    group: &Id<SecurityGroup>,
+    permission: &IpPermission,
+    egress: bool,
+) -> Result<Vec<LiveRule>, AwsError> {
     let answer = Answer::of(DESCRIBE, group);
     let mut peers = Vec::new();
     for pair in permission.user_id_group_pairs() {
-        peers.push(Peer::Group(answer.id("groupId of a rule", pair.group_id())?));
+        peers.push(Peer::Group(Id::given(answer, "groupId of a rule", pair.group_id())?));
     }
     for range in permission.ip_ranges() {
-        peers.push(Peer::Cidr(answer.id("cidrIp of a rule", range.cidr_ip())?));
+        peers.push(Peer::Cidr(answer.text("cidrIp of a rule", range.cidr_ip())?));
     }
     for range in permission.ipv6_ranges() {
-        peers.push(Peer::Cidr(answer.id("cidrIpv6 of a rule", range.cidr_ipv6())?));
+        peers.push(Peer::Cidr(answer.text("cidrIpv6 of a rule", range.cidr_ipv6())?));
     }
     for list in permission.prefix_list_ids() {
-        peers.push(Peer::PrefixList(answer.id("prefixListId of a rule", list.prefix_list_id())?));
+        peers.push(Peer::PrefixList(answer.text("prefixListId of a rule", list.prefix_list_id())?));
     }
-    let protocol = answer.id("ipProtocol of a rule", permission.ip_protocol())?;
+    let protocol = answer.text("ipProtocol of a rule", permission.ip_protocol())?;
     let rules = peers.into_iter().map(|peer| LiveRule {
-        group: group.to_owned(),
+        group: group.clone(),
         egress,
         protocol: protocol.clone(),
         from: permission.from_port(),
@@ -208,7 +205,7 @@ impl Manage for SecurityGroup {
     fn needs(&self) -> Vec<ResourceId> {
         match &self.existing {
             Some(_) => Vec::new(),
-            None => vec![self.vpc.clone()],
+            None => vec![self.vpc.resource()],
         }
     }
 
@@ -229,7 +226,7 @@ impl Manage for SecurityGroup {
         Some(owner.adopt(&Taggable::Ec2(&found.id)))
     }
 
-    fn aws_id(found: &LiveSecurityGroup) -> String {
+    fn aws_id(found: &LiveSecurityGroup) -> Id<Self> {
         found.id.clone()
     }
 
@@ -267,7 +264,7 @@ impl Manage for SecurityGroup {
         Given::name(&SECURITY_GROUP_NAME, &self.name).tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let vpc = work.id(&self.vpc)?;
         let call = work.aws.ec2.create_security_group().vpc_id(&vpc);
         let answer = call
@@ -278,7 +275,9 @@ impl Manage for SecurityGroup {
             .await
             .map_err(|error| AwsError::new(CREATE, &self.name, error));
         match answer {
-            Ok(answer) => Answer::of(CREATE, &self.name).id("groupId", answer.group_id()).map(Some),
+            Ok(answer) => {
+                Id::given(Answer::of(CREATE, &self.name), "groupId", answer.group_id()).map(Some)
+            }
             // The name is taken, perhaps by a call of ours whose answer was lost.
             Err(error) if error.fault == Fault::Conflict => {
                 let name = ec2::filter("group-name", [&self.name]);
@@ -293,7 +292,7 @@ impl Manage for SecurityGroup {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &SecurityGroupFields<Changed>,
     ) -> Result<(), AwsError> {
         let SecurityGroupFields { vpc: _, tags } = changed;
@@ -304,9 +303,9 @@ impl Manage for SecurityGroup {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, view: View<'_>) -> LiveSecurityGroup {
+    fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveSecurityGroup {
         LiveSecurityGroup {
-            id: self.existing.as_deref().unwrap_or(id).to_owned(),
+            id: self.existing.as_ref().unwrap_or(id).clone(),
             name: self.name.clone(),
             vpc: view.id_of(&self.vpc),
             rules: Vec::new(),
@@ -317,7 +316,7 @@ impl Manage for SecurityGroup {
     #[cfg(test)]
     fn disturbed(&self, live: &LiveSecurityGroup) -> Vec<(&'static str, LiveSecurityGroup)> {
         vec![
-            ("vpc", LiveSecurityGroup { vpc: "vpc-other".to_owned(), ..live.clone() }),
+            ("vpc", LiveSecurityGroup { vpc: Id::imagined("vpc-other"), ..live.clone() }),
             ("tags", LiveSecurityGroup { tags: Self::lacking_one(&live.tags), ..live.clone() }),
         ]
     }
@@ -326,7 +325,7 @@ impl Manage for SecurityGroup {
 /// Deletes a security group, and before it the rules that it was planned with.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SecurityGroupDeletion {
-    pub(crate) id: String,
+    pub(crate) id: Id<SecurityGroup>,
     /// Those of the cluster's groups that are taken out before. Groups that name each other could
     /// wait for ever, and one that is kept for now would keep all that it names.
     pub(crate) rules: Vec<LiveRule>,
@@ -350,16 +349,21 @@ impl Delete for SecurityGroupDeletion {
     }
 
     fn out_of(&self, staying: &BTreeSet<Thing>) -> Vec<FieldChange> {
-        let stays = |rule: &&LiveRule| staying.contains(&Thing::SecurityGroup(rule.group.clone()));
+        let stays =
+            |rule: &&LiveRule| staying.contains(&Thing::SecurityGroup((&rule.group).into()));
         self.rules.iter().filter(stays).map(LiveRule::gone).collect()
     }
 }
 
 /// Other groups of which a rule names this one.
-async fn naming_groups(aws: &Aws, id: &str, holders: &mut Holders) -> Result<(), AwsError> {
+async fn naming_groups(
+    aws: &Aws,
+    id: &Id<SecurityGroup>,
+    holders: &mut Holders,
+) -> Result<(), AwsError> {
     for filter in ["ip-permission.group-id", "egress.ip-permission.group-id"] {
         let naming = read(aws, vec![ec2::filter(filter, [id])]).await?;
-        for group in naming.iter().filter(|group| group.id != id) {
+        for group in naming.iter().filter(|group| group.id != *id) {
             let holder = format!("a rule of security group {} ({})", group.id, group.name);
             holders.add_once(holder);
         }
@@ -416,7 +420,7 @@ fn offer(
     let deletion = SecurityGroupDeletion { id: found.id.clone(), rules };
     let offer = Offer::new(id, place, deletion).with_fields(told);
     let whose = sweep.whose(SecurityGroup::KIND, &found.marks());
-    sweep.offer(offer.if_owned(whose).unless_used(Thing::SecurityGroup(found.id.clone())));
+    sweep.offer(offer.if_owned(whose).unless_used(Thing::SecurityGroup((&found.id).into())));
 }
 
 /// Kubernetes and people add rules, so they stay; only where a port is the cluster's own, and for

@@ -11,17 +11,19 @@ use crate::core::drift::FieldChange;
 use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::ResourceId;
 use crate::core::look::Looking;
 use crate::core::manage::{Manage, View};
 use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
+use crate::vpc::security_group::wanted::SecurityGroup;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SecurityGroupRule {
     pub(crate) name: String,
-    pub(crate) group: ResourceId,
+    pub(crate) group: Ref<SecurityGroup>,
     pub(crate) egress: bool,
     /// As EC2 names it: `tcp`, `udp`, `-1` for all, or a number.
     pub(crate) protocol: String,
@@ -52,13 +54,13 @@ impl Value for Ports {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum WantedPeer {
-    Group(ResourceId),
+    Group(Ref<SecurityGroup>),
     Cidr(String),
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Peer {
-    Group(String),
+    Group(Id<SecurityGroup>),
     Cidr(String),
     PrefixList(String),
 }
@@ -66,7 +68,7 @@ pub(crate) enum Peer {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LiveRule {
     /// The id of the group that has it.
-    pub(crate) group: String,
+    pub(crate) group: Id<SecurityGroup>,
     pub(crate) egress: bool,
     pub(crate) protocol: String,
     pub(crate) from: Option<i32>,
@@ -76,7 +78,7 @@ pub(crate) struct LiveRule {
 
 impl LiveRule {
     /// Whether its peer is this group.
-    pub(crate) fn names(&self, group: &str) -> bool {
+    pub(crate) fn names(&self, group: &Id<SecurityGroup>) -> bool {
         matches!(&self.peer, Peer::Group(peer) if peer == group)
     }
 
@@ -100,7 +102,10 @@ impl fmt::Display for LiveRule {
             (Some(from), Some(to)) if self.protocol != "-1" => write!(f, " {from}-{to}")?,
             _ => {}
         }
-        let (Peer::Group(peer) | Peer::Cidr(peer) | Peer::PrefixList(peer)) = &self.peer;
+        let peer = match &self.peer {
+            Peer::Group(peer) => peer,
+            Peer::Cidr(peer) | Peer::PrefixList(peer) => peer.as_str(),
+        };
         write!(f, " {side} {peer}")
     }
 }
@@ -139,9 +144,9 @@ impl Manage for SecurityGroupRule {
     fn needs(&self) -> Vec<ResourceId> {
         match &self.peer {
             WantedPeer::Group(peer) if *peer != self.group => {
-                vec![self.group.clone(), peer.clone()]
+                vec![self.group.resource(), peer.resource()]
             }
-            _ => vec![self.group.clone()],
+            _ => vec![self.group.resource()],
         }
     }
 
@@ -168,8 +173,8 @@ impl Manage for SecurityGroupRule {
         Vec::new()
     }
 
-    fn aws_id(found: &LiveRule) -> String {
-        found.group.clone()
+    fn aws_id(found: &LiveRule) -> Id<Self> {
+        Id::part(&found.group, found)
     }
 
     fn wanted(&self, _: View<'_>) -> RuleFields<Wanted> {
@@ -192,7 +197,7 @@ impl Manage for SecurityGroupRule {
         Given::nothing()
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let group = work.id(&self.group)?;
         let peer = match &self.peer {
             WantedPeer::Group(peer) => Peer::Group(work.id(peer)?),
@@ -222,12 +227,17 @@ impl Manage for SecurityGroupRule {
         }
     }
 
-    async fn update(&self, _: &Work<'_>, _: &str, _: &RuleFields<Changed>) -> Result<(), AwsError> {
+    async fn update(
+        &self,
+        _: &Work<'_>,
+        _: &Id<Self>,
+        _: &RuleFields<Changed>,
+    ) -> Result<(), AwsError> {
         Ok(())
     }
 
     #[cfg(test)]
-    fn imagined(&self, _: &str, view: View<'_>) -> LiveRule {
+    fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LiveRule {
         let peer = match &self.peer {
             WantedPeer::Group(peer) => Peer::Group(view.id_of(peer)),
             WantedPeer::Cidr(cidr) => Peer::Cidr(cidr.clone()),
@@ -245,8 +255,10 @@ impl Manage for SecurityGroupRule {
 
 impl SecurityGroupRule {
     fn parts(&self) -> RuleFields<Found> {
-        let (WantedPeer::Group(ResourceId { name: peer, .. }) | WantedPeer::Cidr(peer)) =
-            &self.peer;
+        let peer = match &self.peer {
+            WantedPeer::Group(group) => &group.name,
+            WantedPeer::Cidr(range) => range,
+        };
         let protocol = if self.protocol == "-1" { "all" } else { &self.protocol };
         let ports = self.ports.filter(|_| matches!(protocol, "tcp" | "udp"));
         RuleFields {

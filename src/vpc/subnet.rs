@@ -9,6 +9,7 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::{Id, Ref};
 use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
@@ -19,7 +20,7 @@ use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::vpc::contents::{SUBNETS, VpcPart};
 use crate::vpc::interface::interfaces;
-use crate::vpc::vpc::{LiveVpc, Vpcs};
+use crate::vpc::vpc::{LiveVpc, Vpc, Vpcs};
 
 const DESCRIBE: &str = "ec2:DescribeSubnets";
 const CREATE: &str = "ec2:CreateSubnet";
@@ -28,8 +29,8 @@ const CREATE: &str = "ec2:CreateSubnet";
 pub(crate) struct Subnet {
     pub(crate) name: String,
     /// The id of a subnet that the cluster shares.
-    pub(crate) existing: Option<String>,
-    pub(crate) vpc: ResourceId,
+    pub(crate) existing: Option<Id<Self>>,
+    pub(crate) vpc: Ref<Vpc>,
     pub(crate) zone: String,
     /// `None` for a shared subnet whose range the spec does not tell.
     pub(crate) cidr: Option<String>,
@@ -47,8 +48,8 @@ fields! { SubnetFields {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveSubnet {
-    pub(crate) id: String,
-    pub(crate) vpc: String,
+    pub(crate) id: Id<Subnet>,
+    pub(crate) vpc: Id<Vpc>,
     pub(crate) zone: String,
     pub(crate) cidr: String,
     pub(crate) tags: Tags,
@@ -64,7 +65,7 @@ impl LiveSubnet {
 /// what a cluster has anywhere.
 #[derive(Debug)]
 pub(crate) enum Subnets {
-    Within(Vec<String>),
+    Within(Vec<Id<Vpc>>),
     OfCluster(String),
     /// What bears its names too.
     Everything(String),
@@ -74,7 +75,7 @@ impl Look for Subnets {
     const AFTER: &'static [Looking] = &[Looking::of::<Vpcs>()];
 
     fn ask(asked: &Asked, seen: &Seen) -> Option<Self> {
-        let vpcs: Vec<String> = seen.rows::<LiveVpc>().iter().map(|vpc| vpc.id.clone()).collect();
+        let vpcs: Vec<_> = seen.rows::<LiveVpc>().iter().map(|vpc| vpc.id.clone()).collect();
         let cluster = asked.cluster().to_owned();
         asked.looks_at(&[Subnet::KIND]).then(|| match () {
             () if asked.everything() => Self::Everything(cluster),
@@ -86,7 +87,7 @@ impl Look for Subnets {
     async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
         let rows = match &self {
             Self::Within(vpcs) => {
-                let lying_in = |ids: &[String]| read(aws, vec![ec2::filter("vpc-id", ids)]);
+                let lying_in = |ids: &[Id<Vpc>]| read(aws, vec![ec2::filter("vpc-id", ids)]);
                 batch::read(vpcs, batch::FILTER_VALUES, lying_in).await
             }
             Self::OfCluster(cluster) => read(aws, vec![ec2::marked(cluster)]).await,
@@ -101,10 +102,10 @@ impl Look for Subnets {
         };
         let subnets = Looked::sort(rows)?;
         let parts = subnets.rows().iter().map(|subnet| VpcPart {
-            vpc: subnet.vpc.clone(),
+            vpc: (&subnet.vpc).into(),
             what: SUBNETS,
             kind: Subnet::KIND,
-            id: subnet.id.clone(),
+            id: (&subnet.id).into(),
             tags: subnet.tags.clone(),
         });
         Ok(Seen::default().with(Looked::Found(parts.collect())).with(subnets))
@@ -128,11 +129,11 @@ async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveSubnet>, AwsErro
     let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
     let live = rows.iter().map(|subnet| {
-        let id = Answer::of(DESCRIBE, "").id("subnetId", subnet.subnet_id())?;
+        let id = Id::given(Answer::of(DESCRIBE, ""), "subnetId", subnet.subnet_id())?;
         let answer = Answer::of(DESCRIBE, &id);
         Ok(LiveSubnet {
-            vpc: answer.id("vpcId", subnet.vpc_id())?,
-            zone: answer.id("availabilityZone", subnet.availability_zone())?,
+            vpc: Id::given(answer, "vpcId", subnet.vpc_id())?,
+            zone: answer.text("availabilityZone", subnet.availability_zone())?,
             // One of IPv6 alone has none.
             cidr: subnet.cidr_block().unwrap_or_default().to_owned(),
             tags: ec2::tags_from_sdk(subnet.tags()),
@@ -151,7 +152,7 @@ impl Manage for Subnet {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        std::iter::once(&self.vpc).chain(&self.range).cloned().collect()
+        std::iter::once(self.vpc.resource()).chain(self.range.clone()).collect()
     }
 
     fn is(&self, found: &LiveSubnet, view: View<'_>) -> bool {
@@ -171,7 +172,7 @@ impl Manage for Subnet {
         Some(owner.adopt(&Taggable::Ec2(&found.id)))
     }
 
-    fn aws_id(found: &LiveSubnet) -> String {
+    fn aws_id(found: &LiveSubnet) -> Id<Self> {
         found.id.clone()
     }
 
@@ -219,7 +220,7 @@ impl Manage for Subnet {
         Given::nothing().tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let vpc = work.id(&self.vpc)?;
         let call = work.aws.ec2.create_subnet().vpc_id(&vpc).set_cidr_block(self.cidr.clone());
         let answer = call
@@ -231,7 +232,7 @@ impl Manage for Subnet {
         match answer {
             Ok(answer) => {
                 let id = answer.subnet().and_then(|subnet| subnet.subnet_id());
-                Answer::of(CREATE, &self.name).id("subnetId", id).map(Some)
+                Id::given(Answer::of(CREATE, &self.name), "subnetId", id).map(Some)
             }
             // Its range is taken, perhaps by itself.
             Err(error) if error.fault == Fault::Conflict => {
@@ -250,7 +251,7 @@ impl Manage for Subnet {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &SubnetFields<Changed>,
     ) -> Result<(), AwsError> {
         let SubnetFields { vpc: _, zone: _, cidr: _, tags } = changed;
@@ -261,9 +262,9 @@ impl Manage for Subnet {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, view: View<'_>) -> LiveSubnet {
+    fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveSubnet {
         LiveSubnet {
-            id: self.existing.as_deref().unwrap_or(id).to_owned(),
+            id: self.existing.as_ref().unwrap_or(id).clone(),
             vpc: view.id_of(&self.vpc),
             zone: self.zone.clone(),
             cidr: self.cidr.as_deref().unwrap_or("172.20.32.0/19").to_owned(),
@@ -274,7 +275,7 @@ impl Manage for Subnet {
     #[cfg(test)]
     fn disturbed(&self, live: &LiveSubnet) -> Vec<(&'static str, LiveSubnet)> {
         vec![
-            ("vpc", LiveSubnet { vpc: "vpc-other".to_owned(), ..live.clone() }),
+            ("vpc", LiveSubnet { vpc: Id::imagined("vpc-other"), ..live.clone() }),
             ("zone", LiveSubnet { zone: "us-west-2z".to_owned(), ..live.clone() }),
             ("cidr", LiveSubnet { cidr: "10.99.0.0/24".to_owned(), ..live.clone() }),
             ("tags", LiveSubnet { tags: Self::lacking_one(&live.tags), ..live.clone() }),
@@ -316,7 +317,7 @@ impl Look for AvailabilityZones {
 
 /// Deletes a subnet, by its id.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct SubnetDeletion(pub(crate) String);
+pub(crate) struct SubnetDeletion(pub(crate) Id<Subnet>);
 
 impl Delete for SubnetDeletion {
     async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
@@ -338,7 +339,7 @@ impl Unclaimed for Subnet {
             let id = named(Subnet::KIND, &found.id, found.tags.get("Name"));
             if !sweep.is_found(&place) && sweep.is_ours(&id, &found.marks()) {
                 let offer = Offer::new(id, place, SubnetDeletion(found.id.clone()));
-                sweep.offer(offer.unless_used(Thing::Subnet(found.id.clone())));
+                sweep.offer(offer.unless_used(Thing::Subnet((&found.id).into())));
             }
         }
     }

@@ -13,13 +13,15 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
-use crate::core::manage::{Manage, Ownership, Twin, View};
+use crate::core::manage::{self, Manage, Ownership, Twin, View};
 use crate::core::seen::{Looked, Seen};
 use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::{Marks, Taggable, speak_of};
 use crate::core::work::Work;
+use crate::vpc::dhcp_options::DhcpOptions;
 
 const DESCRIBE: &str = "ec2:DescribeVpcs";
 const CREATE: &str = "ec2:CreateVpc";
@@ -28,7 +30,7 @@ const CREATE: &str = "ec2:CreateVpc";
 pub(crate) struct Vpc {
     pub(crate) name: String,
     /// The id of a VPC that the cluster shares.
-    pub(crate) existing: Option<String>,
+    pub(crate) existing: Option<Id<Self>>,
     /// `None` for a shared VPC whose range the spec does not tell.
     pub(crate) cidr: Option<String>,
     /// Whether instances must get DNS names; `None` leaves it as it is.
@@ -45,11 +47,11 @@ fields! { VpcFields {
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveVpc {
-    pub(crate) id: String,
+    pub(crate) id: Id<Vpc>,
     pub(crate) cidr: String,
     /// The ranges beside the first, with the ids of their associations.
     pub(crate) more_cidrs: Vec<(String, String)>,
-    pub(crate) dhcp_options: String,
+    pub(crate) dhcp_options: Id<DhcpOptions>,
     pub(crate) dns_support: bool,
     pub(crate) dns_hostnames: bool,
     pub(crate) tags: Tags,
@@ -64,7 +66,7 @@ impl LiveVpc {
 /// The VPCs of a cluster, or the one that it shares.
 #[derive(Debug)]
 pub(crate) enum Vpcs {
-    Existing(String),
+    Existing(Id<Vpc>),
     OfCluster(String),
     /// What bears its names too.
     Everything(String),
@@ -129,17 +131,17 @@ async fn read(
 pub(super) async fn rows(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveVpc>, AwsError> {
     let vpcs = describe(aws, chosen).await?;
     let rows = vpcs.iter().map(|vpc| {
-        let id = Answer::of(DESCRIBE, "").id("vpcId", vpc.vpc_id())?;
+        let id = Id::given(Answer::of(DESCRIBE, ""), "vpcId", vpc.vpc_id())?;
         let answer = Answer::of(DESCRIBE, &id);
-        let cidr = answer.id("cidrBlock", vpc.cidr_block())?;
+        let cidr = answer.text("cidrBlock", vpc.cidr_block())?;
         let more_cidrs =
             ranges(vpc).filter(|(more, _)| *more != cidr).map(|(more, association)| {
-                let association = answer.id("associationId", association)?;
+                let association = answer.text("associationId", association)?;
                 Ok((more.to_owned(), association))
             });
         Ok(LiveVpc {
             more_cidrs: more_cidrs.collect::<Result<_, AwsError>>()?,
-            dhcp_options: answer.id("dhcpOptionsId", vpc.dhcp_options_id())?,
+            dhcp_options: Id::given(answer, "dhcpOptionsId", vpc.dhcp_options_id())?,
             tags: ec2::tags_from_sdk(vpc.tags()),
             id: id.clone(),
             cidr,
@@ -202,7 +204,7 @@ impl Manage for Vpc {
         vec![found.marks()]
     }
 
-    fn aws_id(found: &LiveVpc) -> String {
+    fn aws_id(found: &LiveVpc) -> Id<Self> {
         found.id.clone()
     }
 
@@ -281,13 +283,13 @@ impl Manage for Vpc {
         Given::nothing().tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let id = creation
             .without_token(|| self.create_one(work.aws), || self.standing(work.aws))
             .await?;
         // Told at once: what fails from here on is mended by the next run.
-        work.learn(self.id(), id.clone());
+        work.learn(manage::known(self, id.clone()));
         if self.dns_hostnames == Some(true) {
             self.set_hostnames(work, &id).await?;
         }
@@ -297,7 +299,7 @@ impl Manage for Vpc {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &VpcFields<Changed>,
     ) -> Result<(), AwsError> {
         let VpcFields { cidr: _, dns_support, dns_hostnames, tags } = changed;
@@ -317,12 +319,12 @@ impl Manage for Vpc {
     }
 
     #[cfg(test)]
-    fn imagined(&self, id: &str, _: View<'_>) -> LiveVpc {
+    fn imagined(&self, id: &Id<Self>, _: View<'_>) -> LiveVpc {
         LiveVpc {
-            id: self.existing.as_deref().unwrap_or(id).to_owned(),
+            id: self.existing.as_ref().unwrap_or(id).clone(),
             cidr: self.cidr.as_deref().unwrap_or("172.20.0.0/16").to_owned(),
             more_cidrs: Vec::new(),
-            dhcp_options: "dopt-default".to_owned(),
+            dhcp_options: Id::imagined("dopt-default"),
             dns_support: true,
             dns_hostnames: self.dns_hostnames.unwrap_or(true),
             tags: self.tags.clone(),
@@ -359,21 +361,21 @@ impl Vpc {
         all.join(", and ")
     }
 
-    async fn create_one(&self, aws: &Aws) -> Result<String, AwsError> {
+    async fn create_one(&self, aws: &Aws) -> Result<Id<Self>, AwsError> {
         let call = aws.ec2.create_vpc().set_cidr_block(self.cidr.clone());
         let call = call.tag_specifications(ec2::specification(ResourceType::Vpc, &self.tags));
         let call = call.customize().config_override(sent_once::<CreateVpcError>());
         let answer = call.send().await;
         let answer = answer.map_err(|error| AwsError::new(CREATE, &self.name, error))?;
         let id = answer.vpc().and_then(|vpc| vpc.vpc_id());
-        Answer::of(CREATE, &self.name).id("vpcId", id)
+        Id::given(Answer::of(CREATE, &self.name), "vpcId", id)
     }
 
-    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing>, AwsError> {
+    async fn standing(&self, aws: &Aws) -> Result<Vec<Standing<Id<Self>>>, AwsError> {
         let rows = describe(aws, ec2::identity(&self.tags)).await?;
         let ours = ec2::ours(&rows, |vpc| vpc.tags(), &self.tags);
         let standing = ours.map(|vpc| {
-            let id = Answer::of(DESCRIBE, &self.name).id("vpcId", vpc.vpc_id())?;
+            let id = Id::given(Answer::of(DESCRIBE, &self.name), "vpcId", vpc.vpc_id())?;
             Ok(Standing { id, is_gone: false })
         });
         standing.collect()
@@ -401,7 +403,7 @@ impl Presence for Vpc {
 
 /// Deletes a VPC, by its id.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct VpcDeletion(pub(crate) String);
+pub(crate) struct VpcDeletion(pub(crate) Id<Vpc>);
 
 impl Delete for VpcDeletion {
     async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {

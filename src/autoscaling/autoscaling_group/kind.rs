@@ -1,4 +1,4 @@
-//! The kind: what is wanted of a group, and how it is written.
+//! The kind: how a group is found and written.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,10 @@ use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, MixedInstancesPoli
 use super::fields::{AutoscalingGroupFields, TemplateVersion};
 use super::live::{DESCRIBE, LiveGroup, standing};
 use super::metrics::METRICS;
-use super::mixed::Mixed;
-use super::warm_pool::{self, WarmPool};
+use super::wanted::AutoscalingGroup;
+use super::warm_pool;
+#[cfg(test)]
+use super::warm_pool::WarmPool;
 use super::{metrics, processes, tags};
 use crate::aws::tags::Tags;
 use crate::aws::{Aws, AwsError, Fault, done, ec2};
@@ -17,6 +19,7 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, ExactTags, Found, Want, Wanted, set};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::{Manage, View};
 use crate::core::whose::{Marks, Owner, Taggable, Whose};
@@ -28,23 +31,6 @@ use crate::vpc::route::Route;
 use crate::vpc::route_table_association::RouteTableAssociation;
 use crate::vpc::security_group_rule::SecurityGroupRule;
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct AutoscalingGroup {
-    pub(crate) name: String,
-    pub(crate) template: ResourceId,
-    /// The version that it must run, filled in before the plan is made.
-    pub(crate) version: i64,
-    pub(crate) min_size: i32,
-    pub(crate) max_size: i32,
-    pub(crate) subnets: Vec<ResourceId>,
-    pub(crate) mixed: Option<Mixed>,
-    pub(crate) suspended: Vec<String>,
-    pub(crate) protected: bool,
-    pub(crate) capacity_rebalance: bool,
-    pub(crate) warm_pool: Option<WarmPool>,
-    pub(crate) tags: Tags,
-}
-
 impl Manage for AutoscalingGroup {
     type Live = LiveGroup;
     type Fields = AutoscalingGroupFields<Wanted>;
@@ -54,7 +40,9 @@ impl Manage for AutoscalingGroup {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        std::iter::once(&self.template).chain(&self.subnets).cloned().collect()
+        std::iter::once(self.template.resource())
+            .chain(self.subnets.iter().map(Ref::resource))
+            .collect()
     }
 
     /// Instances that start before their way out or their permissions would start for nothing.
@@ -75,10 +63,10 @@ impl Manage for AutoscalingGroup {
 
     /// A group on a template of the cluster's is the cluster's, even if it has lost its tags.
     fn marks<'a>(&self, found: &'a LiveGroup, view: View<'a>) -> Vec<Marks<'a>> {
-        let runs_on = |id: &str| {
+        let runs_on = |id: &Id<LaunchTemplate>| {
             let mut templates = view.seen.rows::<LiveTemplate>().iter();
             templates.find(|template| {
-                template.id == id && view.owns(LaunchTemplate::KIND, &template.marks())
+                template.id == *id && view.owns(LaunchTemplate::KIND, &template.marks())
             })
         };
         let template = found.template.as_ref().and_then(|(id, _)| runs_on(id));
@@ -94,7 +82,7 @@ impl Manage for AutoscalingGroup {
         Some(owner.adopt(&Taggable::ScalingGroup(&found.name)))
     }
 
-    fn aws_id(found: &LiveGroup) -> String {
+    fn aws_id(found: &LiveGroup) -> Id<Self> {
         found.name.clone()
     }
 
@@ -139,7 +127,7 @@ impl Manage for AutoscalingGroup {
         Given::name(&AUTOSCALING_GROUP_NAME, &self.name).tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let (template, policy) = self.template(work)?;
         let call = work.aws.autoscaling.create_auto_scaling_group();
         let answer = call
@@ -148,7 +136,7 @@ impl Manage for AutoscalingGroup {
             .set_mixed_instances_policy(policy)
             .min_size(self.min_size)
             .max_size(self.max_size)
-            .vpc_zone_identifier(work.ids(&self.subnets)?.join(","))
+            .vpc_zone_identifier(Id::texts(&work.ids(&self.subnets)?).join(","))
             .new_instances_protected_from_scale_in(self.protected)
             .set_capacity_rebalance(self.capacity_rebalance.then_some(true))
             .set_tags(Some(tags::to_sdk(&self.tags, &self.name)))
@@ -172,7 +160,7 @@ impl Manage for AutoscalingGroup {
     async fn update(
         &self,
         work: &Work<'_>,
-        _: &str,
+        _: &Id<Self>,
         changed: &AutoscalingGroupFields<Changed>,
     ) -> Result<(), AwsError> {
         let AutoscalingGroupFields {
@@ -213,7 +201,7 @@ impl Manage for AutoscalingGroup {
             call = call.min_size(self.min_size).max_size(self.max_size);
         }
         if subnets.is_some() {
-            call = call.vpc_zone_identifier(work.ids(&self.subnets)?.join(","));
+            call = call.vpc_zone_identifier(Id::texts(&work.ids(&self.subnets)?).join(","));
         }
         if protected.is_some() {
             call = call.new_instances_protected_from_scale_in(self.protected);
@@ -243,9 +231,9 @@ impl Manage for AutoscalingGroup {
     }
 
     #[cfg(test)]
-    fn imagined(&self, _: &str, view: View<'_>) -> LiveGroup {
+    fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LiveGroup {
         LiveGroup {
-            name: self.name.clone(),
+            name: Id::imagined(&self.name),
             template: Some((view.id_of(&self.template), "1".to_owned())),
             min_size: self.min_size,
             max_size: self.max_size,
@@ -257,7 +245,10 @@ impl Manage for AutoscalingGroup {
             capacity_rebalance: self.capacity_rebalance,
             warm_pool: self.warm_pool.clone(),
             tags: self.tags.clone(),
-            ..LiveGroup::default()
+            launch_configuration: None,
+            instances: Vec::new(),
+            load_balancers: Vec::new(),
+            target_groups: Vec::new(),
         }
     }
 
@@ -271,7 +262,7 @@ impl Manage for AutoscalingGroup {
             ("launchTemplate", LiveGroup { template, ..live.clone() }),
             ("minSize", LiveGroup { min_size: live.min_size + 1, ..live.clone() }),
             ("maxSize", LiveGroup { max_size: live.max_size + 1, ..live.clone() }),
-            ("subnets", LiveGroup { subnets: other(), ..live.clone() }),
+            ("subnets", LiveGroup { subnets: vec![Id::imagined("other")], ..live.clone() }),
             ("launchConfiguration", LiveGroup { launch_configuration, ..live.clone() }),
             ("metrics", LiveGroup { metrics: Vec::new(), ..live.clone() }),
             ("suspendProcesses", LiveGroup { suspended: other(), ..live.clone() }),
@@ -329,7 +320,7 @@ impl AutoscalingGroup {
         let answer = call.auto_scaling_group_names(&self.name).send().await;
         let answer = answer.map_err(|error| AwsError::new(DESCRIBE, &self.name, error))?;
         let template = (work.id(&self.template)?, self.version.to_string());
-        let subnets: BTreeSet<String> = work.ids(&self.subnets)?.into_iter().collect();
+        let subnets: BTreeSet<_> = work.ids(&self.subnets)?.into_iter().collect();
         let is_as_wanted = |found: LiveGroup| {
             ec2::is_identified(&found.tags, &self.tags)
                 && found.template.as_ref() == Some(&template)
@@ -356,7 +347,7 @@ impl AutoscalingGroup {
 
 /// Deletes a group with its instances, by its name.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct AutoscalingGroupDeletion(pub(crate) String);
+pub(crate) struct AutoscalingGroupDeletion(pub(crate) Id<AutoscalingGroup>);
 
 impl Delete for AutoscalingGroupDeletion {
     async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {

@@ -1,9 +1,11 @@
 //! Launch configurations: what groups ran on before there were launch templates.
 
 use super::live::read;
+use super::wanted::AutoscalingGroup;
 use crate::aws::{Answer, Aws, AwsError, batch, done};
 use crate::core::deletion::Delete;
 use crate::core::holders::Holders;
+use crate::core::id::Id;
 use crate::core::seen::Looked;
 use crate::core::work::Work;
 use crate::ec2::launch_template;
@@ -12,7 +14,7 @@ use crate::ec2::launch_template;
 #[derive(Clone, Debug)]
 pub(crate) struct ConfigurationUser {
     pub(crate) configuration: String,
-    pub(crate) group: String,
+    pub(crate) group: Id<AutoscalingGroup>,
 }
 
 /// The user data of a launch configuration.
@@ -51,7 +53,7 @@ pub(crate) async fn user_data_of_configurations(
         let with_data = with_data.filter(|(_, text)| !text.is_empty());
         let data = with_data.map(|(row, text)| {
             let name = row.launch_configuration_name();
-            let configuration = Answer::of(OPERATION, "").id("LaunchConfigurationName", name)?;
+            let configuration = Answer::of(OPERATION, "").text("LaunchConfigurationName", name)?;
             Ok(OldUserData { configuration, text: launch_template::decode(text) })
         });
         data.collect()

@@ -6,22 +6,29 @@ use aws_sdk_autoscaling::operation::describe_auto_scaling_groups::builders::Desc
 use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter};
 
 use super::mixed::Mixed;
+use super::wanted::AutoscalingGroup;
 use super::warm_pool::WarmPool;
 use crate::aws::tags::{CLUSTER_TAG, Tags};
 use crate::aws::{Answer, Aws, AwsError, batch};
+use crate::core::id::Id;
 use crate::core::seen::Looked;
 use crate::core::whose::Marks;
+use crate::ec2::launch_template::LaunchTemplate;
+use crate::elb::load_balancer::LoadBalancer;
+use crate::elb::target_group::TargetGroup;
+use crate::vpc::subnet::Subnet;
 
 pub(super) const DESCRIBE: &str = "autoscaling:DescribeAutoScalingGroups";
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct LiveGroup {
-    pub(crate) name: String,
-    pub(crate) template: Option<(String, String)>,
+    pub(crate) name: Id<AutoscalingGroup>,
+    /// With the version, as the group names it.
+    pub(crate) template: Option<(Id<LaunchTemplate>, String)>,
     pub(crate) launch_configuration: Option<String>,
     pub(crate) min_size: i32,
     pub(crate) max_size: i32,
-    pub(crate) subnets: Vec<String>,
+    pub(crate) subnets: Vec<Id<Subnet>>,
     pub(crate) mixed: Option<Mixed>,
     pub(crate) metrics: Vec<String>,
     pub(crate) suspended: Vec<String>,
@@ -29,8 +36,8 @@ pub(crate) struct LiveGroup {
     pub(crate) capacity_rebalance: bool,
     pub(crate) warm_pool: Option<WarmPool>,
     pub(crate) instances: Vec<LiveInstance>,
-    pub(crate) load_balancers: Vec<String>,
-    pub(crate) target_groups: Vec<String>,
+    pub(crate) load_balancers: Vec<Id<LoadBalancer>>,
+    pub(crate) target_groups: Vec<Id<TargetGroup>>,
     pub(crate) tags: Tags,
 }
 
@@ -66,9 +73,9 @@ pub(super) async fn observe(
     let filter = filter.build();
     let found = async {
         let mut found = read(aws, |call| call.filters(filter.clone())).await?;
-        let known: BTreeSet<String> = found.iter().map(|group| group.name.clone()).collect();
+        let known: BTreeSet<&str> = found.iter().map(|group| group.name.as_str()).collect();
         let others: Vec<String> =
-            names.iter().filter(|name| !known.contains(*name)).cloned().collect();
+            names.iter().filter(|name| !known.contains(name.as_str())).cloned().collect();
         let named = async |names: &[String]| {
             read(aws, |call| call.set_auto_scaling_group_names(Some(names.to_vec()))).await
         };
@@ -95,27 +102,30 @@ pub(super) fn standing(rows: &[AutoScalingGroup]) -> Result<Vec<LiveGroup>, AwsE
 
 fn from_sdk(group: &AutoScalingGroup) -> Result<LiveGroup, AwsError> {
     let group_name = group.auto_scaling_group_name();
-    let name = Answer::of(DESCRIBE, "").id("AutoScalingGroupName", group_name)?;
+    let name = Id::given(Answer::of(DESCRIBE, ""), "AutoScalingGroupName", group_name)?;
     let answer = Answer::of(DESCRIBE, &name);
     let policy = group.mixed_instances_policy();
     let of_policy = policy
         .and_then(|policy| policy.launch_template())
         .and_then(|template| template.launch_template_specification());
     let template = group.launch_template().or(of_policy).map(|specification| {
-        let id = answer.id("LaunchTemplateId", specification.launch_template_id())?;
+        let id = Id::given(answer, "LaunchTemplateId", specification.launch_template_id())?;
         Ok((id, specification.version().unwrap_or("$Default").to_owned()))
     });
     let tags = group.tags().iter().map(|tag| {
-        let key = answer.id("Key of a tag", tag.key())?;
+        let key = answer.text("Key of a tag", tag.key())?;
         Ok((key, tag.value().unwrap_or_default().to_owned()))
     });
     let instances = group.instances().iter().map(|instance| {
         let version = instance.launch_template().and_then(|template| template.version());
         Ok(LiveInstance {
-            id: answer.id("InstanceId", instance.instance_id())?,
+            id: answer.text("InstanceId", instance.instance_id())?,
             template_version: version.map(str::to_owned),
         })
     });
+    let subnets = group.vpc_zone_identifier().unwrap_or_default();
+    let subnets = subnets.split(',').filter(|id| !id.is_empty());
+    let subnets = subnets.map(|id| Id::given(answer, "VPCZoneIdentifier", Some(id)));
     Ok(LiveGroup {
         template: template.transpose()?,
         tags: tags.collect::<Result<_, AwsError>>()?,
@@ -126,13 +136,7 @@ fn from_sdk(group: &AutoScalingGroup) -> Result<LiveGroup, AwsError> {
             .map(str::to_owned),
         min_size: group.min_size().unwrap_or_default(),
         max_size: group.max_size().unwrap_or_default(),
-        subnets: group
-            .vpc_zone_identifier()
-            .unwrap_or_default()
-            .split(',')
-            .filter(|id| !id.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        subnets: subnets.collect::<Result<_, _>>()?,
         mixed: policy.map(Mixed::from_sdk),
         metrics: group
             .enabled_metrics()
@@ -147,8 +151,8 @@ fn from_sdk(group: &AutoScalingGroup) -> Result<LiveGroup, AwsError> {
         protected: group.new_instances_protected_from_scale_in().unwrap_or(false),
         capacity_rebalance: group.capacity_rebalance().unwrap_or(false),
         warm_pool: group.warm_pool_configuration().and_then(WarmPool::from_sdk),
-        load_balancers: group.load_balancer_names().to_vec(),
-        target_groups: group.target_group_arns().to_vec(),
+        load_balancers: Id::all_given(answer, "LoadBalancerNames", group.load_balancer_names())?,
+        target_groups: Id::all_given(answer, "TargetGroupARNs", group.target_group_arns())?,
         name: name.clone(),
     })
 }

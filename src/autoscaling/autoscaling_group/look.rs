@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::kind::{AutoscalingGroup, AutoscalingGroupDeletion};
+use super::kind::AutoscalingGroupDeletion;
 use super::launch_configuration::{
     ConfigurationUser, LaunchConfigurationDeletion, OldUserData, user_data_of_configurations,
     users_of_configurations,
 };
 use super::live::{self, LiveGroup};
+use super::wanted::AutoscalingGroup;
 use crate::aws::{Aws, AwsError};
 use crate::core::belongings::{Around, Belonging, Presence};
+use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::seen::{Looked, Seen};
@@ -198,21 +200,25 @@ impl Presence for AutoscalingGroup {
             let marks = marks(around, group, &own);
             let deletion = AutoscalingGroupDeletion(group.name.clone());
             let found = around.by_name(Self::KIND, &group.name, &marks, deletion)?;
-            Some(found.frees(vec![group.name.clone()]))
+            Some(found.frees(vec![group.name.to_string()]))
         });
         let is_ours = |group: &LiveGroup| whose(around, group, &own).is_owned();
         found.chain(configurations(groups, is_ours)).collect()
     }
 }
 
-fn marks<'a>(around: &Around<'_>, group: &'a LiveGroup, own: &BTreeSet<&str>) -> Marks<'a> {
+fn marks<'a>(
+    around: &Around<'_>,
+    group: &'a LiveGroup,
+    own: &BTreeSet<&Id<LaunchTemplate>>,
+) -> Marks<'a> {
     match &group.template {
         Some((template, _)) => user_marks(around, &group.name, template, &group.tags, own),
         None => group.marks(),
     }
 }
 
-fn whose(around: &Around<'_>, group: &LiveGroup, own: &BTreeSet<&str>) -> Whose {
+fn whose(around: &Around<'_>, group: &LiveGroup, own: &BTreeSet<&Id<LaunchTemplate>>) -> Whose {
     around.owner.whose(AutoscalingGroup::KIND, &marks(around, group, own))
 }
 

@@ -11,9 +11,10 @@ mod mixed;
 mod processes;
 mod tags;
 mod unclaimed;
+mod wanted;
 mod warm_pool;
 
-pub(crate) use kind::{AutoscalingGroup, AutoscalingGroupDeletion};
+pub(crate) use kind::AutoscalingGroupDeletion;
 pub(crate) use launch_configuration::{
     ConfigurationUser, LaunchConfigurationDeletion, OldUserData,
 };
@@ -21,4 +22,5 @@ pub(crate) use live::LiveGroup;
 pub(crate) use look::Groups;
 pub(crate) use mixed::Mixed;
 pub(crate) use tags::tags_from_sdk;
+pub(crate) use wanted::AutoscalingGroup;
 pub(crate) use warm_pool::WarmPool;

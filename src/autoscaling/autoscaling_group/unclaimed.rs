@@ -44,7 +44,7 @@ fn configuration(sweep: &mut Sweep<'_>, name: &str, group: &str) {
         return;
     }
     let mut users = users.rows().iter().filter(|user| user.configuration == name);
-    match users.find(|user| user.group != group) {
+    match users.find(|user| user.group != *group) {
         Some(user) => sweep.stay(id, &format!("used by AutoscalingGroup/{}", user.group)),
         None => {
             let place = Place::new(LaunchTemplate::KIND, name);
@@ -81,7 +81,7 @@ fn hold_key_pairs(sweep: &mut Sweep<'_>) {
             is_newest.then_some(template)
         });
         let does_without = |key: &&LiveKeyPair| {
-            newest.is_some_and(|newest| newest.content.ssh_key.as_ref() != Some(&key.name))
+            newest.is_some_and(|newest| newest.content.ssh_key.as_deref() != Some(&*key.name))
         };
         let why = sweep.until_then(&format!(
             "{} launches from what names it, or from a version that was not looked at",

@@ -3,11 +3,12 @@ use crate::aws::tags::Tags;
 use crate::aws::{Aws, Fault};
 use crate::core::deletion::Delete;
 use crate::core::holders::Holders;
+use crate::core::id::Ids;
 use crate::core::in_use::User;
 use crate::core::kind::Layer;
 use crate::core::seen::Seen;
 use crate::core::whose::Owner;
-use crate::core::work::{Ids, Work};
+use crate::core::work::Work;
 
 const GROUP: Kind = Kind::new(0, "Group", Layer::Cluster);
 const SUBNET: Kind = Kind::new(1, "Subnet", Layer::Network);

@@ -1,13 +1,14 @@
-//! The kind: what is wanted of a launch template, and how it is written.
-
-use std::collections::BTreeSet;
+//! The kind: how a launch template is found and written.
 
 use aws_sdk_ec2::types::{Filter, RequestLaunchTemplateData, ResourceType};
 
-use super::content::{Content, Spot, Volume};
+use super::content::Content;
 use super::fields::{OldVersions, TemplateFields};
 use super::read::{self, DESCRIBE, DESCRIBE_VERSIONS, LiveTemplate, TemplateUser};
 use super::request;
+use super::wanted::LaunchTemplate;
+#[cfg(test)]
+use super::wanted::Resolved;
 use crate::aws::tags::{CLUSTER_TAG, Tags, owner_tag};
 use crate::aws::{Answer, Aws, AwsError, Fault, done, ec2};
 use crate::core::creation::{Creation, Standing};
@@ -15,6 +16,7 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Fields as _, Found, Want, Wanted};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::{Id, Ref};
 use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
@@ -29,51 +31,6 @@ const CREATE: &str = "ec2:CreateLaunchTemplate";
 const CREATE_VERSION: &str = "ec2:CreateLaunchTemplateVersion";
 const DELETE_VERSIONS: &str = "ec2:DeleteLaunchTemplateVersions";
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct LaunchTemplate {
-    pub(crate) name: String,
-    /// The instance group that it is made for.
-    pub(crate) group: String,
-    pub(crate) zones: Vec<String>,
-    pub(crate) runs_kubernetes: bool,
-    /// The image as the spec names it.
-    pub(crate) image: String,
-    pub(crate) machine_type: String,
-    pub(crate) ssh_key: Option<ResourceId>,
-    /// The name of the instance profile.
-    pub(crate) profile: String,
-    pub(crate) security_groups: Vec<ResourceId>,
-    pub(crate) public_ip: bool,
-    pub(crate) root: Volume,
-    pub(crate) volumes: Vec<(String, Volume)>,
-    pub(crate) monitoring: bool,
-    pub(crate) tenancy: Option<String>,
-    pub(crate) spot: Option<Spot>,
-    /// `required` or `optional`.
-    pub(crate) http_tokens: Option<String>,
-    pub(crate) http_hop_limit: Option<i32>,
-    pub(crate) cpu_credits: Option<String>,
-    pub(crate) ebs_optimized: Option<bool>,
-    pub(crate) user_data: Option<Vec<u8>>,
-    pub(crate) tags: Tags,
-    /// Resources that must be there, though the template does not name their ids.
-    pub(crate) after: Vec<ResourceId>,
-    pub(crate) resolved: Resolved,
-}
-
-/// What only AWS tells, filled in before the plan is made.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Resolved {
-    pub(crate) image: String,
-    pub(crate) root_device: String,
-    /// How many disks of the instance itself are mapped.
-    pub(crate) ephemeral: i32,
-    /// The number of the next version.
-    pub(crate) next_version: i64,
-    /// Versions that instances or the group use.
-    pub(crate) used: BTreeSet<i64>,
-}
-
 impl Manage for LaunchTemplate {
     type Live = LiveTemplate;
     type Fields = TemplateFields<Wanted>;
@@ -83,8 +40,9 @@ impl Manage for LaunchTemplate {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        let groups = self.security_groups.iter();
-        groups.chain(&self.ssh_key).chain(&self.after).cloned().collect()
+        let groups = self.security_groups.iter().map(Ref::resource);
+        let key = self.ssh_key.iter().map(Ref::resource);
+        groups.chain(key).chain(self.after.iter().cloned()).collect()
     }
 
     fn is(&self, found: &LiveTemplate, _: View<'_>) -> bool {
@@ -113,7 +71,7 @@ impl Manage for LaunchTemplate {
         Some(owner.adopt(&Taggable::Ec2(&found.id)))
     }
 
-    fn aws_id(found: &LiveTemplate) -> String {
+    fn aws_id(found: &LiveTemplate) -> Id<Self> {
         found.id.clone()
     }
 
@@ -152,7 +110,7 @@ impl Manage for LaunchTemplate {
         Given::name(&LAUNCH_TEMPLATE_NAME, &self.name).tags(&self.tags)
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let data = self.data(work)?;
         let creation = Creation { work, resource: &self.id(), operation: CREATE };
         let create = |token| self.create_one(work.aws, token, data.clone());
@@ -167,7 +125,7 @@ impl Manage for LaunchTemplate {
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        id: &Id<Self>,
         changed: &TemplateFields<Changed>,
     ) -> Result<(), AwsError> {
         if changed.tags.is_some() {
@@ -202,12 +160,12 @@ impl Manage for LaunchTemplate {
 
     /// Of an image that the spec names by its id, and a machine type without disks of its own.
     #[cfg(test)]
-    fn imagined(&self, id: &str, view: View<'_>) -> LiveTemplate {
+    fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveTemplate {
         let root_device = super::disturbed::ROOT_DEVICE.to_owned();
         let resolved = Resolved { image: self.image.clone(), root_device, ..Resolved::default() };
-        let groups = self.security_groups.iter().map(|group| view.id_of(group));
+        let groups = self.security_groups.iter().map(|group| view.id_of(group).into());
         LiveTemplate {
-            id: id.to_owned(),
+            id: id.clone(),
             name: self.name.clone(),
             tags: self.tags.clone(),
             version: 1,
@@ -227,11 +185,15 @@ impl Manage for LaunchTemplate {
 }
 
 impl LaunchTemplate {
-    async fn standing(&self, aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<Standing>, AwsError> {
+    async fn standing(
+        &self,
+        aws: &Aws,
+        chosen: Vec<Filter>,
+    ) -> Result<Vec<Standing<Id<Self>>>, AwsError> {
         let rows = read::describe(aws, chosen).await?;
         let standing = rows.iter().map(|row| {
             let answer = Answer::of(DESCRIBE, &self.name);
-            let id = answer.id("launchTemplateId", row.launch_template_id())?;
+            let id = Id::given(answer, "launchTemplateId", row.launch_template_id())?;
             Ok(Standing { id, is_gone: false })
         });
         standing.collect()
@@ -287,7 +249,7 @@ impl LaunchTemplate {
     }
 
     fn data(&self, work: &Work<'_>) -> Result<RequestLaunchTemplateData, AwsError> {
-        Ok(request::data(&self.content(work.ids(&self.security_groups)?)))
+        Ok(request::data(&self.content(Id::texts(&work.ids(&self.security_groups)?))))
     }
 
     async fn create_one(
@@ -295,7 +257,7 @@ impl LaunchTemplate {
         aws: &Aws,
         token: String,
         data: RequestLaunchTemplateData,
-    ) -> Result<String, AwsError> {
+    ) -> Result<Id<Self>, AwsError> {
         let call = aws.ec2.create_launch_template().launch_template_name(&self.name);
         let answer = call
             .client_token(token)
@@ -305,7 +267,7 @@ impl LaunchTemplate {
             .await
             .map_err(|error| AwsError::new(CREATE, &self.name, error))?;
         let id = answer.launch_template().and_then(|template| template.launch_template_id());
-        Answer::of(CREATE, &self.name).id("launchTemplateId", id)
+        Id::given(Answer::of(CREATE, &self.name), "launchTemplateId", id)
     }
 
     /// Makes a version; returns its number.
@@ -313,7 +275,7 @@ impl LaunchTemplate {
         &self,
         aws: &Aws,
         token: String,
-        id: &str,
+        id: &Id<Self>,
         data: RequestLaunchTemplateData,
     ) -> Result<String, AwsError> {
         let call = aws.ec2.create_launch_template_version().client_token(token);
@@ -338,7 +300,7 @@ impl LaunchTemplate {
     }
 
     /// The versions from the one on that is to be made.
-    async fn newer(&self, aws: &Aws, id: &str) -> Result<Vec<Standing>, AwsError> {
+    async fn newer(&self, aws: &Aws, id: &Id<Self>) -> Result<Vec<Standing<String>>, AwsError> {
         let call = aws.ec2.describe_launch_template_versions().launch_template_id(id);
         let call = call.min_version(self.resolved.next_version.to_string());
         let answer = call.send().await;
@@ -389,7 +351,7 @@ impl LaunchTemplate {
 
 /// Deletes a launch template, by its id.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct LaunchTemplateDeletion(pub(crate) String);
+pub(crate) struct LaunchTemplateDeletion(pub(crate) Id<LaunchTemplate>);
 
 impl Delete for LaunchTemplateDeletion {
     async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
@@ -426,7 +388,7 @@ impl Unclaimed for LaunchTemplate {
             let whose = sweep.whose(LaunchTemplate::KIND, &found.marks());
             let offer = Offer::new(id, place, LaunchTemplateDeletion(found.id.clone()));
             let offer = offer.because("no instance group of the spec").if_owned(whose);
-            let offer = offer.unless_used(Thing::LaunchTemplate(found.id.clone()));
+            let offer = offer.unless_used(Thing::LaunchTemplate((&found.id).into()));
             // Without marks, it may be the one that carries the name of a group which goes.
             let mut users = users.iter().filter(|user| user.group.name == found.name);
             match (view.owner.is_marked(&found.tags), users.next()) {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::kind::{LaunchTemplate, LaunchTemplateDeletion};
+use super::kind::LaunchTemplateDeletion;
 use super::read::{self, DESCRIBE, TemplateUser};
+use super::wanted::LaunchTemplate;
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
+use crate::core::id::Id;
 use crate::core::in_use::Thing;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::seen::{Looked, Seen};
@@ -37,7 +39,7 @@ impl Look for Templates {
 /// A template of the account, whatever is in it.
 #[derive(Clone, Debug)]
 struct KnownTemplate {
-    id: String,
+    id: Id<LaunchTemplate>,
     name: String,
     tags: Tags,
 }
@@ -63,12 +65,12 @@ impl Look for AllTemplates {
         let rows = read::describe(aws, Vec::new()).await.and_then(|rows| {
             let known = rows.iter().map(|row| {
                 let id = row.launch_template_id();
-                let id = Answer::of(DESCRIBE, "").id("launchTemplateId", id)?;
+                let id = Id::given(Answer::of(DESCRIBE, ""), "launchTemplateId", id)?;
                 let name = row.launch_template_name();
                 Ok(KnownTemplate {
-                    name: Answer::of(DESCRIBE, &id).id("launchTemplateName", name)?,
+                    name: Answer::of(DESCRIBE, &id).text("launchTemplateName", name)?,
                     tags: ec2::tags_from_sdk(row.tags()),
-                    id,
+                    id: id.clone(),
                 })
             });
             known.collect()
@@ -111,12 +113,12 @@ impl Presence for LaunchTemplate {
         });
         let judged: Vec<(&TemplateUser, Whose)> = judged.collect();
         let foreign = judged.iter().filter(|(_, whose)| !whose.is_owned());
-        let foreign: BTreeMap<&str, &(&TemplateUser, Whose)> =
-            foreign.map(|one| (one.0.template.as_str(), one)).collect();
+        let foreign: BTreeMap<&Id<LaunchTemplate>, &(&TemplateUser, Whose)> =
+            foreign.map(|one| (&one.0.template, one)).collect();
         let templates = around.seen.rows::<KnownTemplate>().iter().filter_map(|template| {
-            let (id, name) = (template.id.as_str(), template.name.as_str());
+            let (id, name) = (&template.id, template.name.as_str());
             let runs = |(user, whose): &&(&TemplateUser, Whose)| {
-                user.group.name == name && user.template == id && whose.is_owned()
+                user.group.name == name && user.template == *id && whose.is_owned()
             };
             let other = foreign.get(id).filter(|_| own.contains(id)).copied();
             let marks = match other.or_else(|| judged.iter().find(runs)) {
@@ -127,20 +129,20 @@ impl Presence for LaunchTemplate {
             };
             let deletion = LaunchTemplateDeletion(template.id.clone());
             let found = around.by_name(Self::KIND, name, &marks, deletion)?;
-            Some(found.used_as(Thing::LaunchTemplate(template.id.clone())))
+            Some(found.used_as(Thing::LaunchTemplate((&template.id).into())))
         });
         templates.collect()
     }
 }
 
 /// The ids of the templates that are the cluster's by what they say of themselves.
-pub(crate) fn own_templates<'a>(around: &Around<'a>) -> BTreeSet<&'a str> {
+pub(crate) fn own_templates<'a>(around: &Around<'a>) -> BTreeSet<&'a Id<LaunchTemplate>> {
     let templates = around.seen.rows::<KnownTemplate>().iter();
     let own = templates.filter(|template| {
         let marks = Marks::of(&template.id).tags(&template.tags);
         around.owner.whose(LaunchTemplate::KIND, &marks).is_owned()
     });
-    own.map(|template| template.id.as_str()).collect()
+    own.map(|template| &template.id).collect()
 }
 
 /// A group of a name that the cluster gives, on a template of the cluster's, is the cluster's,
@@ -148,9 +150,9 @@ pub(crate) fn own_templates<'a>(around: &Around<'a>) -> BTreeSet<&'a str> {
 pub(crate) fn user_marks<'a>(
     around: &Around<'_>,
     group: &'a str,
-    template: &str,
+    template: &Id<LaunchTemplate>,
     tags: &'a Tags,
-    own: &BTreeSet<&str>,
+    own: &BTreeSet<&Id<LaunchTemplate>>,
 ) -> Marks<'a> {
     let marks = Marks::of(group).tags(tags);
     match around.names.has(group, tags) && own.contains(template) {

@@ -9,10 +9,11 @@ mod kind;
 mod look;
 mod read;
 mod request;
+mod wanted;
 
 pub(crate) use content::{Spot, Volume};
 #[cfg(test)]
 pub(crate) use disturbed::ROOT_DEVICE;
-pub(crate) use kind::{LaunchTemplate, Resolved};
 pub(crate) use look::{AllTemplates, own_templates, user_marks};
 pub(crate) use read::{LiveTemplate, TemplateUser, decode, observe_versions};
+pub(crate) use wanted::{LaunchTemplate, Resolved};

@@ -11,8 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use futures::future::{try_join, try_join_all};
 
 use super::content::{Content, Spot, Volume};
+use super::wanted::LaunchTemplate;
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, ec2};
+use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::seen::Looked;
 use crate::core::whose::Marks;
@@ -27,7 +29,7 @@ const VERSIONS_KEPT: i64 = 10;
 /// A version of a template, mostly the newest.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveTemplate {
-    pub(crate) id: String,
+    pub(crate) id: Id<LaunchTemplate>,
     pub(crate) name: String,
     pub(crate) tags: Tags,
     pub(crate) version: i64,
@@ -51,8 +53,7 @@ impl LiveTemplate {
 #[derive(Clone, Debug)]
 pub(crate) struct TemplateUser {
     pub(crate) group: ResourceId,
-    /// The id of the template.
-    pub(crate) template: String,
+    pub(crate) template: Id<LaunchTemplate>,
     /// The tags of the group.
     pub(crate) tags: Tags,
 }
@@ -93,10 +94,14 @@ pub(super) async fn observe(
 }
 
 /// The tags of the templates that clusters have marked, by their ids.
-async fn tags_of_marked(aws: &Aws, cluster: &str) -> Result<BTreeMap<String, Tags>, AwsError> {
+async fn tags_of_marked(
+    aws: &Aws,
+    cluster: &str,
+) -> Result<BTreeMap<Id<LaunchTemplate>, Tags>, AwsError> {
     let rows = describe(aws, vec![ec2::marked(cluster)]).await?;
     let tagged = rows.iter().map(|row| {
-        let id = Answer::of(DESCRIBE, "").id("launchTemplateId", row.launch_template_id())?;
+        let id = row.launch_template_id();
+        let id = Id::given(Answer::of(DESCRIBE, ""), "launchTemplateId", id)?;
         Ok((id, ec2::tags_from_sdk(row.tags())))
     });
     tagged.collect()
@@ -113,7 +118,7 @@ pub(super) async fn describe(
 
 /// The versions that would be beyond the newest ones when `next` is made; the default version
 /// cannot be deleted.
-async fn old_versions(aws: &Aws, id: &str, next: i64) -> Result<Vec<i64>, AwsError> {
+async fn old_versions(aws: &Aws, id: &Id<LaunchTemplate>, next: i64) -> Result<Vec<i64>, AwsError> {
     let call = aws.ec2.describe_launch_template_versions().launch_template_id(id);
     let newest_gone = next - VERSIONS_KEPT;
     let call = call.min_version("1").max_version(newest_gone.to_string()).max_results(200);
@@ -175,9 +180,9 @@ pub(crate) async fn observe_versions(
 
 fn version_from_sdk(row: &LaunchTemplateVersion) -> Result<LiveTemplate, AwsError> {
     let answer = Answer::of(DESCRIBE_VERSIONS, "");
-    let id = answer.id("launchTemplateId", row.launch_template_id())?;
+    let id = Id::given(answer, "launchTemplateId", row.launch_template_id())?;
     let answer = Answer::of(DESCRIBE_VERSIONS, &id);
-    let name = answer.id("launchTemplateName", row.launch_template_name())?;
+    let name = answer.text("launchTemplateName", row.launch_template_name())?;
     let version = answer.part("versionNumber", row.version_number())?;
     let data = answer.part("launchTemplateData", row.launch_template_data())?;
     let (tags, old_versions) = (Tags::new(), Vec::new());

@@ -8,6 +8,8 @@ use aws_sdk_elasticloadbalancing::types::{HealthCheck as SdkHealthCheck, Listene
 
 use crate::aws::tags::Tags;
 use crate::core::fields::{Value, fields};
+use crate::core::id::Id;
+use crate::vpc::subnet::Subnet;
 
 fields! { LoadBalancerFields {
     scheme: String = "scheme",
@@ -25,7 +27,7 @@ fields! { LoadBalancerFields {
 pub(crate) struct Subnets {
     pub(crate) names: BTreeSet<String>,
     /// The ids of those that it is in, the wanted and the others.
-    pub(crate) ids: Vec<String>,
+    pub(crate) ids: Vec<Id<Subnet>>,
 }
 
 impl Value for Subnets {

@@ -6,26 +6,29 @@ use aws_sdk_elasticloadbalancing::types::{LoadBalancerAttributes, LoadBalancerDe
 use futures::future::try_join_all;
 
 use super::fields::{HealthCheck, Listener};
+use super::wanted::LoadBalancer;
 use crate::aws::Fault;
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, batch};
+use crate::core::id::{Address, Id};
 use crate::core::seen::Looked;
 use crate::core::whose::{Marks, speak_of};
-use crate::core::work::Address;
+use crate::vpc::security_group::SecurityGroup;
+use crate::vpc::subnet::Subnet;
 
 pub(super) const DESCRIBE: &str = "elasticloadbalancing:DescribeLoadBalancers";
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct LiveLoadBalancer {
-    pub(crate) name: String,
+    pub(crate) name: Id<LoadBalancer>,
     pub(crate) address: Option<Address>,
     pub(crate) internal: bool,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) health_check: Option<HealthCheck>,
     pub(crate) idle_timeout_seconds: Option<i32>,
     pub(crate) cross_zone: bool,
-    pub(crate) subnets: Vec<String>,
-    pub(crate) security_groups: Vec<String>,
+    pub(crate) subnets: Vec<Id<Subnet>>,
+    pub(crate) security_groups: Vec<Id<SecurityGroup>>,
     pub(crate) tags: Tags,
 }
 
@@ -45,7 +48,7 @@ pub(super) struct Classic {
 
 /// The name of a load balancer, whosever it is.
 #[derive(Clone, Debug)]
-pub(crate) struct ClassicName(pub(crate) String);
+pub(crate) struct ClassicName(pub(crate) Id<LoadBalancer>);
 
 /// Reads all load balancers (classic ones cannot be filtered), then tags and attributes of
 /// those that may be the cluster's.
@@ -68,14 +71,15 @@ pub(super) async fn observe(
     let may_be_ours = |name: &str| {
         own_names.contains(name) || name.starts_with("api-") || name.starts_with("bastion-")
     };
-    let candidates: Vec<String> =
+    let candidates: Vec<_> =
         all.iter().map(|(name, _)| name.clone()).filter(|name| may_be_ours(name)).collect();
     let names = Looked::Found(all.iter().map(|(name, _)| ClassicName(name.clone())).collect());
     let ours = async {
         let tags = tags_of(aws, &candidates).await?;
         let ours = all.iter().filter_map(|(name, lb)| {
             let tags = tags.get(name)?;
-            (speak_of(tags, cluster) || own_names.contains(name)).then_some((name, lb, tags))
+            (speak_of(tags, cluster) || own_names.contains(name.as_str()))
+                .then_some((name, lb, tags))
         });
         try_join_all(ours.map(async |(name, lb, tags)| {
             let call = aws.elb.describe_load_balancer_attributes();
@@ -96,12 +100,13 @@ pub(super) async fn observe(
 
 pub(super) async fn all_by_name(
     aws: &Aws,
-) -> Result<Vec<(String, LoadBalancerDescription)>, AwsError> {
+) -> Result<Vec<(Id<LoadBalancer>, LoadBalancerDescription)>, AwsError> {
     let pages = aws.elb.describe_load_balancers().into_paginator().items().send();
     let all = pages.collect::<Result<Vec<_>, _>>().await;
     let all = all.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
     let named = |lb: LoadBalancerDescription| {
-        let name = Answer::of(DESCRIBE, "").id("LoadBalancerName", lb.load_balancer_name())?;
+        let name = lb.load_balancer_name();
+        let name = Id::given(Answer::of(DESCRIBE, ""), "LoadBalancerName", name)?;
         Ok((name, lb))
     };
     all.into_iter().map(named).collect()
@@ -109,17 +114,17 @@ pub(super) async fn all_by_name(
 
 pub(super) async fn tags_of(
     aws: &Aws,
-    names: &[String],
-) -> Result<BTreeMap<String, Tags>, AwsError> {
+    names: &[Id<LoadBalancer>],
+) -> Result<BTreeMap<Id<LoadBalancer>, Tags>, AwsError> {
     const OPERATION: &str = "elasticloadbalancing:DescribeTags";
-    let read = batch::read(names, batch::TAGGED_BALANCERS, async |names: &[String]| {
-        let call = aws.elb.describe_tags().set_load_balancer_names(Some(names.to_vec()));
+    let read = batch::read(names, batch::TAGGED_BALANCERS, async |names: &[Id<LoadBalancer>]| {
+        let call = aws.elb.describe_tags().set_load_balancer_names(Some(Id::texts(names)));
         let answer = call.send().await;
         let answer = answer.map_err(|error| AwsError::new(OPERATION, "", error))?;
         let tags = answer.tag_descriptions().iter().map(|described| {
             let pair = |tag: &Tag| (tag.key().to_owned(), tag.value().unwrap_or("").to_owned());
             let name = described.load_balancer_name();
-            let name = Answer::of(OPERATION, "").id("LoadBalancerName", name)?;
+            let name = Id::given(Answer::of(OPERATION, ""), "LoadBalancerName", name)?;
             Ok((name, described.tags().iter().map(pair).collect()))
         });
         tags.collect()
@@ -130,21 +135,22 @@ pub(super) async fn tags_of(
 pub(super) fn address(name: &str, lb: &LoadBalancerDescription) -> Result<Address, AwsError> {
     let answer = Answer::of(DESCRIBE, name);
     Ok(Address {
-        dns_name: answer.id("DNSName", lb.dns_name())?,
-        zone: answer.id("CanonicalHostedZoneNameID", lb.canonical_hosted_zone_name_id())?,
+        dns_name: answer.text("DNSName", lb.dns_name())?,
+        zone: answer.text("CanonicalHostedZoneNameID", lb.canonical_hosted_zone_name_id())?,
     })
 }
 
 fn from_sdk(
-    name: &str,
+    name: &Id<LoadBalancer>,
     lb: &LoadBalancerDescription,
     attributes: Option<&LoadBalancerAttributes>,
     tags: &Tags,
 ) -> Result<LiveLoadBalancer, AwsError> {
     let listeners = lb.listener_descriptions().iter().filter_map(|described| described.listener());
     let attributes = attributes.cloned();
+    let answer = Answer::of(DESCRIBE, name);
     Ok(LiveLoadBalancer {
-        name: name.to_owned(),
+        name: name.clone(),
         address: Some(address(name, lb)?),
         internal: lb.scheme() == Some("internal"),
         listeners: listeners.map(Listener::from_sdk).collect(),
@@ -156,8 +162,8 @@ fn from_sdk(
             .as_ref()
             .and_then(|all| all.cross_zone_load_balancing())
             .is_some_and(|cross| cross.enabled()),
-        subnets: lb.subnets().to_vec(),
-        security_groups: lb.security_groups().to_vec(),
+        subnets: Id::all_given(answer, "Subnets", lb.subnets())?,
+        security_groups: Id::all_given(answer, "SecurityGroups", lb.security_groups())?,
         tags: tags.clone(),
     })
 }
@@ -165,7 +171,7 @@ fn from_sdk(
 /// All classic load balancers, those of the cluster's services included.
 pub(super) async fn observe_all(aws: &Aws) -> Result<Vec<LiveLoadBalancer>, AwsError> {
     let all = all_by_name(aws).await?;
-    let names: Vec<String> = all.iter().map(|(name, _)| name.clone()).collect();
+    let names: Vec<_> = all.iter().map(|(name, _)| name.clone()).collect();
     let tags = tags_of(aws, &names).await?;
     let none = Tags::new();
     let live =

@@ -6,11 +6,11 @@ use crate::autoscaling::load_balancer_attachment::Target;
 use crate::aws::{AwsError, Fault};
 use crate::catalogue::kinds::{self, Resource, Write};
 use crate::catalogue::live::Live;
+use crate::core::id::{Id, Ids};
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::{Ownership, View};
 use crate::core::seen::{Looked, Seen};
 use crate::core::whose::Owner;
-use crate::core::work::Ids;
 use crate::desired::DesiredCluster;
 use crate::ec2::image::{Images, LiveImage};
 use crate::ec2::instance_type::LiveInstanceType;
@@ -75,15 +75,10 @@ impl Imagined {
 
     /// Those of IAM go by their names.
     fn learn(&mut self, resource: &Resource) {
-        let id = resource.id();
-        if kinds::IAM.contains(&id.kind) {
+        if kinds::IAM.contains(&resource.id().kind) {
             return;
         }
-        let (found, address) = resource.find(self.view()).unwrap();
-        self.ids.insert(id.clone(), found);
-        if let Some(address) = address {
-            self.ids.insert_address(id, address);
-        }
+        self.ids.learn(resource.find(self.view()).unwrap());
     }
 
     /// What is looked at, and is no resource.
@@ -107,11 +102,11 @@ impl Imagined {
                 }
                 Resource::Route(route) => match &route.via {
                     Via::Instance(id) => instances.push(RouteInstance(id.clone())),
-                    Via::Resource(_) => {}
+                    Via::InternetGateway(_) | Via::NatGateway(_) => {}
                 },
                 Resource::DnsZone(zone) => {
                     let vpc = zone.private_to.as_ref().map(|vpc| self.view().id_of(vpc));
-                    let zone = self.zone.clone().unwrap();
+                    let zone = Id::imagined(self.zone.as_deref().unwrap());
                     zones.extend(vpc.map(|vpc| ZoneVpc { zone, vpc }));
                 }
                 Resource::LoadBalancerAttachment(attachment) => match &attachment.to {

@@ -6,6 +6,7 @@ use crate::autoscaling::autoscaling_group::AutoscalingGroup;
 use crate::catalogue::kinds::{self, Resource, Write};
 use crate::catalogue::live::Live;
 use crate::core::drift::Drift;
+use crate::core::id::Id;
 use crate::core::in_use::User;
 use crate::core::kind::ResourceId;
 use crate::core::seen::{Looked, Seen};
@@ -126,7 +127,7 @@ fn no_kind_goes_behind_one_that_goes_behind_it() {
         drift: Drift::default(),
         reason: String::new(),
         needs: Vec::new(),
-        write: Some(Write::Delete(VpcDeletion(String::new()).into())),
+        write: Some(Write::Delete(VpcDeletion(Id::imagined("vpc-1")).into())),
     };
     let all = kinds::ALL.iter().map(|kind| deletion(ResourceId::new(*kind, "one")));
     order::check(all.collect::<Vec<_>>().iter()).unwrap();

@@ -11,6 +11,7 @@ use crate::core::deletion::Delete;
 use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::id::{Id, Ref};
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::{Manage, View};
 use crate::core::seen::Seen;
@@ -21,11 +22,12 @@ use crate::ec2::instance::InstanceAddress;
 use crate::elb::listener::Listener;
 use crate::elb::load_balancer::{LiveLoadBalancer, LoadBalancer};
 use crate::elb::network_load_balancer::{LiveNetworkLoadBalancer, NetworkLoadBalancer};
+use crate::route53::hosted_zone::DnsZone;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DnsName {
     pub(crate) name: String,
-    pub(crate) zone: ResourceId,
+    pub(crate) zone: Ref<DnsZone>,
     pub(crate) balancer: ResourceId,
     /// AWS' name of the load balancer.
     pub(crate) balancer_name: String,
@@ -53,7 +55,7 @@ impl Value for Target {
 #[derive(Clone, Debug)]
 pub(crate) struct LiveRecord {
     pub(crate) name: String,
-    pub(crate) zone: String,
+    pub(crate) zone: Id<DnsZone>,
     /// What an alias leads to; other records have addresses.
     pub(crate) alias: Option<String>,
     pub(crate) addresses: Vec<String>,
@@ -124,10 +126,10 @@ fn is_of_balancer(alias: &str, name: &str) -> bool {
 }
 
 impl LiveRecord {
-    pub(crate) fn from_sdk(zone: &str, set: &ResourceRecordSet) -> Self {
+    pub(crate) fn from_sdk(zone: &Id<DnsZone>, set: &ResourceRecordSet) -> Self {
         Self {
             name: unescaped(set.name()),
-            zone: zone.to_owned(),
+            zone: zone.clone(),
             alias: set.alias_target().map(|target| dns_name(target.dns_name())),
             addresses: set.resource_records().iter().map(|one| one.value().to_owned()).collect(),
         }
@@ -179,7 +181,7 @@ impl Manage for DnsName {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        vec![self.zone.clone(), self.balancer.clone()]
+        vec![self.zone.resource(), self.balancer.clone()]
     }
 
     /// A name leads nowhere before its load balancer listens.
@@ -222,8 +224,8 @@ impl Manage for DnsName {
         Some("delete the record, or let it lead to the cluster's load balancer".to_owned())
     }
 
-    fn aws_id(found: &LiveRecord) -> String {
-        found.zone.clone()
+    fn aws_id(found: &LiveRecord) -> Id<Self> {
+        Id::part(&found.zone, &found.name)
     }
 
     fn wanted(&self, _: View<'_>) -> DnsNameFields<Wanted> {
@@ -245,23 +247,22 @@ impl Manage for DnsName {
         Given::nothing()
     }
 
-    async fn create(&self, work: &Work<'_>) -> Result<Option<String>, AwsError> {
-        let zone = work.id(&self.zone)?;
-        self.upsert(work, &zone).await.map(|()| None)
+    async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
+        self.upsert(work).await.map(|()| None)
     }
 
     async fn update(
         &self,
         work: &Work<'_>,
-        id: &str,
+        _: &Id<Self>,
         changed: &DnsNameFields<Changed>,
     ) -> Result<(), AwsError> {
         let DnsNameFields { target: Some(_) } = changed else { return Ok(()) };
-        self.upsert(work, id).await
+        self.upsert(work).await
     }
 
     #[cfg(test)]
-    fn imagined(&self, _: &str, view: View<'_>) -> LiveRecord {
+    fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LiveRecord {
         LiveRecord {
             name: self.name.clone(),
             zone: view.id_of(&self.zone),
@@ -278,10 +279,10 @@ impl Manage for DnsName {
 }
 
 impl DnsName {
-    async fn upsert(&self, work: &Work<'_>, zone: &str) -> Result<(), AwsError> {
+    async fn upsert(&self, work: &Work<'_>) -> Result<(), AwsError> {
         const OPERATION: &str = "route53:ChangeResourceRecordSets";
         let unbuilt = |error| AwsError::unbuilt(OPERATION, &self.name, error);
-        let address = work.address(&self.balancer)?;
+        let (zone, address) = (work.id(&self.zone)?, work.address(&self.balancer)?);
         let target = AliasTarget::builder()
             .dns_name(address.dns_name)
             .hosted_zone_id(address.zone)
@@ -306,7 +307,7 @@ impl DnsName {
 /// Deletes a record as it was found.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DnsRecordDeletion {
-    pub(crate) zone: String,
+    pub(crate) zone: Id<DnsZone>,
     pub(crate) record: Box<ResourceRecordSet>,
 }
 
@@ -321,7 +322,11 @@ impl Delete for DnsRecordDeletion {
     }
 }
 
-async fn delete_record(aws: &Aws, zone: &str, record: &ResourceRecordSet) -> Result<(), AwsError> {
+async fn delete_record(
+    aws: &Aws,
+    zone: &Id<DnsZone>,
+    record: &ResourceRecordSet,
+) -> Result<(), AwsError> {
     let name = record.name();
     let unbuilt = |error| AwsError::unbuilt("route53:ChangeResourceRecordSets", name, error);
     let change = Change::builder().action(ChangeAction::Delete);
@@ -341,11 +346,11 @@ impl Unclaimed for DnsName {
         }
         let seen = sweep.view().seen;
         let classic = seen.rows::<LiveLoadBalancer>().iter();
-        let classic =
-            classic.map(|row| (Place::new(LoadBalancer::KIND, &row.name), &row.name, &row.address));
+        let classic = classic
+            .map(|row| (Place::new(LoadBalancer::KIND, &row.name), &*row.name, &row.address));
         let network = seen.rows::<LiveNetworkLoadBalancer>().iter();
         let network = network
-            .map(|row| (Place::new(NetworkLoadBalancer::KIND, &row.arn), &row.name, &row.address));
+            .map(|row| (Place::new(NetworkLoadBalancer::KIND, &row.arn), &*row.name, &row.address));
         for (balancer, name, address) in classic.chain(network) {
             if let Some(error) = seen.of::<IdleRecord>().refused() {
                 let why = unknown("whether a record leads to it", error);
@@ -398,7 +403,7 @@ mod tests {
             let is_alias = to.ends_with(".com");
             let record = LiveRecord {
                 name: "api.a.com".to_owned(),
-                zone: "Z1".to_owned(),
+                zone: Id::imagined("Z1"),
                 alias: is_alias.then(|| to.to_owned()),
                 addresses: match is_alias {
                     true => Vec::new(),

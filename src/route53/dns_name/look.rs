@@ -6,6 +6,7 @@ use futures::future::try_join_all;
 use super::kind::{DnsName, DnsRecordDeletion, IdleRecord, LiveRecord, Targets, unescaped};
 use crate::aws::{Aws, AwsError};
 use crate::core::belongings::{Around, Belonging, Presence};
+use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::seen::{Looked, Seen};
@@ -17,7 +18,7 @@ use crate::elb::network::NetworkBalancers;
 use crate::elb::network_load_balancer::{LiveNetworkLoadBalancer, NetworkLoadBalancer};
 use crate::elb::target_group::LiveTargetGroup;
 use crate::route53::dns_zone::{self, HostedZones};
-use crate::route53::hosted_zone::{self, HostedZone, LiveZone};
+use crate::route53::hosted_zone::{self, DnsZone, HostedZone, LiveZone};
 
 const LIST: &str = "route53:ListResourceRecordSets";
 
@@ -25,7 +26,7 @@ const LIST: &str = "route53:ListResourceRecordSets";
 #[derive(Debug)]
 pub(crate) struct Records {
     /// Without a zone there are none.
-    zone: Option<String>,
+    zone: Option<Id<DnsZone>>,
     names: Vec<String>,
 }
 
@@ -71,7 +72,7 @@ impl Look for OwnAddresses {
 /// which they may lead.
 #[derive(Debug)]
 pub(crate) struct IdleRecords {
-    zone: String,
+    zone: Id<DnsZone>,
     names: Vec<String>,
 }
 
@@ -86,10 +87,10 @@ impl Look for IdleRecords {
         let cluster = asked.cluster();
         let classic = asked.wanted::<LoadBalancer>();
         let is_idle =
-            |found: &LiveLoadBalancer| !classic.iter().any(|one| one.aws_name == found.name);
+            |found: &LiveLoadBalancer| !classic.iter().any(|one| found.name == one.aws_name);
         let network = asked.wanted::<NetworkLoadBalancer>();
         let is_left = |found: &LiveNetworkLoadBalancer| {
-            let is_wanted = network.iter().any(|one| one.aws_name == found.name);
+            let is_wanted = network.iter().any(|one| found.name == one.aws_name);
             !is_wanted && speak_of(&found.tags, cluster)
         };
         let has_idle = seen.rows().iter().any(is_idle) || seen.rows().iter().any(is_left);
@@ -112,7 +113,7 @@ impl Look for IdleRecords {
 #[derive(Debug)]
 pub(crate) struct AllRecords {
     cluster: String,
-    zones: Vec<String>,
+    zones: Vec<Id<DnsZone>>,
 }
 
 impl Look for AllRecords {
@@ -180,7 +181,7 @@ fn wanted(asked: &Asked) -> impl Iterator<Item = &str> {
     asked.wanted::<DnsName>().iter().map(|name| name.name.as_str())
 }
 
-fn idle(zone: &str, set: ResourceRecordSet) -> IdleRecord {
+fn idle(zone: &Id<DnsZone>, set: ResourceRecordSet) -> IdleRecord {
     IdleRecord { record: LiveRecord::from_sdk(zone, &set), set }
 }
 
