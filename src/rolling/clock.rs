@@ -1,29 +1,28 @@
-//! Time, which tests and the sandbox simulate: an update of hours then takes seconds.
+//! Time. In builds for tests it can be simulated: an update of hours then takes seconds.
+
+#[cfg(feature = "simulated-clock")]
+mod simulated;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, bail};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
 use crate::core::time::Time;
-
-/// Names the address of a simulated clock: `HOST:PORT`.
-const VARIABLE: &str = "KAPSTAN_SIMULATED_CLOCK";
 
 #[derive(Clone, Debug)]
 pub(crate) enum Clock {
     System,
-    /// Answers `POST /sleep/SECONDS` once that time has passed in its world, with the time.
-    Simulated(String),
+    #[cfg(feature = "simulated-clock")]
+    Simulated(simulated::SimulatedClock),
 }
 
 impl Clock {
+    #[cfg(feature = "simulated-clock")]
     pub(crate) fn from_environment() -> Self {
-        match std::env::var(VARIABLE) {
-            Ok(address) if !address.is_empty() => Self::Simulated(address),
-            _ => Self::System,
-        }
+        simulated::SimulatedClock::from_environment().map_or(Self::System, Self::Simulated)
+    }
+
+    #[cfg(not(feature = "simulated-clock"))]
+    pub(crate) fn from_environment() -> Self {
+        Self::System
     }
 
     pub(crate) async fn now(&self) -> anyhow::Result<Time> {
@@ -38,26 +37,9 @@ impl Clock {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Ok(i64::try_from(since.as_secs())?)
             }
-            Self::Simulated(address) => pass(address, duration)
-                .await
-                .with_context(|| format!("the simulated clock at {address} ({VARIABLE})")),
+            #[cfg(feature = "simulated-clock")]
+            Self::Simulated(clock) => clock.sleep(duration).await,
         }
-    }
-}
-
-async fn pass(address: &str, duration: Duration) -> anyhow::Result<Time> {
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!(
-        "POST /sleep/{} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-        duration.as_secs()
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    let Some((head, body)) = answer.split_once("\r\n\r\n") else { bail!("answered {answer:?}") };
-    match head.split(' ').nth(1) {
-        Some("200") => Ok(body.trim().parse()?),
-        _ => bail!("answered {head:?}"),
     }
 }
 

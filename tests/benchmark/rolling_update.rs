@@ -1,7 +1,7 @@
 //! How long 100 nodes take, in the time of the simulator: beside what arithmetic allows at
 //! the least, and beside kops' way.
 //!
-//! usage: cargo bench --profile dev --bench rolling_update
+//! usage: cargo bench --profile dev --features simulated-clock --bench rolling_update
 
 #[allow(dead_code)]
 #[path = "../e2e/harness.rs"]
