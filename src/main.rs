@@ -13,6 +13,7 @@ mod core;
 mod desired;
 mod ec2;
 mod elb;
+mod files;
 mod iam;
 mod kubernetes;
 mod limits;

@@ -16,6 +16,8 @@ const WRITTEN_BY: &str = "kapstan-written-by";
 pub(crate) struct Bucket {
     client: Client,
     name: String,
+    /// What is written gets it.
+    acl: Option<ObjectCannedAcl>,
 }
 
 /// An object as it was read.
@@ -48,7 +50,7 @@ impl Bucket {
     ///
     /// # Errors
     /// [`Fault::Missing`] if there is no such bucket.
-    pub(crate) async fn open(name: &str) -> Result<Self, AwsError> {
+    pub(crate) async fn open(name: &str, acl: Option<ObjectCannedAcl>) -> Result<Self, AwsError> {
         let config = super::sdk_config(None).await;
         let own_endpoint =
             config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
@@ -61,7 +63,7 @@ impl Bucket {
             }
             _ => client,
         };
-        Ok(Self { client, name: name.to_owned() })
+        Ok(Self { client, name: name.to_owned(), acl })
     }
 
     /// Reads an object, and what it holds if that is at most so many bytes.
@@ -110,12 +112,10 @@ impl Bucket {
             Condition::Absent => call.if_none_match("*"),
             Condition::Etag(etag) => call.if_match(etag),
         };
-        // kops' way to share a bucket between accounts (`util/pkg/vfs/s3fs.go`).
-        let acl = std::env::var("KOPS_STATE_S3_ACL").ok().filter(|acl| !acl.is_empty());
         // Metadata travels in HTTP headers.
         let writer: String = writer.chars().filter(|c| c.is_ascii_graphic()).collect();
         let call = call
-            .set_acl(acl.map(|acl| ObjectCannedAcl::from(acl.as_str())))
+            .set_acl(self.acl.clone())
             .metadata(WRITTEN_BY, writer)
             .body(ByteStream::from(bytes.to_vec()));
         let answer = call.send().await.map_err(|error| self.error(OPERATION, key, error))?;
@@ -211,6 +211,35 @@ impl Bucket {
     }
 }
 
+/// The ACL of `KOPS_STATE_S3_ACL`, kops' way to share a bucket between accounts
+/// (`util/pkg/vfs/s3fs.go`).
+///
+/// # Errors
+/// S3 has no such ACL, or it would let strangers read specs, or write them.
+pub(crate) fn configured_acl() -> Result<Option<ObjectCannedAcl>, String> {
+    std::env::var("KOPS_STATE_S3_ACL")
+        .ok()
+        .filter(|acl| !acl.is_empty())
+        .map(|acl| acl_named(&acl))
+        .transpose()
+        .map_err(|reason| format!("KOPS_STATE_S3_ACL {reason}"))
+}
+
+fn acl_named(name: &str) -> Result<ObjectCannedAcl, String> {
+    let strangers = match ObjectCannedAcl::from(name) {
+        ObjectCannedAcl::PublicRead => "anybody could read",
+        ObjectCannedAcl::PublicReadWrite => "anybody could read and write",
+        ObjectCannedAcl::AuthenticatedRead => "everybody with an account of AWS could read",
+        acl if ObjectCannedAcl::values().contains(&acl.as_str()) => return Ok(acl),
+        _ => {
+            let taken = ObjectCannedAcl::values().iter().filter(|name| acl_named(name).is_ok());
+            let taken: Vec<&str> = taken.copied().collect();
+            return Err(format!("is {name:?}; S3 has {}", taken.join(", ")));
+        }
+    };
+    Err(format!("is {name}: {strangers} what is kept, user data and keys too; unset it"))
+}
+
 /// The region that S3 tells for a bucket, also when it refuses the request or sends it
 /// elsewhere; `None` from a store that does not tell.
 async fn region_of(client: &Client, bucket: &str) -> Result<Option<String>, AwsError> {
@@ -242,4 +271,27 @@ fn time(at: &DateTime) -> Option<String> {
 pub(crate) fn time_text(at: SystemTime) -> Option<String> {
     let seconds = at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
     time(&DateTime::from_secs(i64::try_from(seconds).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::acl_named;
+
+    #[test]
+    fn acls_that_let_strangers_in_and_unknown_ones_are_refused() {
+        for name in ["private", "bucket-owner-full-control", "bucket-owner-read", "aws-exec-read"] {
+            assert_eq!(acl_named(name).unwrap().as_str(), name);
+        }
+        for (name, reason) in [
+            ("public-read", "anybody could read"),
+            ("public-read-write", "anybody could read and write"),
+            ("authenticated-read", "everybody with an account of AWS could read"),
+            ("Public-Read", "S3 has "),
+            (" public-read", "S3 has "),
+            ("publik-read", "S3 has "),
+            ("log-delivery-write", "S3 has "),
+        ] {
+            assert!(acl_named(name).unwrap_err().contains(reason), "{name}");
+        }
+    }
 }

@@ -3,8 +3,9 @@
 use anyhow::{bail, ensure};
 
 use super::ui::Ui;
-use crate::desired::{self, DesiredCluster, Input, user_data};
+use crate::desired::{self, DesiredCluster, Input, Notice, user_data};
 use crate::policy::additional;
+use crate::policy::stores::{self, Location};
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
 use crate::spec::instance_group::InstanceGroup;
@@ -13,6 +14,36 @@ use crate::spec::problem::Problems;
 use crate::spec::validate;
 use crate::store::Store;
 use crate::store::objects::{Kept, KeptGroups};
+use crate::store::url::StoreUrl;
+
+/// The places that a cluster's instances may use and that hold other clusters too. The state store
+/// is asked only where the spec names a place of its own.
+pub(super) async fn shared_places(
+    store: &Store,
+    url: &StoreUrl,
+    cluster: &Cluster,
+) -> anyhow::Result<Vec<Notice>> {
+    let name = ClusterName::new(cluster.name())?;
+    let own = Location::parse(&url.of_cluster(cluster.name()));
+    let is_elsewhere = |place: &Location| matches!(place, Location::S3 { .. }) && !own.holds(place);
+    if !stores::places(cluster).iter().any(is_elsewhere) {
+        return Ok(Vec::new());
+    }
+    let lies = |name: ClusterName, cluster: Option<Cluster>| {
+        let mut places = vec![Location::parse(&url.of_cluster(name.as_str()))];
+        places.extend(cluster.iter().flat_map(stores::places));
+        (name.to_string(), places)
+    };
+    let others = store.neighbours(&name).await?.into_iter();
+    let others: Vec<_> = others.map(|(name, cluster)| lies(name, cluster)).collect();
+    let doubts = stores::doubts(cluster, &url.to_string(), &others).into_iter();
+    let notice = |message| Notice {
+        object: format!("Cluster/{name}"),
+        message,
+        next: "give it a folder of its own".to_owned(),
+    };
+    Ok(doubts.map(notice).collect())
+}
 
 /// What to do about fields that kops does not have.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

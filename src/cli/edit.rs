@@ -1,6 +1,7 @@
 //! `edit`: opens a kept spec in the user's editor.
 
-use std::io::Write as _;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,9 +9,11 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 
 use super::checks::{self, UnknownFields};
+use super::input::read_file;
 use super::locked::{Held, locked};
 use super::settings::Global;
 use super::ui::Ui;
+use crate::files;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{self, Document};
 use crate::spec::name::ObjectName;
@@ -94,7 +97,13 @@ async fn edit(
     loop {
         file.write(&shown)?;
         let ended = open_editor(file.path());
-        let text = file.read()?;
+        let text = match file.read() {
+            Ok(text) => text,
+            Err(error) => {
+                let place = file.keep_as_it_is();
+                return Err(error.context(format!("{before} was not changed; see {place}")));
+            }
+        };
         if let Err(error) = ended {
             let error = error.context(format!("{before} was not changed"));
             let own = without_our_comments(&text);
@@ -182,7 +191,9 @@ struct EditedFile {
 
 impl EditedFile {
     fn new(place: &Place) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("kapstan-edit-").tempdir()?;
+        let mode = Permissions::from_mode(files::FOLDER_MODE);
+        let folder = tempfile::Builder::new().prefix("kapstan-edit-").permissions(mode).tempdir();
+        let folder = folder.context("no folder for the edited text can be made")?;
         let path = folder.path().join(format!("{}.yaml", place.name()));
         Ok(Self { folder, path })
     }
@@ -191,24 +202,29 @@ impl EditedFile {
         &self.path
     }
 
+    /// Writes the text; no one else may read it, whatever an editor has made of the file.
     fn write(&self, text: &str) -> anyhow::Result<()> {
-        let mut file = std::fs::File::create(&self.path)?;
-        file.write_all(text.as_bytes())?;
-        Ok(())
+        files::write_private(&self.path, text.as_bytes())
+            .with_context(|| format!("the edited file {}", self.path.display()))
     }
 
     fn read(&self) -> anyhow::Result<String> {
-        std::fs::read_to_string(&self.path)
+        read_file(&self.path)
             .with_context(|| format!("the edited file {} cannot be read", self.path.display()))
     }
 
     /// Keeps the text and tells where.
     fn keep(self, text: &str) -> anyhow::Result<String> {
         self.write(text)?;
+        Ok(self.keep_as_it_is())
+    }
+
+    /// Keeps what the editor has left, whatever it is.
+    fn keep_as_it_is(self) -> String {
         let path = self.path.display().to_string();
         #[expect(clippy::let_underscore_must_use, reason = "where the folder is, `path` tells")]
         let _ = self.folder.keep();
-        Ok(path)
+        path
     }
 }
 

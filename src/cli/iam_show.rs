@@ -183,6 +183,8 @@ async fn from_store(ui: &Ui, global: &Global, args: &IamShowArgs) -> anyhow::Res
     let unknown = UnknownFields::from_strict(global.strict);
     let checked = checks::Checked::from_kept(ui, &kept, &groups, unknown)
         .with_context(|| format!("{name} is not valid"))?;
+    let shared = checks::shared_places(&store, &url, &checked.cluster).await?;
+    shared.iter().for_each(|notice| ui.warn_of(notice));
     Ok(Specs {
         cluster: checked.cluster,
         groups: checked.groups,

@@ -1,16 +1,18 @@
 //! Spec files that the user gives with `-f`.
 
 use std::io::Read as _;
+use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
+use crate::files::{self, Unread};
 use crate::spec::document::{self, Document};
 use crate::spec::yaml;
 
 #[derive(Debug, Args)]
 pub(crate) struct Files {
-    /// A file of specs, of which it may hold several; - for standard input
+    /// A file of specs, of which it may hold several; - for standard input or a pipe
     #[arg(short = 'f', long = "filename", value_name = "FILE")]
     pub(crate) filename: Vec<String>,
 }
@@ -35,16 +37,24 @@ pub(crate) fn read_documents(name: &str) -> anyhow::Result<Vec<Document>> {
 
 /// A file's text, read no further than a spec may go.
 pub(crate) fn read_text(name: &str) -> anyhow::Result<String> {
+    if name != "-" {
+        return read_file(Path::new(name));
+    }
     let limit = yaml::MAX_BYTES as u64;
     let mut bytes = Vec::new();
-    if name == "-" {
-        std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes)?;
-    } else {
-        let file = std::fs::File::open(name).context("cannot be opened")?;
-        let size = file.metadata()?.len();
-        ensure!(size <= limit, "{}", yaml::too_large(size));
-        file.take(limit + 1).read_to_end(&mut bytes)?;
-    }
+    std::io::stdin().lock().take(limit + 1).read_to_end(&mut bytes)?;
     ensure!(bytes.len() as u64 <= limit, "{}", yaml::too_large(bytes.len() as u64));
     String::from_utf8(bytes).context("is no text (UTF-8)")
+}
+
+/// The same of a path.
+pub(super) fn read_file(path: &Path) -> anyhow::Result<String> {
+    match files::read_text(path, yaml::MAX_BYTES as u64) {
+        Ok(text) => Ok(text),
+        Err(Unread::TooLarge(size)) => bail!("{}", yaml::too_large(size)),
+        Err(Unread::NoFile("a pipe")) => {
+            bail!("is a pipe; give - to read standard input, and the pipe there")
+        }
+        Err(error) => Err(error.into()),
+    }
 }

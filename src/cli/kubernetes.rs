@@ -47,7 +47,10 @@ pub(super) async fn observer(
         Some(args) => {
             let context = args.context.as_deref().unwrap_or(name.as_str());
             let connection = Kubernetes::connect(args.kubeconfig.as_deref(), context).await;
-            Some(connection.context("Kubernetes cannot be reached (--cloudonly does without)")?)
+            let connection =
+                connection.context("Kubernetes cannot be reached (--cloudonly does without)")?;
+            connection.doubts.iter().for_each(|doubt| ui.warn(doubt));
+            Some(connection)
         }
     };
     let aws = Aws::connect(&region).await;

@@ -5,7 +5,9 @@ use super::settings::Global;
 use super::ui::Ui;
 use crate::aws::Aws;
 use crate::catalogue::live;
+use crate::desired::Notice;
 use crate::ec2::in_use;
+use crate::ec2::key_pair::SshKey;
 use crate::plan::{self, Options, Plan};
 use crate::resolve::reads;
 
@@ -35,7 +37,13 @@ pub(crate) async fn plan(
     let unknown = UnknownFields::from_strict(global.strict);
     let checked = Checked::from_kept(ui, &cluster, &groups, unknown)?;
     let place = url.of_cluster(name.as_str());
-    let desired = checked.desired(Some(&place), &ssh_keys)?;
+    let mut desired = checked.desired(Some(&place), &ssh_keys.keys)?;
+    desired.refusals.extend(ssh_keys.wrong.into_iter().map(|message| {
+        let object = format!("Cluster/{name}");
+        let next = "remove it, and keep the right key with kapstan create secret".to_owned();
+        (SshKey::KIND, Notice { object, message, next })
+    }));
+    desired.notices.extend(checks::shared_places(&store, &url, &checked.cluster).await?);
 
     let aws = Aws::connect(&desired.region).await;
     let mut live = live::observe(&aws, &reads::asked(&desired, &options.lifecycles)).await?;

@@ -68,11 +68,24 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &SetArgs) -> anyhow::Res
 
 fn edits(fields: &[String]) -> anyhow::Result<Vec<Edit>> {
     let edit = |field: &String| {
-        let (path, value) = split_field(field)
-            .with_context(|| format!("{field:?} is no field; write it like spec.maxSize=5"))?;
+        let (path, value) = split_field(field).with_context(|| {
+            format!("{} is no field; write it like spec.maxSize=5", told(field))
+        })?;
         Ok(Edit::Set { path: field_path(path)?, value: value.to_owned() })
     };
     fields.iter().map(edit).collect()
+}
+
+/// An argument without a value, as far as it is a path: the rest may be a secret.
+fn told(argument: &str) -> String {
+    let begins = ["spec.", "metadata.", "cluster.", "instancegroup."];
+    let is_path = begins.iter().any(|begin| argument.starts_with(begin));
+    let end = argument.find(|c: char| !(c.is_ascii_alphanumeric() || ".[]*\"-_/".contains(c)));
+    match end {
+        None if is_path => format!("{argument:?}"),
+        Some(end) if is_path => format!("{:?}…", &argument[..end]),
+        _ => format!("an argument of {} bytes", argument.len()),
+    }
 }
 
 /// Cuts at the first `=` that is not inside the quotes of a key.

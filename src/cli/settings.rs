@@ -9,7 +9,9 @@ use tokio::sync::OnceCell;
 
 use super::duration::duration;
 use super::ui::{ColorChoice, Ui};
+use crate::files;
 use crate::spec::name::ClusterName;
+use crate::spec::yaml;
 use crate::store::Store;
 use crate::store::url::StoreUrl;
 
@@ -19,7 +21,8 @@ pub(crate) struct Global {
     /// Where specs are kept: s3://BUCKET/PREFIX, file:///PATH or a path [env: KOPS_STATE_STORE]
     ///
     /// Below the option and the variable, kops_state_store in ~/.kops.yaml is used, and else
-    /// a folder in the user's data directory.
+    /// a folder in the user's data directory. What looks like another address is refused, and so
+    /// is a ~ that the shell has left.
     #[arg(long, global = true, value_name = "STORE")]
     pub(crate) state: Option<String>,
 
@@ -131,11 +134,9 @@ fn kops_settings() -> anyhow::Result<KopsSettings> {
     let Some(path) = dirs::home_dir().map(|home| home.join(".kops.yaml")) else {
         return Ok(KopsSettings::default());
     };
-    let text = match std::fs::read_to_string(&path) {
+    let text = match files::read_text(&path, yaml::MAX_BYTES as u64) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(KopsSettings::default());
-        }
+        Err(error) if error.is_absent() => return Ok(KopsSettings::default()),
         Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
     };
     if text.trim().is_empty() {

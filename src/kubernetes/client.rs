@@ -15,7 +15,7 @@ use super::error::{Fault, KubernetesError};
 use super::node::{ApiNode, Node, NodeRef};
 use super::pod::{ApiPod, Pod, PodRef};
 use super::rights::{self, Review, Right};
-use super::transport::{Answer, Call, Patience, Transport};
+use super::transport::{Answer, Call, Patience, Reached, Transport};
 use super::{Look, marks};
 
 /// Objects a page: as many as `kubectl` asks for.
@@ -33,6 +33,8 @@ pub(crate) struct Kubernetes {
     transport: Arc<Transport>,
     /// Where the API is.
     pub(crate) address: String,
+    /// What others could do to the connection, in words for a warning.
+    pub(crate) doubts: Vec<String>,
 }
 
 /// What came of asking a pod to leave.
@@ -50,8 +52,9 @@ impl Kubernetes {
     /// The kubeconfig cannot be read, or has no context of that name: another cluster's must
     /// never be taken.
     pub(crate) async fn connect(kubeconfig: Option<&Path>, context: &str) -> anyhow::Result<Self> {
-        let (transport, address) = Transport::open(kubeconfig, context).await?;
-        Ok(Self { transport: Arc::new(transport), address })
+        let (transport, reached) = Transport::open(kubeconfig, context).await?;
+        let Reached { address, doubts } = reached;
+        Ok(Self { transport: Arc::new(transport), address, doubts })
     }
 
     /// Reads all nodes, pods and budgets at once.

@@ -23,6 +23,7 @@ pub(crate) mod budget;
 pub(crate) mod client;
 pub(crate) mod drain;
 pub(crate) mod error;
+mod kubeconfig;
 pub(crate) mod marks;
 pub(crate) mod node;
 pub(crate) mod pod;

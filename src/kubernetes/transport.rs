@@ -5,18 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use k8s_openapi::jiff::fmt::rfc2822;
+use kube::Client;
 use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams};
 use kube::client::Body;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::params::Preconditions;
 use kube::core::{Request, Status};
-use kube::{Client, Config};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::error::{Fault, KubernetesError};
+use super::kubeconfig;
 
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(30);
@@ -50,6 +50,12 @@ pub(super) struct Answer<T> {
     pub(super) time: Option<i64>,
 }
 
+/// Where a connection leads, and what others could do to it.
+pub(super) struct Reached {
+    pub(super) address: String,
+    pub(super) doubts: Vec<String>,
+}
+
 pub(super) struct Transport {
     kubeconfig: Option<PathBuf>,
     context: String,
@@ -61,10 +67,10 @@ impl Transport {
     pub(super) async fn open(
         kubeconfig: Option<&Path>,
         context: &str,
-    ) -> anyhow::Result<(Self, String)> {
-        let (client, address) = client(kubeconfig, context).await?;
+    ) -> anyhow::Result<(Self, Reached)> {
+        let (client, reached) = client(kubeconfig, context).await?;
         let kubeconfig = kubeconfig.map(Path::to_owned);
-        Ok((Self { kubeconfig, context: context.to_owned(), client: Mutex::new(client) }, address))
+        Ok((Self { kubeconfig, context: context.to_owned(), client: Mutex::new(client) }, reached))
     }
 
     /// # Errors
@@ -110,34 +116,17 @@ impl Transport {
     }
 }
 
-async fn client(kubeconfig: Option<&Path>, context: &str) -> anyhow::Result<(Client, String)> {
-    let kubeconfig = match kubeconfig {
-        Some(path) => Kubeconfig::read_from(path)
-            .with_context(|| format!("{} is no kubeconfig", path.display()))?,
-        None => Kubeconfig::read().context("no kubeconfig (--kubeconfig, KUBECONFIG)")?,
-    };
-    let names: Vec<&str> =
-        kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
-    if !names.contains(&context) {
-        let has = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        bail!(
-            "the kubeconfig has no context {context} (it has: {has}); give --context, or \
-             --kubeconfig of another file"
-        );
-    }
-    let options =
-        KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options)
-        .await
-        .with_context(|| format!("the context {context} of the kubeconfig"))?;
+async fn client(kubeconfig: Option<&Path>, context: &str) -> anyhow::Result<(Client, Reached)> {
+    let mut config = kubeconfig::config(kubeconfig, context).await?;
     config.connect_timeout = Some(CONNECT);
     config.read_timeout = Some(ANSWER);
     config.reset_reader_on_write = true;
     // What is waited out is decided here.
     config.default_retry = false;
-    let address = config.cluster_url.to_string();
+    let reached =
+        Reached { address: kubeconfig::address(&config), doubts: kubeconfig::doubts(&config) };
     let client = Client::try_from(config).context("the connection to the cluster")?;
-    Ok((client, address))
+    Ok((client, reached))
 }
 
 async fn once<T: DeserializeOwned>(

@@ -7,10 +7,13 @@
 
 pub(crate) mod arn;
 pub(crate) mod device;
+pub(crate) mod kms;
 pub(crate) mod partition;
 pub(crate) mod policy;
+pub(crate) mod s3;
 pub(crate) mod tag;
 pub(crate) mod volume;
+pub(crate) mod zone;
 
 use std::fmt;
 
@@ -36,6 +39,8 @@ pub(crate) enum Characters {
     AsciiBut(&'static str),
     /// Letters and digits of ASCII, and these.
     AlphanumericAnd(&'static str),
+    /// The same without capitals.
+    LowercaseAnd(&'static str),
 }
 
 impl Characters {
@@ -44,6 +49,9 @@ impl Characters {
             Self::Any => true,
             Self::AsciiBut(these) => c.is_ascii_graphic() && !these.contains(c),
             Self::AlphanumericAnd(these) => c.is_ascii_alphanumeric() || these.contains(c),
+            Self::LowercaseAnd(these) => {
+                c.is_ascii_lowercase() || c.is_ascii_digit() || these.contains(c)
+            }
         }
     }
 }
@@ -54,7 +62,9 @@ impl fmt::Display for Characters {
             Self::Any => f.write_str("any characters"),
             Self::AsciiBut("") => f.write_str("printable ASCII without spaces"),
             Self::AsciiBut(these) => write!(f, "printable ASCII without spaces and {these}"),
+            Self::AlphanumericAnd("") => f.write_str("letters and digits"),
             Self::AlphanumericAnd(these) => write!(f, "letters, digits and {these}"),
+            Self::LowercaseAnd(these) => write!(f, "lower-case letters, digits and {these}"),
         }
     }
 }
@@ -271,7 +281,7 @@ pub(crate) const KEY_TYPES: Words =
 
 /// The tables, for tests that walk them.
 #[cfg(test)]
-pub(crate) const TEXTS: [&Text; 11] = [
+pub(crate) const TEXTS: [&Text; 14] = [
     &ROLE_NAME,
     &POLICY_NAME,
     &PROFILE_NAME,
@@ -281,6 +291,9 @@ pub(crate) const TEXTS: [&Text; 11] = [
     &KEY_PAIR_NAME,
     &LOAD_BALANCER_NAME,
     &TARGET_GROUP_NAME,
+    &s3::BUCKET,
+    &s3::KEY,
+    &zone::ID,
     &tag::KEY,
     &tag::VALUE,
 ];

@@ -2,6 +2,8 @@
 //!
 //! Sources: EC2 API, `CreateVolume`; EBS user guide, "Amazon EBS volume types".
 
+use super::kms;
+
 /// What a type of volume takes.
 #[derive(Debug)]
 pub(crate) struct VolumeType {
@@ -85,6 +87,9 @@ pub(crate) fn has_iops(name: &str) -> bool {
 /// Everything of a volume that AWS refuses, and why.
 pub(crate) fn refusals(asked: &Asked, purpose: Use) -> Vec<(Part, String)> {
     let mut found = Vec::new();
+    if let Some(reason) = asked.key.as_deref().and_then(kms::key_refusal) {
+        found.push((Part::Key, reason));
+    }
     if asked.key.is_some() && !asked.encrypted {
         let message = format!("is for encrypted volumes only ({SOURCE}); encrypt this one too");
         found.push((Part::Key, message));

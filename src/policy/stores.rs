@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use crate::limits::s3;
 use crate::spec::cluster::Cluster;
 use crate::spec::object::filled;
+use crate::spec::secret;
 
 /// A place in a store.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -19,12 +21,12 @@ pub(crate) enum Location {
 
 impl Location {
     pub(crate) fn parse(url: &str) -> Self {
-        let url = url.trim();
-        match url.strip_prefix("s3://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
-            Some((bucket, path)) if !bucket.is_empty() => {
-                Self::S3 { bucket: bucket.to_owned(), path: path.trim_matches('/').to_owned() }
+        match s3::place(url) {
+            // What would stand for other places is in no policy, whoever lets it come here.
+            Some((bucket, path)) if s3::refusal(bucket, path).is_none() => {
+                Self::S3 { bucket: bucket.to_owned(), path: path.to_owned() }
             }
-            _ => Self::Elsewhere(url.to_owned()),
+            _ => Self::Elsewhere(url.trim().to_owned()),
         }
     }
 
@@ -41,7 +43,7 @@ impl Location {
     }
 
     /// Whether `other` lies in this place or is it.
-    fn holds(&self, other: &Self) -> bool {
+    pub(crate) fn holds(&self, other: &Self) -> bool {
         format!("{other}/").starts_with(&format!("{self}/"))
     }
 }
@@ -51,7 +53,9 @@ impl fmt::Display for Location {
         match self {
             Self::S3 { bucket, path } if path.is_empty() => write!(f, "s3://{bucket}"),
             Self::S3 { bucket, path } => write!(f, "s3://{bucket}/{path}"),
-            Self::Elsewhere(url) => f.write_str(url.trim_end_matches('/')),
+            Self::Elsewhere(url) => {
+                f.write_str(&secret::without_credentials(url.trim_end_matches('/')))
+            }
         }
     }
 }
@@ -89,9 +93,100 @@ pub(crate) fn backups(cluster: &Cluster) -> Vec<Location> {
     places
 }
 
+/// Which places of a cluster hold more than itself, in words for a warning. `others` are the other
+/// clusters of the state store, each with the places where it lies.
+pub(crate) fn doubts(
+    cluster: &Cluster,
+    store: &str,
+    others: &[(String, Vec<Location>)],
+) -> Vec<String> {
+    /// How many of the others a warning names.
+    const NAMED: usize = 5;
+    let store = Location::parse(store);
+    let is_within = |place: &Location, other: &Location| {
+        matches!(place, Location::S3 { .. }) && place.holds(other)
+    };
+    let doubt = |place: Location| {
+        let held: Vec<&str> = others
+            .iter()
+            .filter(|(_, lies)| lies.iter().any(|other| is_within(&place, other)))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let what = match held.split_at_checked(NAMED) {
+            _ if held.is_empty() => match &place {
+                _ if is_within(&place, &store) => "the whole state store".to_owned(),
+                Location::S3 { path, .. } if path.is_empty() => "a whole bucket".to_owned(),
+                _ => return None,
+            },
+            Some((named, more)) if !more.is_empty() => {
+                format!("{} and {} more", named.join(", "), more.len())
+            }
+            _ => held.join(", "),
+        };
+        Some(format!(
+            "{place} holds {what}, not {} alone: its instances may use all that lies there, keys \
+             and secrets of other clusters too",
+            cluster.name()
+        ))
+    };
+    places(cluster).into_iter().filter_map(doubt).collect()
+}
+
+/// The places that a spec itself names, each once.
+pub(crate) fn places(cluster: &Cluster) -> Vec<Location> {
+    let mut places = roots(cluster, None);
+    places.extend(backups(cluster));
+    places.sort();
+    places.dedup();
+    places
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn doubts_of(spec: serde_json::Value) -> Vec<String> {
+        let json = serde_json::json!({"metadata": {"name": "a.com"}, "spec": spec});
+        let cluster: Cluster = serde_json::from_value(json).unwrap();
+        let lies = |name: &str, place| (name.to_owned(), vec![Location::parse(place)]);
+        let others = [
+            lies("b.com", "s3://clusters/b.com"),
+            lies("a.com.b", "s3://clusters/a.com.b"),
+            lies("c.com", "s3://own/a/c"),
+        ];
+        doubts(&cluster, "s3://clusters", &others)
+    }
+
+    #[test]
+    fn a_place_that_holds_other_clusters_is_doubted_and_names_them() {
+        let told = doubts_of(serde_json::json!({"configBase": "s3://clusters"}));
+        assert!(told[0].starts_with("s3://clusters holds b.com, a.com.b, not a.com alone"));
+        for (spec, what) in [
+            (serde_json::json!({"keyStore": "s3://own/a"}), "c.com"),
+            (serde_json::json!({"secretStore": "s3://other"}), "a whole bucket"),
+            (
+                serde_json::json!({"etcdClusters": [{"backups": {"backupStore": "s3://own"}}]}),
+                "c.com",
+            ),
+        ] {
+            let told = doubts_of(spec);
+            assert!(told.len() == 1 && told[0].contains(&format!("holds {what}, not")), "{told:?}");
+        }
+        for spec in [
+            serde_json::json!({}),
+            serde_json::json!({"configBase": "s3://clusters/a.com"}),
+            serde_json::json!({"configBase": "s3://own/a/d", "keyStore": "file:///x"}),
+        ] {
+            assert_eq!(doubts_of(spec), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn what_would_be_a_pattern_becomes_none() {
+        for base in ["s3://*/dev", "s3://clusters/${aws:username}", "s3://clusters/../x"] {
+            assert!(matches!(Location::parse(base), Location::Elsewhere(_)), "{base}");
+        }
+    }
 
     fn roots_of(spec: serde_json::Value, base: Option<&str>) -> Vec<String> {
         let cluster = serde_json::from_value(serde_json::json!({ "spec": spec })).unwrap();

@@ -22,6 +22,7 @@ pub(crate) mod profile_arn;
 pub(crate) mod role;
 pub(crate) mod rolling_update;
 mod schema;
+pub(crate) mod secret;
 pub(crate) mod spelling;
 pub(crate) mod ssh_credential;
 pub(crate) mod subnets;

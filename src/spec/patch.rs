@@ -6,15 +6,15 @@
 
 use std::str::FromStr as _;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use serde_json::Value as Json;
 use yaml_edit::{Mapping, ScalarValue, Sequence, YamlNode};
 
 use super::path::{FieldPath, Segment};
 use super::problem::{Problem, Problems};
 use super::yaml::plain::Plain;
-use super::yaml::{self, Node, Value};
-use super::{document, schema};
+use super::yaml::{self, Node, Value, YamlError};
+use super::{document, schema, secret};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Edit {
@@ -64,9 +64,7 @@ fn apply_one(text: &str, kind: &str, path: &FieldPath, edit: &Edit) -> anyhow::R
     let mut expected = root.to_json();
     match edit {
         Edit::Set { value, .. } => {
-            let node = yaml::parse_value(value)
-                .map_err(|error| document::yaml_error(&error, value, "the value"))
-                .with_context(|| format!("{path}={value}"))?;
+            let node = yaml::parse_value(value).map_err(|error| unreadable(path, value, &error))?;
             ensure!(!node.is_null(), "{path}: no value is given; to remove it, use unset");
             let new = match (&node.value, schema::holds_text(kind, path)) {
                 (Value::Scalar(scalar), true) => Json::String(scalar.text.clone()),
@@ -104,6 +102,20 @@ fn apply_one(text: &str, kind: &str, path: &FieldPath, edit: &Edit) -> anyhow::R
             "{path}: this field is written in a way that cannot be changed in place; change it \
              with kapstan edit or replace"
         ),
+    }
+}
+
+/// Why a value cannot be read; the value itself, unless it is or may hold a secret.
+fn unreadable(path: &FieldPath, value: &str, error: &YamlError) -> anyhow::Error {
+    match secret::is_touched_by(path) {
+        true => match error.at {
+            Some(at) => {
+                anyhow!("{path}: the value {}, {at}: {}", secret::told(value), error.message)
+            }
+            None => anyhow!("{path}: the value {}: {}", secret::told(value), error.message),
+        },
+        false => document::yaml_error(error, value, "the value")
+            .context(format!("{path}={}", secret::without_credentials(value))),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::arn::name_of;
+use crate::limits::partition::Partition;
 
 /// `arn:PARTITION:iam::ACCOUNT:instance-profile/PATH/NAME`. The account is kept as written:
 /// one that is not twelve digits is a warning, not an error, as kops accepts it.
@@ -39,13 +40,13 @@ impl FromStr for ProfileArn {
         let name = name_of(path);
         let names = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
         let valid = arn == "arn"
-            && partition.starts_with("aws")
+            && Partition::names().contains(&partition)
             && service == "iam"
             && region.is_empty()
             && !account.is_empty()
             && account.bytes().all(|b| b.is_ascii_digit())
             && !name.is_empty()
-            && name.chars().all(names);
+            && path.split('/').all(|part| part.chars().all(names));
         if !valid {
             return Err(FORM);
         }
@@ -77,6 +78,9 @@ mod tests {
             "arn:aws:iam::me:instance-profile/nodes",
             "arn:aws:iam::123456789012:instance-profile/",
             "arn:aws:iam::123456789012:instance-profile/a b",
+            "arn:aws:iam::123456789012:instance-profile/*/nodes",
+            "arn:*:iam::123456789012:instance-profile/nodes",
+            "arn:aws*:iam::123456789012:instance-profile/nodes",
         ] {
             assert!(text.parse::<ProfileArn>().is_err(), "{text}");
         }

@@ -7,6 +7,7 @@ use super::fields;
 use super::kind::{Kind, Object};
 use super::path::{FieldPath, Segment};
 use super::problem::Problem;
+use super::secret::{self, quoted};
 use super::spelling::nearest;
 use super::yaml::plain::{self, Plain};
 use super::yaml::{Entry, Node, Scalar, Value};
@@ -79,16 +80,16 @@ fn read_kind(node: &Node, kind: &'static Kind, path: &FieldPath, findings: &mut 
                 entries.iter().map(|entry| read_entry(entry, kind, path, findings)).collect(),
             );
         }
-        (Kind::Text, Value::Scalar(scalar)) => text(scalar).map(Json::from),
-        (Kind::Flag, Value::Scalar(scalar)) => flag(scalar).map(Json::from),
-        (Kind::Whole, Value::Scalar(scalar)) => whole(scalar).map(Json::from),
+        (Kind::Text, Value::Scalar(scalar)) => text(scalar, path).map(Json::from),
+        (Kind::Flag, Value::Scalar(scalar)) => flag(scalar, path).map(Json::from),
+        (Kind::Whole, Value::Scalar(scalar)) => whole(scalar, path).map(Json::from),
         (Kind::OneOf(words), Value::Scalar(scalar)) => match scalar.text.as_str() {
             "" => Ok(Json::Null),
             text if words.contains(&text) => Ok(Json::from(text)),
-            text => Err(format!("is {}, but takes {}", shorten(text), kind.takes())),
+            text => Err(format!("is {}, but takes {}", quoted(path, text), kind.takes())),
         },
         _ => Err(match node.text() {
-            Some(text) => format!("is {}, but takes {}", shorten(text), kind.takes()),
+            Some(text) => format!("is {}, but takes {}", quoted(path, text), kind.takes()),
             None => format!("holds {}, but takes {}", node.describe(), kind.takes()),
         }),
     };
@@ -137,51 +138,58 @@ fn check_key(entry: &Entry, path: &FieldPath, findings: &mut Findings) {
 }
 
 /// A text. Without quotes, what kops takes for a number or a flag is none.
-fn text(scalar: &Scalar) -> Result<&str, String> {
+fn text<'a>(scalar: &'a Scalar, path: &FieldPath) -> Result<&'a str, String> {
     let text = scalar.text.as_str();
     match Plain::of(text) {
         plain if scalar.plain && plain != Plain::Text => Err(format!(
-            "takes text: kops reads {} as {} here and refuses it; write {text:?}, with quotes",
-            shorten(text),
-            plain.describe()
+            "takes text: kops reads {} as {} here and refuses it; write {}, with quotes",
+            quoted(path, text),
+            plain.describe(),
+            written(path, format!("{text:?}"))
         )),
         _ => Ok(text),
     }
 }
 
-fn flag(scalar: &Scalar) -> Result<bool, String> {
+fn flag(scalar: &Scalar, path: &FieldPath) -> Result<bool, String> {
     let text = scalar.text.as_str();
     match Plain::of(text) {
         Plain::Flag(flag) if scalar.plain => Ok(flag),
         Plain::Flag(flag) => Err(format!(
-            "is the text {text:?}, which kops refuses here; write {flag}, without quotes"
+            "is the text {}, which kops refuses here; write {}, without quotes",
+            quoted(path, text),
+            written(path, flag.to_string())
         )),
-        _ => Err(format!("is {}, but takes true or false", shorten(text))),
+        _ => Err(format!("is {}, but takes true or false", quoted(path, text))),
     }
 }
 
-fn whole(scalar: &Scalar) -> Result<i64, String> {
+fn whole(scalar: &Scalar, path: &FieldPath) -> Result<i64, String> {
     let text = scalar.text.as_str();
     let Some(number) = Plain::of(text).as_whole() else {
-        return Err(format!("is {}, but takes a whole number", shorten(text)));
+        return Err(format!("is {}, but takes a whole number", quoted(path, text)));
     };
     let other = plain::other_reading(text);
     let readings = match other {
-        Some(other) => format!("{number} or {other}"),
-        None => number.to_string(),
+        Some(other) => written(path, format!("{number} or {other}")),
+        None => written(path, number.to_string()),
     };
     match (scalar.plain, other) {
         (true, None) => Ok(number),
+        (true, Some(_)) if secret::is_touched_by(path) => {
+            Err("is a number that kops reads as octal; write it without the 0 before it".to_owned())
+        }
         (true, Some(_)) => Err(format!("is {text}: kops reads {number} here; write {readings}")),
         (false, _) => Err(format!(
-            "is the text {text:?}, which kops refuses here; write {readings}, without quotes"
+            "is the text {}, which kops refuses here; write {readings}, without quotes",
+            quoted(path, text)
         )),
     }
 }
 
-fn shorten(text: &str) -> String {
-    let shown: String = text.chars().take(60).collect();
-    if shown.len() < text.len() { format!("{shown:?}…") } else { format!("{shown:?}") }
+/// How a value is to be written, unless that would tell a secret.
+fn written(path: &FieldPath, value: String) -> String {
+    if secret::is_touched_by(path) { "it".to_owned() } else { value }
 }
 
 /// What a value means that is given for the field of this path.

@@ -11,6 +11,7 @@ mod reader;
 use std::fmt;
 
 use super::path::{FieldPath, Segment};
+use super::secret;
 use plain::Plain;
 
 /// The largest spec file that is read, in bytes. A spec with its file assets and policies
@@ -147,6 +148,15 @@ impl Node {
             Value::Map(entries) => Json::Object(
                 entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect(),
             ),
+        }
+    }
+
+    /// How many levels lie below it.
+    fn depth(&self) -> usize {
+        match &self.value {
+            Value::Null | Value::Scalar(_) => 0,
+            Value::List(items) => 1 + items.iter().map(Node::depth).max().unwrap_or(0),
+            Value::Map(entries) => 1 + entries.iter().map(|e| e.value.depth()).max().unwrap_or(0),
         }
     }
 
@@ -310,12 +320,13 @@ fn with_marks(value: &serde_json::Value, quoted: &mut Vec<String>) -> serde_json
     }
 }
 
-/// The line that an error stands in, with a caret under the column. Of a long line it is
-/// the part around that column.
+/// The line that an error stands in, without secrets, with a caret under the column. Of a long
+/// line it is the part around that column.
 pub(crate) fn excerpt(text: &str, at: Position) -> String {
     const WIDTH: usize = 100;
-    let line = text.lines().nth(at.line.saturating_sub(1)).unwrap_or("");
-    let before = at.column.saturating_sub(1).min(line.chars().count());
+    let line = secret::shown_line(text, at.line);
+    let length = line.chars().count();
+    let before = at.column.saturating_sub(1).min(length);
     let skipped = if before > WIDTH { before - WIDTH / 2 } else { 0 };
     let plain = |c: char| match c {
         '\t' => ' ',
@@ -406,6 +417,62 @@ mod tests {
     fn merge_keys_fill_what_is_absent() {
         let node = parse("base: &b {x: 1, y: 2}\nown: {<<: *b, y: 3}\n").unwrap().remove(0).root;
         assert_eq!(node.get("own").unwrap().to_json(), serde_json::json!({"y": 3, "x": 1}));
+    }
+
+    /// Runs something on a stack as small as those of threads in some systems.
+    fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
+        std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
+    }
+
+    /// A chain of anchors, each around the one before, so deep altogether.
+    fn chain(depth: usize) -> String {
+        let mut text = "a0: &a0 [x]\n".to_owned();
+        for step in 1..depth {
+            text.push_str(&format!("a{step}: &a{step} [*a{}]\n", step - 1));
+        }
+        text
+    }
+
+    #[test]
+    fn an_alias_is_as_deep_as_what_it_stands_for() {
+        // Below the mapping at the root.
+        let deepest = chain(reader::MAX_DEPTH - 1);
+        on_a_small_stack(move || {
+            let document = parse(&deepest).unwrap().remove(0);
+            assert_eq!(document.root.depth(), reader::MAX_DEPTH);
+            let json = document.root.to_json();
+            assert_eq!(document.root.clone().to_json(), json);
+            parse(&write(&json).unwrap()).unwrap();
+        });
+        let mut steps = "a0: &a0 [[x]]\n".to_owned();
+        for step in 1..78 {
+            let (open, close) = ("[".repeat(60), "]".repeat(60));
+            steps.push_str(&format!("a{step}: &a{step} {open}*a{}{close}\n", step - 1));
+        }
+        for text in [chain(reader::MAX_DEPTH), chain(5_000), steps] {
+            on_a_small_stack(move || {
+                let error = parse(&text).unwrap_err();
+                assert_eq!(error.message, "values are nested deeper than 64 levels");
+            });
+        }
+    }
+
+    #[test]
+    fn an_anchor_counts_as_the_copy_that_is_kept_of_it() {
+        let values = |count| vec!["x"; count].join(",");
+        let anchored = |levels: usize, count| {
+            let open: String = (0..levels).map(|level| format!("&a{level} [")).collect();
+            format!("a: {open}{}{}", values(count), "]".repeat(levels))
+        };
+        for text in [anchored(60, 190_000), anchored(1, 100_000)] {
+            let error = parse(&text).unwrap_err();
+            assert!(error.message.contains("more than 200000 values"), "{error}");
+        }
+        let widest = anchored(1, reader::MAX_VALUES / 2 - 10);
+        let both = format!("{}b: [{}]\n", chain(reader::MAX_DEPTH - 1), values(190_000));
+        for text in [widest, both] {
+            on_a_small_stack(move || drop(parse(&text).unwrap().remove(0).root.to_json()));
+        }
     }
 
     #[test]

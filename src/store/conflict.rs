@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::Written;
 use crate::spec::document::Document;
 use crate::spec::path::FieldPath;
+use crate::spec::secret;
 
 /// A write was refused, because the object is not what it was when it was read.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +61,20 @@ fn compare(before: &Json, after: &Json, path: &FieldPath, changes: &mut Vec<Stri
             }
         }
         (left, right) if left == right => {}
-        (left, right) => changes.push(format!("{path}: {} → {}", short(left), short(right))),
+        // Of lists that differ in length it is not known which elements are which.
+        (Json::Array(left), Json::Array(right)) if left.len() == right.len() => {
+            for (index, (left, right)) in left.iter().zip(right).enumerate() {
+                compare(left, right, &path.index(index), changes);
+            }
+        }
+        (left, right) => {
+            changes.push(format!("{path}: {} → {}", short(path, left), short(path, right)));
+        }
     }
 }
 
-fn short(value: &Json) -> String {
-    let text = match value {
+fn short(path: &FieldPath, value: &Json) -> String {
+    let text = match &secret::hidden(path, value) {
         Json::Null => return "not set".to_owned(),
         Json::String(text) => text.clone(),
         other => other.to_string(),

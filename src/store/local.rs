@@ -7,13 +7,14 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 
 use super::{Content, Expect, NotRemoved, Refused, Stored, Version, Written};
 use crate::aws::bucket::time_text;
+use crate::files::Unread;
+use crate::files::tree::{Folder, Found};
 use crate::spec::yaml;
 
 const LOCK: &str = ".kapstan.lock";
@@ -30,37 +31,22 @@ impl LocalStore {
     }
 
     pub(super) fn read(&self, key: &str) -> anyhow::Result<Option<Stored>> {
-        let path = self.root.join(key);
-        // Asked before it is opened: to open a pipe would wait for its writer.
-        let about = match fs::metadata(&path) {
-            Ok(about) if about.is_dir() => return Ok(None),
-            Ok(about) => about,
-            Err(error) if is_absent(&error) => {
-                // What a link led to is missed: to take it for deleted would delete a group.
-                let is_link = fs::symlink_metadata(&path).is_ok();
-                anyhow::ensure!(
-                    !is_link,
-                    "{}: is a link that leads nowhere; mend or remove it",
-                    path.display()
-                );
-                return Ok(None);
-            }
-            Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
-        };
-        anyhow::ensure!(
-            about.is_file(),
-            "{}: is neither a file nor a folder; remove or rename it",
-            path.display()
-        );
-        let written = Written { by: owner(&about), at: about.modified().ok().and_then(time_text) };
-        let size = about.len();
-        if size > yaml::MAX_BYTES as u64 {
-            let version = Version::Size(size, about.modified().ok());
-            return Ok(Some(Stored { content: Content::TooLarge(size), version, written }));
+        match Folder::top(&self.root)? {
+            Some(top) => self.read_in(&top, key),
+            None => Ok(None),
         }
-        let bytes = fs::read(&path).with_context(|| format!("{}", path.display()))?;
-        let version = Version::Content(bytes.clone());
-        Ok(Some(Stored { content: Content::Bytes(bytes), version, written }))
+    }
+
+    fn read_in(&self, top: &Folder, key: &str) -> anyhow::Result<Option<Stored>> {
+        let Found::File(file) = top.find(key)? else { return Ok(None) };
+        let modified = file.about.modified().ok();
+        let written = Written { by: owner(&file.about), at: modified.and_then(time_text) };
+        let (content, version) = match file.read(yaml::MAX_BYTES as u64) {
+            Ok(bytes) => (Content::Bytes(bytes.clone()), Version::Content(bytes)),
+            Err(Unread::TooLarge(size)) => (Content::TooLarge(size), Version::Size(size, modified)),
+            Err(error) => return Err(error).with_context(|| self.place(key)),
+        };
+        Ok(Some(Stored { content, version, written }))
     }
 
     pub(super) fn write(
@@ -69,96 +55,70 @@ impl LocalStore {
         bytes: &[u8],
         expect: Expect<'_>,
     ) -> Result<Version, Refused> {
-        fs::create_dir_all(&self.root).with_context(|| format!("{}", self.root.display()))?;
-        let _lock = self.lock()?;
-        let path = self.root.join(key);
-        self.compare(key, expect)?;
-        if path.is_dir() {
-            let path = path.display();
+        let top = Folder::make_top(&self.root)?;
+        let _lock = self.lock(&top)?;
+        self.compare(&top, key, expect)?;
+        if top.folder(key)?.is_some() {
+            let place = self.place(key);
             return Err(
-                anyhow::anyhow!("{path} is a folder, where a text belongs; remove it").into()
+                anyhow::anyhow!("{place} is a folder, where a text belongs; remove it").into()
             );
         }
-        let folder = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
-
-        let write = || -> anyhow::Result<()> {
-            let mut temporary =
-                tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(&self.root)?;
-            temporary.write_all(bytes)?;
-            set_mode(temporary.as_file(), &path)?;
-            temporary.as_file().sync_all()?;
-            temporary.persist(&path)?;
-            // The rename itself must survive a loss of power too.
-            File::open(folder)?.sync_all()?;
-            Ok(())
-        };
-        write().with_context(|| format!("{} was not written", path.display()))?;
+        let (folder, name) = split(key);
+        let temporary = format!("{TEMPORARY}{}", std::process::id());
+        let put = || top.make_folder(folder)?.put(name, bytes, &top, &temporary);
+        put().with_context(|| format!("{} was not written", self.place(key)))?;
         Ok(Version::Content(bytes.to_vec()))
     }
 
     pub(super) fn delete(&self, key: &str, version: &Version) -> Result<(), Refused> {
-        let _lock = self.lock()?;
-        let path = self.root.join(key);
-        self.compare(key, Expect::Unchanged(version))?;
-        fs::remove_file(&path).with_context(|| format!("{}", path.display()))?;
-        self.remove_empty_above(&path);
+        let Some(top) = Folder::top(&self.root)? else { return Err(Refused::Conflict) };
+        let _lock = self.lock(&top)?;
+        self.compare(&top, key, Expect::Unchanged(version))?;
+        let (folder, name) = split(key);
+        if let Some(folder) = top.folder(folder)? {
+            folder.remove_file(name).with_context(|| self.place(key))?;
+        }
+        remove_empty_above(&top, key)?;
         Ok(())
     }
 
-    /// Folders that are empty now go with their last object; one that is not stays.
-    fn remove_empty_above(&self, path: &Path) {
-        for folder in path.ancestors().skip(1).take_while(|folder| *folder != self.root) {
-            if fs::remove_dir(folder).is_err() {
-                break;
-            }
-        }
-    }
-
     pub(super) fn keys_below(&self, folder: &str) -> anyhow::Result<Vec<String>> {
-        let top = self.root.join(folder);
-        let mut folders = vec![(top, String::new())];
         let mut keys = Vec::new();
-        while let Some((path, own)) = folders.pop() {
-            let entries = match fs::read_dir(&path) {
-                Ok(entries) => entries,
-                Err(error) if is_absent(&error) && own.is_empty() => return Ok(keys),
-                Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
-            };
-            let mut is_empty = true;
+        let Some(top) = Folder::top(&self.root)? else { return Ok(keys) };
+        let mut folders = vec![String::new()];
+        while let Some(own) = folders.pop() {
+            let place = format!("{folder}/{own}");
+            let Some(opened) = top.folder(&place)? else { continue };
+            let entries = opened.entries()?;
+            if entries.is_empty() && !own.is_empty() {
+                keys.push(own.clone());
+            }
             for entry in entries {
-                let entry = entry.with_context(|| format!("{}", path.display()))?;
-                is_empty = false;
-                let place = entry.path();
-                let name = entry.file_name().into_string().ok();
-                let name = name.with_context(|| {
-                    format!("the name of {} is no text; rename or remove it", place.display())
+                let name = entry.name.into_string().map_err(|name| {
+                    let name = name.to_string_lossy();
+                    anyhow::anyhow!(
+                        "the name of {} is no text; rename or remove it",
+                        self.place(&format!("{place}{name}"))
+                    )
                 })?;
-                // A link is not followed: what it leads to is not kept here.
-                match entry.file_type().with_context(|| format!("{}", place.display()))?.is_dir() {
-                    true => folders.push((place, format!("{own}{name}/"))),
+                match entry.is_folder {
+                    true => folders.push(format!("{own}{name}/")),
                     false => keys.push(format!("{own}{name}")),
                 }
-            }
-            if is_empty && !own.is_empty() {
-                keys.push(own);
             }
         }
         Ok(keys)
     }
 
     pub(super) fn check_deletable(&self, folder: &str, keys: &[String]) -> anyhow::Result<()> {
-        let folder = self.root.join(folder);
-        let places: BTreeSet<PathBuf> = keys
-            .iter()
-            .filter_map(|key| folder.join(key).parent().map(Path::to_path_buf))
-            .collect();
+        let Some(top) = Folder::top(&self.root)? else { return Ok(()) };
+        let of = |key: &String| split(&whole(folder, key)).0.to_owned();
+        let places: BTreeSet<String> = keys.iter().map(of).collect();
         for place in places {
-            // Who may make a file in a folder may remove one.
-            tempfile::Builder::new()
-                .prefix(TEMPORARY)
-                .tempfile_in(&place)
-                .with_context(|| format!("nothing can be removed from {}", place.display()))?;
+            if let Some(opened) = top.folder(&place)? {
+                opened.check_writable().context("nothing can be removed there")?;
+            }
         }
         Ok(())
     }
@@ -168,76 +128,49 @@ impl LocalStore {
         folder: &str,
         keys: &[String],
     ) -> anyhow::Result<Vec<NotRemoved>> {
-        let _lock = self.lock()?;
-        let folder = self.root.join(folder);
+        let Some(top) = Folder::top(&self.root)? else { return Ok(Vec::new()) };
+        let _lock = self.lock(&top)?;
         let mut failed = Vec::new();
         for key in keys {
-            let path = folder.join(key);
-            let removed = match key.ends_with('/') || key.is_empty() {
-                true => fs::remove_dir(&path),
-                false => fs::remove_file(&path),
+            let whole = whole(folder, key);
+            let (parent, name) = split(&whole);
+            let removed = match top.folder(parent)? {
+                None => Ok(()),
+                Some(parent) if key.ends_with('/') || key.is_empty() => parent.remove_folder(name),
+                Some(parent) => parent.remove_file(name),
             };
-            match removed {
-                Ok(()) => {}
-                Err(error) if is_absent(&error) => {}
-                Err(error) => {
-                    failed.push(NotRemoved { key: key.clone(), reason: error.to_string() });
-                }
+            if let Err(error) = removed.or_else(if_present) {
+                failed.push(NotRemoved { key: key.clone(), reason: error.to_string() });
             }
-            self.remove_empty_above(&path);
+            remove_empty_above(&top, &whole)?;
         }
         Ok(failed)
     }
 
     pub(super) fn list(&self, folder: &str) -> anyhow::Result<Vec<String>> {
-        let path = self.root.join(folder);
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(error) if is_absent(&error) => return Ok(Vec::new()),
-            Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            let entry = entry.with_context(|| format!("{}", path.display()))?;
-            if let Ok(name) = entry.file_name().into_string()
-                && name != LOCK
-                && !name.starts_with(TEMPORARY)
-            {
-                names.push(name);
-            }
-        }
+        let Some(top) = Folder::top(&self.root)? else { return Ok(Vec::new()) };
+        let Some(opened) = top.folder(folder)? else { return Ok(Vec::new()) };
+        let names = opened.entries()?.into_iter().filter_map(|entry| entry.name.into_string().ok());
+        let mut names: Vec<String> =
+            names.filter(|name| name != LOCK && !name.starts_with(TEMPORARY)).collect();
         names.sort();
         Ok(names)
     }
 
     /// Held until it is dropped; the system frees it when a process dies.
-    fn lock(&self) -> anyhow::Result<File> {
-        let path = self.root.join(LOCK);
-        let lock = || -> std::io::Result<File> {
-            let file = File::options().create(true).append(true).open(&path)?;
+    fn lock(&self, top: &Folder) -> anyhow::Result<File> {
+        let lock = || -> anyhow::Result<File> {
+            let file = top.lock_file(LOCK)?;
             file.lock()?;
             Ok(file)
         };
-        let file = lock().with_context(|| format!("{} cannot be locked", path.display()))?;
-        self.sweep();
+        let file = lock().with_context(|| format!("{} cannot be locked", self.place(LOCK)))?;
+        sweep(top)?;
         Ok(file)
     }
 
-    /// Removes what a writer that died has left; with the lock held, no one else writes.
-    fn sweep(&self) {
-        for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
-            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-                #[expect(
-                    clippy::let_underscore_must_use,
-                    reason = "a leftover that cannot be removed harms no one"
-                )]
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-    }
-
-    fn compare(&self, key: &str, expect: Expect<'_>) -> Result<(), Refused> {
-        let now = self.read(key)?;
+    fn compare(&self, top: &Folder, key: &str, expect: Expect<'_>) -> Result<(), Refused> {
+        let now = self.read_in(top, key)?;
         let is_expected = match (expect, &now) {
             (Expect::Absent, None) => true,
             (Expect::Unchanged(version), Some(now)) => now.version == *version,
@@ -245,27 +178,60 @@ impl LocalStore {
         };
         if is_expected { Ok(()) } else { Err(Refused::Conflict) }
     }
+
+    /// Where a key lies, for messages.
+    fn place(&self, key: &str) -> String {
+        self.root.join(key).display().to_string()
+    }
 }
 
-fn is_absent(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+/// The folder of a key, and the name in it.
+fn split(key: &str) -> (&str, &str) {
+    key.trim_end_matches('/').rsplit_once('/').unwrap_or(("", key.trim_end_matches('/')))
 }
 
-/// A new file is as readable as kops makes it, an old one keeps its mode.
-#[cfg(unix)]
-fn set_mode(file: &File, old: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = fs::metadata(old).map_or(0o644, |about| about.permissions().mode() & 0o777);
-    file.set_permissions(fs::Permissions::from_mode(mode))
+/// The key from the store on of one that is told from a folder on.
+fn whole(folder: &str, key: &str) -> String {
+    format!("{folder}/{key}").trim_end_matches('/').to_owned()
 }
 
-#[cfg(not(unix))]
-fn set_mode(_: &File, _: &Path) -> std::io::Result<()> {
+/// Folders that are empty now go with their last object; one that is not stays.
+fn remove_empty_above(top: &Folder, key: &str) -> anyhow::Result<()> {
+    let (mut folder, _) = split(key);
+    while !folder.is_empty() {
+        let (parent, name) = split(folder);
+        let Some(opened) = top.folder(parent)? else { break };
+        if opened.remove_folder(name).is_err() {
+            break;
+        }
+        folder = parent;
+    }
     Ok(())
 }
 
+/// Removes what a writer that died has left; with the lock held, no one else writes.
+fn sweep(top: &Folder) -> anyhow::Result<()> {
+    for entry in top.entries()? {
+        if let Some(name) = entry.name.to_str().filter(|name| name.starts_with(TEMPORARY)) {
+            #[expect(
+                clippy::let_underscore_must_use,
+                reason = "a leftover that cannot be removed harms no one"
+            )]
+            let _ = top.remove_file(name);
+        }
+    }
+    Ok(())
+}
+
+/// What is gone already need not be removed.
+fn if_present(error: std::io::Error) -> std::io::Result<()> {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    }
+}
+
 /// The user who owns a file, by name where the system knows one.
-#[cfg(unix)]
 fn owner(about: &fs::Metadata) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
     let id = about.uid().to_string();
@@ -276,11 +242,6 @@ fn owner(about: &fs::Metadata) -> Option<String> {
         (fields.nth(1)? == id).then(|| name.to_owned())
     });
     Some(name.unwrap_or(format!("the user {id}")))
-}
-
-#[cfg(not(unix))]
-fn owner(_: &fs::Metadata) -> Option<String> {
-    None
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use anyhow::{Context as _, anyhow, bail};
-use futures::future::{join_all, try_join_all};
+use futures::future::join_all;
 
 use super::conflict::{Conflict, changed_fields};
 use super::{Content, Expect, Refused, Store, Version};
@@ -36,6 +36,14 @@ pub(crate) struct KeptGroups {
     pub(crate) groups: Vec<anyhow::Result<Kept>>,
     /// The keys beside them that are no group's.
     pub(crate) strays: Vec<String>,
+}
+
+/// The SSH keys of a cluster.
+#[derive(Debug, Default)]
+pub(crate) struct KeptKeys {
+    pub(crate) keys: Vec<String>,
+    /// What is kept in the place of one and is not it, in words.
+    pub(crate) wrong: Vec<String>,
 }
 
 /// Where an object belongs.
@@ -158,10 +166,16 @@ impl KeptText {
         let text = text.with_context(|| format!("{key} in the state store is no text"))?;
         let document = document::read_one(text, &key)?;
         let wanted = self.place.to_string();
-        if document.to_string() == wanted {
-            return Ok(document);
-        }
         let cluster = self.place.cluster();
+        if document.to_string() == wanted {
+            return match document.cluster_name().filter(|other| *other != cluster.as_str()) {
+                None => Ok(document),
+                Some(other) => bail!(
+                    "{key} names the cluster {other:?}, but the group belongs to {cluster}, below \
+                     which it lies"
+                ),
+            };
+        }
         let elsewhere = match &document.spec {
             Spec::Cluster(other) => format!("{}/config", other.name()),
             Spec::InstanceGroup(group) => format!("{cluster}/instancegroup/{}", group.name()),
@@ -234,8 +248,25 @@ impl Store {
     pub(crate) async fn cluster_names(&self) -> anyhow::Result<Vec<ClusterName>> {
         let names = self.folders().await?;
         let places = names.iter().map(|name| Place::Cluster(name.clone()));
-        let found = try_join_all(places.map(async |place| self.holds(&place).await)).await?;
-        Ok(names.into_iter().zip(found).filter(|(_, found)| *found).map(|(name, _)| name).collect())
+        let found = join_all(places.map(async |place| self.holds(&place).await)).await;
+        // What cannot be read is there.
+        let is_there = |found: &anyhow::Result<bool>| !matches!(found, Ok(false));
+        let named = names.into_iter().zip(found).filter(|(_, found)| is_there(found));
+        Ok(named.map(|(name, _)| name).collect())
+    }
+
+    /// The other clusters beside one, each as far as it can be read.
+    pub(crate) async fn neighbours(
+        &self,
+        of: &ClusterName,
+    ) -> anyhow::Result<Vec<(ClusterName, Option<Cluster>)>> {
+        let names = self.folders().await?.into_iter().filter(|name| name != of);
+        let look = async |name: ClusterName| match self.text(&Place::Cluster(name.clone())).await {
+            Ok(None) => None,
+            Ok(Some(text)) => Some((name, text.cluster_in_part())),
+            Err(_) => Some((name, None)),
+        };
+        Ok(join_all(names.map(look)).await.into_iter().flatten().collect())
     }
 
     /// All clusters in order of their names, and for those that cannot be read, why.
@@ -394,19 +425,30 @@ impl Store {
     }
 
     /// The public keys that are kept for a cluster under the one name that kops uses.
-    pub(crate) async fn ssh_keys(&self, cluster: &ClusterName) -> anyhow::Result<Vec<String>> {
+    pub(crate) async fn ssh_keys(&self, cluster: &ClusterName) -> anyhow::Result<KeptKeys> {
         let folder = format!("{cluster}/pki/ssh/public/{}", ssh_credential::DEFAULT_NAME);
         let names = self.list(&folder).await?;
         // What a file manager leaves is no key.
-        let names = names.iter().filter(|name| ObjectName::new(name).is_ok());
-        let paths: Vec<String> = names.map(|name| format!("{folder}/{name}")).collect();
-        let reads = futures::future::try_join_all(paths.iter().map(|path| self.read(path)));
-        let stored = reads.await?.into_iter().zip(&paths);
-        let stored = stored.filter_map(|(stored, path)| Some((stored?, path)));
-        let keys = stored.map(|(stored, path)| {
-            Ok(String::from_utf8_lossy(bytes_of(&stored.content, path)?).into_owned())
-        });
-        keys.collect()
+        let names: Vec<&String> =
+            names.iter().filter(|name| ObjectName::new(name).is_ok()).collect();
+        let paths: Vec<String> = names.iter().map(|name| format!("{folder}/{name}")).collect();
+        let texts = join_all(paths.iter().map(|path| self.read(path))).await;
+        let mut kept = KeptKeys::default();
+        for ((name, path), stored) in names.into_iter().zip(&paths).zip(texts) {
+            let Some(stored) = stored? else { continue };
+            let text = String::from_utf8_lossy(bytes_of(&stored.content, path)?).into_owned();
+            // Whoever holds the key may log in: it must be the one that it says it is.
+            match ssh_credential::fingerprint(&text) {
+                Ok(own) if own == *name => kept.keys.push(text),
+                Ok(own) => kept.wrong.push(format!(
+                    "{path} holds another SSH key than its name says, one with the fingerprint {own}"
+                )),
+                Err(reason) => {
+                    kept.wrong.push(format!("{path} holds no SSH public key: {reason}"));
+                }
+            }
+        }
+        Ok(kept)
     }
 
     /// Writes a new text of an object that was read before.

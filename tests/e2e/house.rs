@@ -71,6 +71,26 @@ fn types_of_aws_and_of_kubernetes_stay_in_their_rooms() {
 }
 
 #[test]
+fn files_are_opened_and_made_in_one_room() {
+    let ways = ["File::open", "File::create", "File::options", "OpenOptions", "fs::write"];
+    let more = ["fs::read(", "fs::create_dir", "fs::copy", "fs::rename", "fs::set_permissions"];
+    // The system's own, below /proc and /etc.
+    let of_system =
+        [("fs::read_to_string", ["cli/signals", "store/local", "store/who"].as_slice())];
+    let temporary = [("tempfile::", ["cli/edit"].as_slice())];
+    let elsewhere = ways.iter().chain(&more).map(|way| (*way, [].as_slice()));
+    let texts = texts();
+    for (way, modules) in elsewhere.chain(of_system).chain(temporary) {
+        let named = texts.iter().filter(|(_, text)| text.contains(way));
+        let named = named.map(|(module, _)| module.join("/"));
+        let beyond: Vec<String> = named
+            .filter(|module| !module.starts_with("files") && !modules.contains(&module.as_str()))
+            .collect();
+        assert!(beyond.is_empty(), "{way} stands in {beyond:?}");
+    }
+}
+
+#[test]
 fn a_tree_of_uses_is_read_whole() {
     let text = "
         //! use crate::no::Comment;

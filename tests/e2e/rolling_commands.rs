@@ -1,6 +1,6 @@
 //! What operators see and choose: dry runs, flags, `validate` and `delete instance`.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::harness::{Run, World, cluster, group, on_terminal};
 use crate::rolling::{NAME, Rolling};
@@ -225,6 +225,27 @@ fn an_api_behind_tls_that_is_not_there_is_told() {
     assert_eq!(report["failures"][0]["kind"], "API");
     let message = report["failures"][0]["message"].as_str().unwrap();
     assert!(message.contains("refused"), "{message}");
+}
+
+#[test]
+fn a_kubeconfig_that_leaves_the_connection_open_to_others_is_warned_of() {
+    let rolling = Rolling::new("roll_open", 1, SMALL);
+    let warnings = |server: &str, more: &str| {
+        let mut command = rolling.any(&["validate", "cluster", NAME]);
+        let config = json!({
+            "clusters": [{"name": "c", "cluster": {"server": server, "insecure-skip-tls-verify": more == "skip"}}],
+            "users": [{"name": "u", "user": {"token": "t0ken-s3cr3t"}}],
+            "contexts": [{"name": NAME, "context": {"cluster": "c", "user": "u"}}],
+        });
+        command.env("KUBECONFIG", rolling.world.write("open.json", &config.to_string()));
+        let run = Run::from(command.output().unwrap());
+        assert!(!format!("{run:?}").contains("s3cr3t"), "{run:#?}");
+        run.stderr.lines().filter(|line| line.starts_with("warning: the kubeconfig")).count()
+    };
+    assert_eq!(warnings("http://kubernetes.invalid:1", ""), 1);
+    assert_eq!(warnings("https://kubernetes.invalid:1", "skip"), 1);
+    assert_eq!(warnings("https://kubernetes.invalid:1", ""), 0);
+    assert_eq!(warnings("http://127.0.0.1:1", "skip"), 0);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::limits::partition::Partition;
 use crate::spec::cluster::{Cluster, Kubelet, LoadBalancerAccess, Version};
 use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
+use crate::spec::secret::quoted;
 
 pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
     let version = kubernetes_version(cluster, spec, check);
@@ -50,7 +51,8 @@ pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
     if let Some(master) = cluster.spec.kube_proxy.as_ref().and_then(|p| filled(&p.master))
         && !is_url(master)
     {
-        check.add(&spec.key("kubeProxy").key("master"), format!("{master:?} is no URL"));
+        let path = spec.key("kubeProxy").key("master");
+        check.add(&path, format!("{} is no URL", quoted(&path, master)));
     }
 }
 
@@ -123,7 +125,8 @@ fn check_kubelet(
         if version.is_some_and(|version| version >= Version(1, 6)) {
             check.add(&path.key("apiServers"), "was removed in Kubernetes 1.6; remove it");
         } else if !is_url(servers) {
-            check.add(&path.key("apiServers"), format!("{servers:?} is no URL"));
+            let path = path.key("apiServers");
+            check.add(&path, format!("{} is no URL", quoted(&path, servers)));
         }
     }
     let removed = version.is_some_and(|version| version >= Version(1, 10));

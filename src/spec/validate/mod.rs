@@ -7,6 +7,7 @@ mod etcd;
 mod group;
 mod labels;
 mod network;
+mod stores;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use super::object::filled;
 use super::path::FieldPath;
 use super::problem::Problem;
 use super::role::Role;
+use super::secret::quoted;
 use super::ssh_credential::{SshCredential, not_for_ec2};
 use crate::limits::volume::{Asked, Part, Use, refusals};
 use crate::limits::{KEY_PAIR_NAME, Number, Words, tag};
@@ -57,6 +59,7 @@ pub(crate) fn cluster(cluster: &Cluster) -> Vec<Problem> {
     network::check(cluster, &spec, &mut check);
     etcd::check(cluster, &spec, &mut check);
     components::check(cluster, &spec, &mut check);
+    stores::check(cluster, &spec, &mut check);
     check.problems
 }
 
@@ -173,8 +176,8 @@ impl Check {
 
     fn word(&mut self, path: &FieldPath, value: Option<&str>, limit: &Words) {
         if let Some(value) = value.filter(|value| !limit.words.contains(value)) {
-            let allowed = limit.words.join(", ");
-            self.add(path, format!("is {value:?}; allowed are {allowed} ({})", limit.source));
+            let (value, allowed) = (quoted(path, value), limit.words.join(", "));
+            self.add(path, format!("is {value}; allowed are {allowed} ({})", limit.source));
         }
     }
 
@@ -194,7 +197,8 @@ impl Check {
 
     fn one_of(&mut self, path: &FieldPath, value: Option<&str>, allowed: &[&str]) {
         if let Some(value) = value.filter(|value| !allowed.contains(value)) {
-            self.add(path, format!("is {value:?}; allowed are {}", allowed.join(", ")));
+            let value = quoted(path, value);
+            self.add(path, format!("is {value}; allowed are {}", allowed.join(", ")));
         }
     }
 

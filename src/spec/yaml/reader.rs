@@ -1,5 +1,6 @@
-//! Builds the tree out of the parser's events, within bounds: of depth, and of values with
-//! the aliases expanded.
+//! Builds the tree out of the parser's events, within bounds of depth and of values. Both are
+//! counted of what is built: an alias is the whole value that it stands for, and so is an anchor,
+//! of which a copy is kept.
 
 use std::collections::HashMap;
 
@@ -7,8 +8,8 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::{Entry, Node, Position, Scalar, Value, YamlError};
 
-const MAX_DEPTH: usize = 64;
-const MAX_VALUES: usize = 200_000;
+pub(super) const MAX_DEPTH: usize = 64;
+pub(super) const MAX_VALUES: usize = 200_000;
 
 /// The documents of a stream, and for each the line of the `---` that opened it, if one did.
 pub(super) struct Stream {
@@ -47,9 +48,17 @@ pub(super) fn read(text: &str) -> Result<Stream, YamlError> {
 
 struct Reader<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, Anchored>,
     values: usize,
     document: usize,
+}
+
+/// A value that aliases stand for, and what one of them adds.
+struct Anchored {
+    node: Node,
+    values: usize,
+    /// The levels in it.
+    depth: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -85,10 +94,7 @@ impl<'a> Reader<'a> {
             return Err(self.error("the text ends in the middle of a value".to_owned(), None));
         };
         let at = Position { line: span.start.line(), column: span.start.col() + 1 };
-        if depth > MAX_DEPTH {
-            let message = format!("values are nested deeper than {MAX_DEPTH} levels");
-            return Err(self.error(message, Some(at)));
-        }
+        self.check_depth(depth, at)?;
         self.count(1, at)?;
         let (anchor, value) = match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -127,18 +133,30 @@ impl<'a> Reader<'a> {
                 let Some(target) = self.anchors.get(&anchor) else {
                     return Err(self.error("this alias names no anchor".to_owned(), Some(at)));
                 };
-                let mut copy = target.clone();
-                self.count(copy.size(), at)?;
-                copy.at = at;
-                return Ok(copy);
+                // Checked before it is copied.
+                let (values, levels) = (target.values, target.depth);
+                self.check_depth(depth + levels, at)?;
+                self.count(values, at)?;
+                let copy = self.anchors.get(&anchor).map(|target| target.node.value.clone());
+                return Ok(Node { at, value: copy.unwrap_or(Value::Null) });
             }
             _ => return Err(self.error("a value is expected here".to_owned(), Some(at))),
         };
         let node = Node { at, value };
         if anchor > 0 {
-            self.anchors.insert(anchor, node.clone());
+            let (values, depth) = (node.size(), node.depth());
+            self.count(values, at)?;
+            self.anchors.insert(anchor, Anchored { node: node.clone(), values, depth });
         }
         Ok(node)
+    }
+
+    fn check_depth(&self, depth: usize, at: Position) -> Result<(), YamlError> {
+        if depth > MAX_DEPTH {
+            let message = format!("values are nested deeper than {MAX_DEPTH} levels");
+            return Err(self.error(message, Some(at)));
+        }
+        Ok(())
     }
 
     fn entries(&mut self, depth: usize) -> Result<Vec<Entry>, YamlError> {
@@ -165,7 +183,8 @@ impl<'a> Reader<'a> {
                 }
             };
             if let Some(first) = places.insert(text.clone(), key.at) {
-                let message = format!("the key {text:?} stands already at line {}", first.line);
+                // The key is not repeated: where a text is badly indented it may be part of a secret.
+                let message = format!("this key stands already at line {}", first.line);
                 return Err(self.error(message, Some(key.at)));
             }
             entries.push(Entry { key: text, key_at: key.at, key_plain, value });
