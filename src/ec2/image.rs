@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::try_join3;
+use futures::future::{try_join_all, try_join3};
 
 use crate::aws::{Answer, Aws, AwsError, batch, ec2};
 use crate::policy::pattern;
+
+const NONE: &str = "no such image can be seen from this account and region";
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveImage {
@@ -13,13 +15,16 @@ pub(crate) struct LiveImage {
     pub(crate) name: String,
     pub(crate) owner: String,
     pub(crate) root_device: String,
+    /// Whose images were asked for when this was the answer; an alias stands for accounts that only
+    /// EC2 knows.
+    pub(crate) asked: Option<String>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Images {
     by_id: BTreeMap<String, LiveImage>,
-    /// The ids of the images of each name.
-    by_name: BTreeMap<String, BTreeSet<String>>,
+    /// The ids of the images of each name, by the owner that was asked for.
+    by_name: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
     /// The image ids that parameters hold.
     parameters: BTreeMap<String, String>,
 }
@@ -36,28 +41,27 @@ fn owner_account(owner: &str) -> &str {
     }
 }
 
-/// Reads the images that specs name: one call for ids, one for names, and for parameters one
-/// for their values and one for what those name.
+/// Reads the images that specs name: one call for ids, one an owner for names, so that nobody's
+/// answers another's question, and for parameters one for their values and one for what those name.
 pub(crate) async fn observe(aws: &Aws, specs: &BTreeSet<String>) -> Result<Images, AwsError> {
     let ids = specs.iter().filter(|spec| spec.starts_with("ami-")).cloned().collect::<Vec<_>>();
     let parameters: Vec<String> =
         specs.iter().filter_map(|spec| spec.strip_prefix("ssm:").map(str::to_owned)).collect();
-    let named: Vec<(&str, &str)> = specs.iter().filter_map(|spec| owner_and_name(spec)).collect();
-    let by_id = describe(aws, "image-id", &ids, &[]);
-    let by_name = async {
-        let names: Vec<String> = named.iter().map(|(_, name)| (*name).to_owned()).collect();
-        let owners: BTreeSet<&str> = named.iter().map(|(owner, _)| owner_account(owner)).collect();
-        let owners: Vec<String> = owners.into_iter().map(str::to_owned).collect();
-        describe(aws, "name", &names, &owners).await
-    };
+    let mut named: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (owner, name) in specs.iter().filter_map(|spec| owner_and_name(spec)) {
+        named.entry(owner_account(owner)).or_default().push(name.to_owned());
+    }
+    let by_id = describe(aws, "image-id", &ids, None);
+    let by_name =
+        try_join_all(named.iter().map(|(owner, names)| describe(aws, "name", names, Some(owner))));
     let by_parameter = async {
         let values = read_parameters(aws, &parameters).await?;
         let ids: Vec<String> = values.values().cloned().collect();
-        Ok((describe(aws, "image-id", &ids, &[]).await?, values))
+        Ok((describe(aws, "image-id", &ids, None).await?, values))
     };
     let (mut images, more, (others, parameters)) = try_join3(by_id, by_name, by_parameter).await?;
-    images.extend(more);
     images.extend(others);
+    images.extend(more.into_iter().flatten());
     Ok(Images::new(images, parameters))
 }
 
@@ -65,12 +69,12 @@ async fn describe(
     aws: &Aws,
     by: &str,
     values: &[String],
-    owners: &[String],
+    owner: Option<&str>,
 ) -> Result<Vec<LiveImage>, AwsError> {
     const OPERATION: &str = "ec2:DescribeImages";
     batch::read(values, batch::FILTER_VALUES, async |values: &[String]| {
         let call = aws.ec2.describe_images().filters(ec2::filter(by, values));
-        let owners = (!owners.is_empty()).then(|| owners.to_vec());
+        let owners = owner.map(|owner| vec![owner.to_owned()]);
         let pages = call.set_owners(owners).into_paginator().items().send();
         let rows = pages.collect::<Result<Vec<_>, _>>().await;
         let rows = rows.map_err(|error| AwsError::new(OPERATION, "", error))?;
@@ -82,6 +86,7 @@ async fn describe(
                 name: image.name().unwrap_or_default().to_owned(),
                 owner: answer.text("imageOwnerId", image.owner_id())?,
                 root_device: image.root_device_name().unwrap_or_default().to_owned(),
+                asked: owner.map(str::to_owned),
                 id: id.clone(),
             })
         });
@@ -121,7 +126,10 @@ impl Images {
     pub(crate) fn new(images: Vec<LiveImage>, parameters: BTreeMap<String, String>) -> Self {
         let mut found = Self { parameters, ..Self::default() };
         for image in images {
-            found.by_name.entry(image.name.clone()).or_default().insert(image.id.clone());
+            if let Some(owner) = &image.asked {
+                let of_owner = found.by_name.entry(owner.clone()).or_default();
+                of_owner.entry(image.name.clone()).or_default().insert(image.id.clone());
+            }
             found.by_id.insert(image.id.clone(), image);
         }
         found
@@ -136,17 +144,20 @@ impl Images {
             Some((owner, name)) => {
                 let is_owners = |image: &LiveImage| match owner_account(owner) {
                     "self" => image.owner == account,
-                    // Who stands behind such a name, EC2 has decided.
+                    // Who stands behind such a name, EC2 has decided, which was asked for no other.
                     "amazon" | "aws-marketplace" => true,
                     id => image.owner == id,
                 };
+                let Some(names) = self.by_name.get(owner_account(owner)) else {
+                    return Err(NONE.to_owned());
+                };
                 let ids: Vec<&String> = match name.contains(['*', '?']) {
                     true => {
-                        let names = self.by_name.iter();
+                        let names = names.iter();
                         let fit = names.filter(|(found, _)| pattern::covers(name, found));
                         fit.flat_map(|(_, ids)| ids).collect()
                     }
-                    false => self.by_name.get(name).into_iter().flatten().collect(),
+                    false => names.get(name).into_iter().flatten().collect(),
                 };
                 let named = ids.into_iter().filter_map(|id| self.by_id.get(id));
                 named.filter(|image| is_owners(image)).collect()
@@ -164,7 +175,7 @@ impl Images {
         };
         match matches[..] {
             [image] => Ok(image),
-            [] => Err("no such image can be seen from this account and region".to_owned()),
+            [] => Err(NONE.to_owned()),
             ref several => {
                 let ids: Vec<&str> = several.iter().map(|image| image.id.as_str()).collect();
                 Err(format!("{} images have that name: {}", ids.len(), ids.join(", ")))
@@ -178,18 +189,24 @@ mod tests {
     use super::*;
 
     fn images() -> Images {
-        let image = |id: &str, name: &str, owner: &str| LiveImage {
+        let image = |id: &str, name: &str, owner: &str, asked: Option<&str>| LiveImage {
             id: id.to_owned(),
             name: name.to_owned(),
             owner: owner.to_owned(),
             root_device: "/dev/xvda".to_owned(),
+            asked: asked.map(str::to_owned),
         };
+        let (kops, own) = ("383156758163", "111122223333");
         let found = [
-            image("ami-1", "k8s-1.10-debian", "383156758163"),
-            image("ami-2", "k8s-1.10-debian", "111122223333"),
-            image("ami-3", "k8s-1.11-debian", "383156758163"),
+            image("ami-1", "k8s-1.10-debian", kops, Some(kops)),
+            image("ami-2", "k8s-1.10-debian", own, Some("self")),
+            image("ami-3", "k8s-1.11-debian", kops, Some(kops)),
             // A parameter holds it too.
-            image("ami-3", "k8s-1.11-debian", "383156758163"),
+            image("ami-3", "k8s-1.11-debian", kops, None),
+            image("ami-4", "al2023", "137112412989", Some("amazon")),
+            // Anybody may call an image so.
+            image("ami-5", "al2023", "210987654321", Some("210987654321")),
+            image("ami-6", "gone", "210987654321", Some("210987654321")),
         ];
         let parameters = BTreeMap::from([("/aws/x".to_owned(), "ami-3".to_owned())]);
         Images::new(found.to_vec(), parameters)
@@ -207,6 +224,9 @@ mod tests {
         assert_eq!(find("kope.io/k8s-1.11-debian"), Ok("ami-3"));
         assert!(find("ssm:/aws/y").unwrap_err().contains("/aws/y"));
         assert!(find("kope.io/k8s-1.12").unwrap_err().contains("no such image"));
+        assert_eq!(find("amazon.com/al2023"), Ok("ami-4"));
+        assert_eq!(find("210987654321/al2023"), Ok("ami-5"));
+        assert!(find("amazon.com/gone").unwrap_err().contains("no such image"));
         let several = find("kope.io/k8s-*").unwrap_err();
         assert_eq!(several, "2 images have that name: ami-1, ami-3");
         assert_eq!(find("kope.io/k8s-1.?1-*"), Ok("ami-3"));

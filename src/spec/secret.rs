@@ -3,10 +3,10 @@
 
 use std::sync::LazyLock;
 
-use md5::{Digest as _, Md5};
 use serde_json::Value as Json;
 
 use super::path::{FieldPath, Segment};
+use crate::visible::fingerprint::fingerprint;
 
 /// The fields whose values are secret, with all that is below them; `[*]` is each element.
 const FIELDS: [&str; 12] = [
@@ -81,9 +81,7 @@ fn ends_secretly(key: &str) -> bool {
 
 /// A secret as it is told.
 pub(crate) fn told(secret: &str) -> String {
-    let digest = Md5::digest(secret);
-    let digest: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("({} bytes, {digest}…)", secret.len())
+    format!("({})", fingerprint(secret))
 }
 
 /// A text that stands in the place of a field, as messages quote it: where the field is, holds or

@@ -1,4 +1,5 @@
 //! Text that is not ours, made visible before anybody reads it.
 
+pub(crate) mod fingerprint;
 pub(crate) mod text;
 pub(crate) mod yaml;

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use md5::{Digest as _, Md5};
-
 use super::content::{Content, Volume};
 use crate::aws::tags::Tags;
 use crate::core::drift::{Drift, FieldChange};
 use crate::core::fields::{
     Changed, Changes as _, Delta, Fields as _, Found, Side, Value, Want, Wanted, fields,
 };
+use crate::visible::fingerprint::fingerprint;
 
 fields! { TemplateFields {
     image: String = "image",
@@ -190,9 +189,7 @@ pub(crate) struct UserData(Vec<u8>);
 
 impl Value for UserData {
     fn tell(&self) -> String {
-        let digest = Md5::digest(&self.0);
-        let digest: String = digest.iter().take(4).map(|b| format!("{b:02x}")).collect();
-        format!("{} bytes, {digest}…", self.0.len())
+        fingerprint(&self.0)
     }
 }
 
@@ -256,12 +253,12 @@ mod tests {
     }
 
     #[test]
-    fn user_data_is_told_by_its_digest() {
+    fn user_data_is_compared_by_its_bytes_and_told_by_a_digest() {
         let with = |data: &str| Content {
             user_data: Some(data.as_bytes().to_vec()),
             ..Content::default()
         };
-        let expected = ["userData 6 bytes, 5ebe2294… → none"];
+        let expected = ["userData 6 bytes, sha256 2bb80d537b1d… → none"];
         assert_eq!(told(&with("secret").difference(&Content::default())), expected);
     }
 

@@ -94,6 +94,7 @@ impl Imagined {
                         name: String::new(),
                         owner: ACCOUNT.to_owned(),
                         root_device: ROOT_DEVICE.to_owned(),
+                        asked: None,
                     });
                     let name = &template.machine_type;
                     let found: &mut LiveInstanceType = types.entry(name.clone()).or_default();
