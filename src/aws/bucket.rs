@@ -3,10 +3,13 @@
 use std::time::SystemTime;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
+use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
 use aws_sdk_s3::types::{Delete, ObjectCannedAcl, ObjectIdentifier};
 
+use super::config::sdk_config;
 use super::error::{AwsError, Fault};
 
 /// The metadata under which an object keeps who wrote it.
@@ -18,6 +21,16 @@ pub(crate) struct Bucket {
     name: String,
     /// What is written gets it.
     acl: Option<ObjectCannedAcl>,
+    owner: Owner,
+}
+
+/// Whose a bucket must be. A bucket's name is anybody's who takes it first, so each call says it (S3
+/// user guide, "Verifying bucket ownership with bucket owner condition").
+#[derive(Clone, Debug)]
+pub(crate) struct Owner {
+    pub(crate) account: String,
+    /// How that is known, and what to do where it is another; for who was refused.
+    pub(crate) advice: String,
 }
 
 /// An object as it was read.
@@ -50,20 +63,26 @@ impl Bucket {
     ///
     /// # Errors
     /// [`Fault::Missing`] if there is no such bucket.
-    pub(crate) async fn open(name: &str, acl: Option<ObjectCannedAcl>) -> Result<Self, AwsError> {
-        let config = super::sdk_config(None).await;
+    pub(crate) async fn open(
+        name: &str,
+        acl: Option<ObjectCannedAcl>,
+        owner: &Owner,
+    ) -> Result<Self, AwsError> {
+        let config = sdk_config(None).await;
         let own_endpoint =
             config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        let builder = aws_sdk_s3::config::Builder::from(&config).force_path_style(own_endpoint);
+        let builder = aws_sdk_s3::config::Builder::from(&config)
+            .force_path_style(own_endpoint)
+            .interceptor(owner.clone());
         let client = Client::from_conf(builder.clone().build());
-        let region = region_of(&client, name).await?;
+        let region = region_of(&client, name, owner).await?;
         let client = match region {
             Some(region) if config.region().is_none_or(|own| own.as_ref() != region) => {
                 Client::from_conf(builder.region(aws_config::Region::new(region)).build())
             }
             _ => client,
         };
-        Ok(Self { client, name: name.to_owned(), acl })
+        Ok(Self { client, name: name.to_owned(), acl, owner: owner.clone() })
     }
 
     /// Reads an object, and what it holds if that is at most so many bytes.
@@ -157,8 +176,9 @@ impl Bucket {
                 message: error.to_string(),
             })?;
             let call = self.client.delete_objects().bucket(&self.name).delete(delete);
-            let answer =
-                call.send().await.map_err(|error| AwsError::new(OPERATION, about(), error))?;
+            let answer = call.send().await;
+            let answer = answer.map_err(|error| AwsError::new(OPERATION, about(), error));
+            let answer = answer.map_err(|error| self.owner.told(error))?;
             failed.extend(answer.errors().iter().map(|error| {
                 let key = error.key().unwrap_or("an object that S3 does not name");
                 let words = [error.code(), error.message()].into_iter().flatten();
@@ -207,7 +227,37 @@ impl Bucket {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        AwsError::new(operation, self.place(key), error)
+        self.owner.told(AwsError::new(operation, self.place(key), error))
+    }
+}
+
+impl Intercept for Owner {
+    fn name(&self) -> &'static str {
+        "Owner"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let headers = context.request_mut().headers_mut();
+        headers.insert("x-amz-expected-bucket-owner", self.account.clone());
+        Ok(())
+    }
+}
+
+impl Owner {
+    /// S3 says no more than "denied" of a bucket that is another's.
+    fn told(&self, mut error: AwsError) -> AwsError {
+        if error.fault == Fault::Denied {
+            error.message.push_str(&format!(
+                "; so S3 answers too of a bucket that is not of account {}, {}",
+                self.account, self.advice
+            ));
+        }
+        error
     }
 }
 
@@ -242,7 +292,11 @@ fn acl_named(name: &str) -> Result<ObjectCannedAcl, String> {
 
 /// The region that S3 tells for a bucket, also when it refuses the request or sends it
 /// elsewhere; `None` from a store that does not tell.
-async fn region_of(client: &Client, bucket: &str) -> Result<Option<String>, AwsError> {
+async fn region_of(
+    client: &Client,
+    bucket: &str,
+    owner: &Owner,
+) -> Result<Option<String>, AwsError> {
     let error = match client.head_bucket().bucket(bucket).send().await {
         Ok(answer) => return Ok(answer.bucket_region().map(str::to_owned)),
         Err(error) => error,
@@ -255,10 +309,12 @@ async fn region_of(client: &Client, bucket: &str) -> Result<Option<String>, AwsE
         (status, _) => {
             let mut error = AwsError::new("s3:HeadBucket", format!("s3://{bucket}"), error);
             // The answer to HEAD has no body that could tell more.
-            if status == Some(404) {
-                error.fault = Fault::Missing;
+            match status {
+                Some(404) => error.fault = Fault::Missing,
+                Some(403) => error.fault = Fault::Denied,
+                _ => {}
             }
-            Err(error)
+            Err(owner.told(error))
         }
     }
 }

@@ -6,19 +6,17 @@
 mod answer;
 pub(crate) mod batch;
 pub(crate) mod bucket;
+mod config;
 pub(crate) mod ec2;
 mod error;
 mod once;
 pub(crate) mod tags;
+pub(crate) mod target;
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_iam::config::interceptors::{
     BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
 };
@@ -30,6 +28,7 @@ pub(crate) use answer::Answer;
 use error::NotSent;
 pub(crate) use error::{AwsError, Fault, done, of_record_change};
 pub(crate) use once::sent_once;
+use target::Admitted;
 
 /// The clients of one region, with one count of calls.
 #[derive(Clone, Debug)]
@@ -41,7 +40,7 @@ pub(crate) struct Aws {
     pub(crate) iam: aws_sdk_iam::Client,
     pub(crate) route53: aws_sdk_route53::Client,
     pub(crate) ssm: aws_sdk_ssm::Client,
-    sts: aws_sdk_sts::Client,
+    account: String,
     calls: Calls,
 }
 
@@ -98,11 +97,14 @@ impl Intercept for Calls {
 }
 
 impl Aws {
-    /// Clients for a region. Credentials, endpoint (`AWS_ENDPOINT_URL`) and proxy come from
-    /// where every AWS tool takes them.
-    pub(crate) async fn connect(region: &str) -> Self {
-        let config = sdk_config(Some(region)).await;
+    /// Clients for where a cluster is. Credentials, endpoint (`AWS_ENDPOINT_URL`) and proxy come
+    /// from where every AWS tool takes them.
+    pub(crate) async fn connect(admitted: &Admitted) -> Self {
+        let target = admitted.target();
+        let config = config::sdk_config(Some(&target.region)).await;
         let calls = Calls::default();
+        // Whose the credentials are was asked to get here.
+        calls.count.store(1, Ordering::Relaxed);
         macro_rules! client {
             ($sdk:ident) => {{
                 let config = $sdk::config::Builder::from(&config).interceptor(calls.clone());
@@ -117,17 +119,14 @@ impl Aws {
             iam: client!(aws_sdk_iam),
             route53: client!(aws_sdk_route53),
             ssm: client!(aws_sdk_ssm),
-            sts: client!(aws_sdk_sts),
+            account: target.account.clone(),
             calls,
         }
     }
 
     /// The number of the account that the credentials belong to.
-    pub(crate) async fn account(&self) -> Result<String, AwsError> {
-        const OPERATION: &str = "sts:GetCallerIdentity";
-        let answer = self.sts.get_caller_identity().send().await;
-        let answer = answer.map_err(|error| AwsError::new(OPERATION, "", error))?;
-        Answer::of(OPERATION, "").text("Account", answer.account())
+    pub(crate) fn account(&self) -> &str {
+        &self.account
     }
 
     /// How many requests were sent so far.
@@ -150,29 +149,5 @@ impl Aws {
             reason = "the first gate stays: one run holds one lock"
         )]
         let _ = self.calls.gate.set(Box::new(gate));
-    }
-}
-
-/// The SDK's configuration from the environment and AWS' own files. Without a region given
-/// it is the user's, or the first of AWS.
-async fn sdk_config(region: Option<&str>) -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(5))
-        .operation_attempt_timeout(Duration::from_secs(30))
-        .build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::standard().with_max_attempts(5))
-        .timeout_config(timeouts);
-    // In CloudTrail it tells who called.
-    if let Ok(name) = AppName::new(concat!("kapstan-", env!("CARGO_PKG_VERSION"))) {
-        loader = loader.app_name(name);
-    }
-    match region {
-        Some(region) => loader.region(Region::new(region.to_owned())).load().await,
-        None => {
-            let fallback = aws_config::meta::region::RegionProviderChain::default_provider()
-                .or_else("us-east-1");
-            loader.region(fallback).load().await
-        }
     }
 }

@@ -20,9 +20,8 @@ pub(crate) struct Live {
 /// # Errors
 /// A look failed otherwise than by a refusal.
 pub(crate) async fn observe(aws: &Aws, asked: &Asked) -> Result<Live, AwsError> {
-    let looks = look::observe(aws, asked, kinds::looks());
-    let (account, seen) = futures::future::try_join(aws.account(), looks).await?;
-    Ok(Live { account, seen, in_use: InUse::default() })
+    let seen = look::observe(aws, asked, kinds::looks()).await?;
+    Ok(Live { account: aws.account().to_owned(), seen, in_use: InUse::default() })
 }
 
 #[cfg(test)]

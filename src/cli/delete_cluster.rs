@@ -1,8 +1,9 @@
 //! `delete cluster`: deletes all that a cluster owns in AWS, then its specs.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 
+use super::admission::{self, Admission, Purpose};
 use super::done::Done;
 use super::locked::{Held, locked_if};
 use super::output::{self, ReportFormat};
@@ -10,16 +11,15 @@ use super::settings::Global;
 use super::ui::Ui;
 use super::{carry_out, checks};
 use crate::apply::OnFailure;
-use crate::aws::Aws;
 use crate::catalogue::{kinds, owned};
 use crate::core::look::{Asked, Reach};
 use crate::core::names::OwnNames;
 use crate::core::whose::Owner;
 use crate::core::wishes::Wishes;
-use crate::desired::{self, names};
+use crate::desired::{self, Notice, names};
 use crate::iam::look::RoleTrust;
 use crate::limits::partition::Partition;
-use crate::plan::{Action, teardown};
+use crate::plan::{Action, Plan, teardown};
 use crate::policy::trust;
 use crate::report::text::{self, Detail};
 use crate::route53::hosted_zone::HostedZone;
@@ -28,6 +28,7 @@ use crate::spec::document::{Document, Spec};
 use crate::spec::instance_group::InstanceGroup;
 use crate::spec::name::ClusterName;
 use crate::store::Store;
+use crate::store::mark::Mark;
 use crate::store::objects::Place;
 use crate::store::removal::{Backups, Removal};
 
@@ -64,6 +65,10 @@ pub(crate) struct DeleteClusterArgs {
     #[arg(long)]
     region: Option<String>,
 
+    /// Delete only what a dry run has told under this fingerprint
+    #[arg(long, value_name = "FINGERPRINT")]
+    expect_plan: Option<String>,
+
     /// The form of the report
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
     output: ReportFormat,
@@ -88,26 +93,40 @@ async fn delete(
 ) -> anyhow::Result<Done> {
     let (store, url) = global.store(ui).await?;
     let backups = if args.keep_backups { Backups::Keep } else { Backups::Remove };
-    let removal = store.removal(name, backups).await?;
+    let removal = store.removal(name, backups);
+    let (removal, mark) = futures::future::try_join(removal, store.mark(name)).await?;
     if args.unregister {
+        if let Some(mark) = &mark {
+            admission::compare(global, name, &mark.target.region, Some(mark)).await?;
+        }
         if removal.is_empty() {
             store.existing(&Place::Cluster(name.clone())).await?;
         }
         return unregister(ui, &store, name, &removal, held).await;
     }
-    let kept = specs(ui, &store, name, args.region.is_some()).await?;
-    let spec_region = kept.cluster().and_then(Cluster::region).map(str::to_owned);
-    let Some(region) = args.region.clone().or(spec_region) else {
-        bail!("the region of {name} is not known, since no subnet names a zone; give --region");
-    };
+    let has_region = args.region.is_some() || mark.is_some();
+    let kept = specs(ui, &store, name, has_region).await?;
+    let region = region(name, args.region.as_deref(), &kept, mark.as_ref())?;
     let asked = everything(name, &region, &kept);
-    let aws = Aws::connect(&region).await;
-    let looked = futures::future::try_join(aws.account(), owned::observe(&aws, &asked)).await;
-    let (account, found) = looked.with_context(|| {
+    let purpose = match removal.is_empty() {
+        true => Purpose::ClearingUp,
+        false => Purpose::Deleting,
+    };
+    let admission = admission::admit(global, &store, name, &region, mark).await?.to(purpose);
+    let found = owned::observe(&admission.aws, &asked).await.with_context(|| {
         format!("what {name} has in AWS could not be looked at, so nothing was deleted")
     })?;
-    let plan = teardown::make(name.as_str(), &account, &region, found);
     let place = url.of_cluster(name.as_str());
+    let mut plan = teardown::make(name.as_str(), &admission.target.account, &region, found);
+    let nothing = nothing_found(&plan, &admission, &removal, &place);
+    match held {
+        // A look alone tells, and fails at nothing.
+        None => plan.warnings.extend(nothing),
+        Some(_) => plan.refusals.extend(nothing),
+    }
+    for warning in &plan.warnings {
+        ui.warn_of(warning);
+    }
     if args.output == ReportFormat::Text {
         ui.out(&text::plan(&plan, &place, Detail::Changes))?;
     }
@@ -119,21 +138,24 @@ async fn delete(
     }
     let Some(held) = held else {
         match args.output {
-            ReportFormat::Text => ui.out(&format!(
-                "{} to delete in AWS, and the specs. Nothing was deleted. To do it: \
-                 kapstan delete cluster {name} --yes\n",
-                plan.count(Action::Delete)
-            ))?,
+            ReportFormat::Text => {
+                ui.out(&dry_run_end(&plan))?;
+                let command = format!("kapstan delete cluster {name} --yes");
+                carry_out::tell_fingerprint(ui, &plan, &command);
+            }
             format => output::report(ui, &plan, &place, None, format)?,
         }
         carry_out::refuse(ui, &plan)?;
+        carry_out::check_expected(&plan, args.expect_plan.as_deref())?;
         return Ok(Done::Yes);
     };
     carry_out::refuse(ui, &plan)?;
+    carry_out::check_expected(&plan, args.expect_plan.as_deref())?;
     store.check_removal(&removal).await.with_context(|| {
         format!("nothing was deleted, since what is kept in {place} could not be removed after it")
     })?;
-    let outcome = carry_out::carry_out(ui, &aws, &plan, OnFailure::GoOn, held).await?;
+    let writer = held.at(&admission);
+    let outcome = carry_out::carry_out(ui, &plan, OnFailure::GoOn, writer).await?;
     match args.output {
         ReportFormat::Text => {
             let again = format!("kapstan delete cluster {name} --yes");
@@ -156,7 +178,76 @@ async fn delete(
     if !removal.is_empty() {
         remove(ui, &store, name, backups).await?;
     }
+    store.forget(name).await?;
     Ok(done)
+}
+
+/// The region to look at, of which no two sources may say different things. That the spec and the
+/// state store agree is found out with the account.
+fn region(
+    name: &ClusterName,
+    given: Option<&str>,
+    kept: &Specs,
+    mark: Option<&Mark>,
+) -> anyhow::Result<String> {
+    let of_spec = kept.cluster().and_then(Cluster::region);
+    let remembered = mark.map(|mark| mark.target.region.as_str());
+    for (known, source) in [(of_spec, "its spec says"), (remembered, "the state store remembers")] {
+        if let (Some(given), Some(known)) = (given, known) {
+            ensure!(
+                given == known,
+                "--region {given} is not where {name} is: {source} {known}. Nothing was deleted. \
+                 Leave --region out; it is for clusters of which that is not known"
+            );
+        }
+    }
+    let region = of_spec.or(remembered).or(given).map(str::to_owned);
+    region.with_context(|| {
+        format!("the region of {name} is not known, since no subnet names a zone; give --region")
+    })
+}
+
+/// Why a deletion that finds nothing must not remove what is kept: it may have looked at the wrong
+/// place. One that had begun there may have deleted all before it was broken off.
+fn nothing_found(
+    plan: &Plan,
+    admission: &Admission,
+    removal: &Removal,
+    place: &str,
+) -> Option<Notice> {
+    let finds = plan.writes().next().is_some() || !plan.kept().is_empty();
+    let has_begun = admission.mark().is_some_and(|mark| mark.is_going);
+    if finds || has_begun || removal.is_empty() {
+        return None;
+    }
+    let (name, target) = (&plan.cluster, &admission.target);
+    let remembered = match admission.mark() {
+        Some(_) => "where the state store remembers it to be",
+        None => "and the state store does not remember where it was applied, if it was",
+    };
+    Some(Notice {
+        object: format!("Cluster/{name}"),
+        message: format!(
+            "nothing of its own is in {target}, {remembered}, though its specs are kept in {place}"
+        ),
+        next: format!(
+            "use the credentials of the account where it is; to remove the specs only, and leave \
+             AWS as it is: kapstan delete cluster {name} --unregister --yes"
+        ),
+    })
+}
+
+fn dry_run_end(plan: &Plan) -> String {
+    let (name, count) = (&plan.cluster, plan.count(Action::Delete));
+    if !plan.refusals.is_empty() || !plan.warnings.is_empty() {
+        return format!(
+            "{count} to delete in AWS. Nothing was deleted, nor would be with --yes.\n"
+        );
+    }
+    format!(
+        "{count} to delete in AWS, and the specs. Nothing was deleted. To do it: kapstan delete \
+         cluster {name} --yes\n"
+    )
 }
 
 /// What is kept of the cluster.
@@ -266,6 +357,7 @@ async fn unregister(
         store.check_removal(removal).await?;
         held.begin()?;
         remove(ui, store, name, removal.backups()).await?;
+        store.forget(name).await?;
         return Ok(Done::Yes);
     }
     ui.out(&format!("the specs of {name} would be removed: {removal}\n"))?;

@@ -58,7 +58,7 @@ async fn delete(
     held: Option<&Held>,
 ) -> anyhow::Result<Done> {
     let asked = (!args.replacing.cloudonly).then_some(&args.kubernetes);
-    let mut observer = kubernetes::observer(ui, global, None, asked).await?;
+    let (mut observer, admission) = kubernetes::observer(ui, global, None, asked).await?;
     let is_meant = |member: &Member| is_named(member, &args.instance);
     let world = observer.first_look(is_meant).await?;
     let cluster = observer.cluster.name();
@@ -75,7 +75,7 @@ async fn delete(
     let intervals = Intervals { bastion: none, master: none, node: none };
     let mut options = args.replacing.options(intervals, Choice::One(id));
     options.groups = groups;
-    let run = replacing::replace(ui, &mut observer, world, options, held).await?;
+    let run = replacing::replace(ui, &mut observer, world, options, held.at(&admission)).await?;
     ui.out(&rolling::end(&run))?;
     replacing::finish(&run)
 }

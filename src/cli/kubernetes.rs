@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 
+use super::admission::{self, Admission};
 use super::checks::{self, Checked, UnknownFields};
 use super::settings::Global;
 use super::ui::Ui;
-use crate::aws::Aws;
 use crate::desired;
 use crate::kubernetes::client::Kubernetes;
 use crate::rolling::observer::Observer;
@@ -31,17 +31,19 @@ pub(super) async fn observer(
     global: &Global,
     cluster: Option<&str>,
     kubernetes: Option<&KubernetesArgs>,
-) -> anyhow::Result<Observer> {
+) -> anyhow::Result<(Observer, Admission)> {
     let name = global.cluster(cluster)?;
     let (store, _) = global.store(ui).await?;
     let groups = checks::groups(ui, &store, &name);
-    let (cluster, groups) =
-        futures::future::try_join(store.existing_cluster(&name), groups).await?;
+    let (cluster, groups, mark) =
+        futures::future::try_join3(store.existing_cluster(&name), groups, store.mark(&name))
+            .await?;
     let unknown = UnknownFields::from_strict(global.strict);
     let checked = Checked::from_kept(ui, &cluster, &groups, unknown)?;
     let region = checked.cluster.region().map(str::to_owned);
     let region =
         region.ok_or_else(|| anyhow!("the region of {name} is not known: no subnet has a zone"))?;
+    let admission = admission::admit(global, &store, &name, &region, mark).await?;
     let connection = match kubernetes {
         None => None,
         Some(args) => {
@@ -53,8 +55,8 @@ pub(super) async fn observer(
             Some(connection)
         }
     };
-    let aws = Aws::connect(&region).await;
     let groups: Vec<&InstanceGroup> = checked.groups.iter().collect();
     let owner = desired::owner(&checked.cluster, &groups);
-    Ok(Observer::new(aws, connection, checked.cluster, checked.groups, owner))
+    let aws = admission.aws.clone();
+    Ok((Observer::new(aws, connection, checked.cluster, checked.groups, owner), admission))
 }

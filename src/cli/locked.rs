@@ -12,10 +12,11 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use tokio::sync::watch;
 
+use super::admission::Admission;
 use super::settings::Global;
 use super::signals;
 use super::ui::Ui;
-use crate::aws::{Aws, AwsError, Fault};
+use crate::aws::{AwsError, Fault};
 use crate::spec::name::ClusterName;
 use crate::store::Store;
 use crate::store::lock::acquire::{Claim, NotTaken, Notice, Patience, acquire};
@@ -43,14 +44,9 @@ impl Held {
         Ok(self.stopped.clone())
     }
 
-    /// Says that writing to AWS begins; nothing is sent there any more once the lock is lost.
-    ///
-    /// # Errors
-    /// It must not even begin.
-    pub(super) fn begin_in(&self, aws: &Aws) -> anyhow::Result<watch::Receiver<bool>> {
-        let fences = self.fences.clone();
-        aws.send_through(move || fences.iter().try_for_each(Fence::check));
-        self.begin()
+    /// With where in AWS to write.
+    pub(super) fn at<'a>(&'a self, admission: &'a Admission) -> Writer<'a> {
+        Writer { held: self, admission }
     }
 
     /// Ends when the command is to be broken off as it stands, having written nothing.
@@ -70,8 +66,35 @@ impl Held {
     }
 
     /// Why the lock is lost, if it is.
-    pub(super) fn lost(&self) -> Option<String> {
+    fn lost(&self) -> Option<String> {
         self.fences.iter().find_map(Fence::lost)
+    }
+}
+
+/// What a command has in hand that may write to AWS.
+#[derive(Clone, Copy)]
+pub(super) struct Writer<'a> {
+    held: &'a Held,
+    pub(super) admission: &'a Admission,
+}
+
+impl Writer<'_> {
+    /// Says that writing to AWS begins; nothing is sent there any more once the lock is lost. The
+    /// state store remembers where that is.
+    ///
+    /// # Errors
+    /// It must not even begin.
+    pub(super) async fn begin(&self, ui: &Ui) -> anyhow::Result<watch::Receiver<bool>> {
+        let fences = self.held.fences.clone();
+        self.admission.aws.send_through(move || fences.iter().try_for_each(Fence::check));
+        let stopped = self.held.begin()?;
+        self.admission.remember(ui).await?;
+        Ok(stopped)
+    }
+
+    /// Why the lock is lost, if it is.
+    pub(super) fn lost(&self) -> Option<String> {
+        self.held.lost()
     }
 }
 

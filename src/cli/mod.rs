@@ -1,6 +1,8 @@
 //! The command line: one file a command, each an `Args` whose comments are its help, and
 //! one function that reads top to bottom. No rules live here.
 
+mod admission;
+mod adopt_account;
 mod carry_out;
 mod checks;
 mod completion;
@@ -90,6 +92,7 @@ enum Command {
     Iam(IamCommand),
     /// Print the version
     Version,
+    AdoptAccount(adopt_account::AdoptAccountArgs),
     Unlock(unlock::UnlockArgs),
     Completion(completion::CompletionArgs),
 }
@@ -150,6 +153,9 @@ pub(crate) fn main() -> ExitCode {
 
 async fn run(ui: &Ui, cli: &Cli) -> anyhow::Result<Done> {
     let global = &cli.global;
+    if !matches!(cli.command, Command::Version | Command::Completion(_)) {
+        global.check_expected_account().await?;
+    }
     let done = match &cli.command {
         Command::Create(args) => return create::run(ui, global, args).await,
         Command::Replace(args) => replace::run(ui, global, args).await,
@@ -170,6 +176,7 @@ async fn run(ui: &Ui, cli: &Cli) -> anyhow::Result<Done> {
         Command::Iam(IamCommand::Show(args)) => iam_show::run(ui, global, args).await,
         Command::Iam(IamCommand::Diff(args)) => iam_diff::run(ui, global, args).await,
         Command::Version => ui.out(concat!("kapstan ", env!("CARGO_PKG_VERSION"), "\n")),
+        Command::AdoptAccount(args) => adopt_account::run(ui, global, args).await,
         Command::Unlock(args) => unlock::run(ui, global, args).await,
         Command::Completion(args) => completion::run(ui, args, Cli::command()),
     };

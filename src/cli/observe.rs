@@ -1,21 +1,21 @@
 //! The way from a kept cluster to a plan, which all commands that look at AWS share.
 
+use super::admission::{self, Admission};
 use super::checks::{self, Checked, UnknownFields};
 use super::settings::Global;
 use super::ui::Ui;
-use crate::aws::Aws;
 use crate::catalogue::live;
 use crate::desired::Notice;
 use crate::ec2::in_use;
 use crate::ec2::key_pair::SshKey;
-use crate::plan::{self, Options, Plan};
+use crate::plan::{self, Options, Plan, fingerprint};
 use crate::resolve::reads;
 
 /// A plan, with what is needed to carry it out and to report it.
 #[derive(Debug)]
 pub(crate) struct Observed {
     pub(crate) plan: Plan,
-    pub(crate) aws: Aws,
+    pub(super) admission: Admission,
     /// The cluster's folder in the state store.
     pub(crate) place: String,
 }
@@ -28,14 +28,17 @@ pub(crate) async fn plan(
 ) -> anyhow::Result<Observed> {
     let name = global.cluster(cluster)?;
     let (store, url) = global.store(ui).await?;
-    let (cluster, groups, ssh_keys) = futures::future::try_join3(
+    let (cluster, groups, ssh_keys, mark) = futures::future::try_join4(
         store.existing_cluster(&name),
         checks::groups(ui, &store, &name),
         store.ssh_keys(&name),
+        store.mark(&name),
     )
     .await?;
     let unknown = UnknownFields::from_strict(global.strict);
     let checked = Checked::from_kept(ui, &cluster, &groups, unknown)?;
+    let texts = [&cluster].into_iter().chain(&groups).map(|kept| &kept.document.text);
+    let specs = texts.chain(&ssh_keys.keys).map(|text| fingerprint::digest(text)).collect();
     let place = url.of_cluster(name.as_str());
     let mut desired = checked.desired(Some(&place), &ssh_keys.keys)?;
     desired.refusals.extend(ssh_keys.wrong.into_iter().map(|message| {
@@ -45,15 +48,17 @@ pub(crate) async fn plan(
     }));
     desired.notices.extend(checks::shared_places(&store, &url, &checked.cluster).await?);
 
-    let aws = Aws::connect(&desired.region).await;
-    let mut live = live::observe(&aws, &reads::asked(&desired, &options.lifecycles)).await?;
+    let admission = admission::admit(global, &store, &name, &desired.region, mark).await?;
+    let aws = &admission.aws;
+    let mut live = live::observe(aws, &reads::asked(&desired, &options.lifecycles)).await?;
     let mut plan = plan::make(&desired, &live, options);
     if !plan.unasked().is_empty() {
-        live.in_use = in_use::observe(&aws, plan.unasked()).await?;
+        live.in_use = in_use::observe(aws, plan.unasked()).await?;
         plan = plan::make(&desired, &live, options);
     }
+    plan.specs = specs;
     if ui.verbose {
         ui.status(&format!("AWS: {} calls to look", aws.calls()));
     }
-    Ok(Observed { plan, aws, place })
+    Ok(Observed { plan, admission, place })
 }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::done::Done;
 use super::duration::duration;
-use super::locked::Held;
+use super::locked::Writer;
 use super::ui::Ui;
 use crate::autoscaling::instance_refresh::{self, Wish};
 use crate::rolling::clock::of_day;
@@ -59,7 +59,7 @@ pub(super) async fn run(
     args: &RefreshArgs,
     at_once: usize,
     is_forced: bool,
-    held: &Held,
+    writer: Writer<'_>,
 ) -> anyhow::Result<Done> {
     let needs = |group: &&Group| group.members.iter().any(|member| !member.reasons.is_empty());
     for group in world.groups.iter().filter(|group| group.role != Role::Node).filter(needs) {
@@ -72,7 +72,7 @@ pub(super) async fn run(
             group.name
         ));
     }
-    let stopped = held.begin_in(&observer.aws)?;
+    let stopped = writer.begin(ui).await?;
     let nodes = world.groups.iter().filter(|group| group.role == Role::Node);
     if args.cancel {
         return cancel(ui, observer, nodes).await;

@@ -11,7 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::done::Done;
 use super::duration::duration;
-use super::locked::Held;
+use super::locked::Writer;
 use super::ui::Ui;
 use crate::core::time::Time;
 use crate::kubernetes::rights::Right;
@@ -99,7 +99,7 @@ pub(super) async fn replace(
     observer: &mut Observer,
     world: World,
     options: Options,
-    held: &Held,
+    writer: Writer<'_>,
 ) -> anyhow::Result<Run> {
     let missing = observer.missing_rights(&world, &options.groups).await?;
     warn_of_rights(ui, &missing);
@@ -116,7 +116,7 @@ pub(super) async fn replace(
     if !baseline.is_empty() {
         ui.status(&baseline);
     }
-    let stopped = held.begin_in(&observer.aws)?;
+    let stopped = writer.begin(ui).await?;
     let told = Told::new(ui);
     let run = engine::roll(observer, world, options, stopped, &told).await;
     told.clear();

@@ -160,7 +160,8 @@ async fn update(
     // Auto Scaling knows no Kubernetes.
     let needs_kubernetes = !args.replacing.cloudonly && !is_handed_over;
     let asked = needs_kubernetes.then_some(&args.kubernetes);
-    let mut observer = kubernetes::observer(ui, global, args.cluster.as_deref(), asked).await?;
+    let (mut observer, admission) =
+        kubernetes::observer(ui, global, args.cluster.as_deref(), asked).await?;
     check_names(args, &observer)?;
     let is_old = |member: &Member| args.force || !member.reasons.is_empty();
     let world = observer.first_look(is_old).await?;
@@ -192,7 +193,8 @@ async fn update(
         && (needed || args.refresh.cancel)
     {
         let (refresh, at_once) = (&args.refresh, args.max_parallel_groups);
-        return refresh::run(ui, &observer, &shown, refresh, at_once, args.force, held).await;
+        let writer = held.at(&admission);
+        return refresh::run(ui, &observer, &shown, refresh, at_once, args.force, writer).await;
     }
     let names: BTreeSet<String> = shown.groups.iter().map(|group| group.name.clone()).collect();
     let Some(held) = held.filter(|_| needed || has_strays) else {
@@ -223,7 +225,7 @@ async fn update(
     options.interactive = args.interactive;
     options.max_parallel_groups = args.max_parallel_groups;
     options.groups = names;
-    let run = replacing::replace(ui, &mut observer, world, options, held).await?;
+    let run = replacing::replace(ui, &mut observer, world, options, held.at(&admission)).await?;
     match args.output {
         ReportFormat::Text => ui.out(&rolling::end(&run))?,
         format => output::machine(ui, &rolling::report(&cluster, &shown, Some(&run)), format)?,

@@ -9,11 +9,12 @@ use tokio::sync::OnceCell;
 
 use super::duration::duration;
 use super::ui::{ColorChoice, Ui};
+use crate::aws::target::Identity;
 use crate::files;
 use crate::spec::name::ClusterName;
 use crate::spec::yaml;
-use crate::store::Store;
 use crate::store::url::StoreUrl;
+use crate::store::{Owner, Store};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
@@ -29,6 +30,19 @@ pub(crate) struct Global {
     /// The cluster's name [env: KOPS_CLUSTER_NAME]
     #[arg(long, global = true, value_name = "CLUSTER")]
     pub(crate) name: Option<String>,
+
+    /// The account that must be at work; with any other nothing is done
+    /// [env: KAPSTAN_EXPECT_ACCOUNT]
+    ///
+    /// For pipelines. The account of the credentials is asked for before anything else and
+    /// compared, whatever the state store remembers of the cluster.
+    #[arg(long, global = true, value_name = "NUMBER")]
+    pub(crate) expect_account: Option<String>,
+
+    /// The account whose the bucket of the state store must be, if not that of the credentials
+    /// [env: KAPSTAN_STATE_OWNER]
+    #[arg(long, global = true, value_name = "NUMBER")]
+    pub(crate) state_owner: Option<String>,
 
     /// Tell more: whole policy documents, calls to AWS
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -54,7 +68,12 @@ pub(crate) struct Global {
 
     #[arg(skip)]
     opened: OnceCell<(Store, StoreUrl)>,
+
+    #[arg(skip)]
+    identity: OnceCell<Identity>,
 }
+
+const EXPECT_ACCOUNT: &str = "--expect-account (KAPSTAN_EXPECT_ACCOUNT)";
 
 /// kops' own settings file.
 #[derive(Default, Deserialize)]
@@ -84,7 +103,56 @@ impl Global {
                 url
             }
         };
-        Ok((Store::open(&url).await?, url))
+        Ok((Store::open(&url, async || self.state_owner().await).await?, url))
+    }
+
+    /// Whose a bucket must be. That of the credentials, unless another is given: what the bucket
+    /// itself holds can prove nothing, and what was remembered elsewhere, another machine lacks.
+    async fn state_owner(&self) -> anyhow::Result<Owner> {
+        const FLAG: &str = "--state-owner (KAPSTAN_STATE_OWNER)";
+        let given = filled(self.state_owner.clone()).or_else(|| variable("KAPSTAN_STATE_OWNER"));
+        if let Some(account) = given {
+            let advice = format!("which {FLAG} asks for");
+            return Ok(Owner { account: account_number(FLAG, account)?, advice });
+        }
+        let identity = self.identity(None).await.with_context(|| {
+            format!("the account of the bucket is not known, and is not looked for with {FLAG}")
+        })?;
+        let advice = format!(
+            "whose credentials these are. If you know the bucket's account, and mean another's: {FLAG}"
+        );
+        Ok(Owner { account: identity.account().to_owned(), advice })
+    }
+
+    /// Whose credentials are at work, which is asked once, in a region or else in the user's own.
+    ///
+    /// # Errors
+    /// It is not the account that the user expects.
+    pub(crate) async fn identity(&self, region: Option<&str>) -> anyhow::Result<&Identity> {
+        let expected = self.expected_account()?;
+        let identity = self.identity.get_or_try_init(async || Identity::ask(region).await).await?;
+        if let Some(expected) = expected {
+            let account = identity.account();
+            ensure!(
+                account == expected,
+                "these are credentials of account {account}, and {EXPECT_ACCOUNT} asks for                  {expected}; nothing was done. Use credentials of {expected}"
+            );
+        }
+        Ok(identity)
+    }
+
+    /// Refuses whatever the command is, if the user expects another account.
+    pub(crate) async fn check_expected_account(&self) -> anyhow::Result<()> {
+        if self.expected_account()?.is_some() {
+            self.identity(None).await?;
+        }
+        Ok(())
+    }
+
+    fn expected_account(&self) -> anyhow::Result<Option<String>> {
+        let given = filled(self.expect_account.clone());
+        let given = given.or_else(|| variable("KAPSTAN_EXPECT_ACCOUNT"));
+        given.map(|account| account_number(EXPECT_ACCOUNT, account)).transpose()
     }
 
     /// The state store that the user configured, without opening it.
@@ -120,6 +188,12 @@ impl Global {
         let name = name.or_else(|| variable("KOPS_CLUSTER_NAME"));
         name.map(|name| ClusterName::new(&name).context("this is no cluster")).transpose()
     }
+}
+
+fn account_number(flag: &str, text: String) -> anyhow::Result<String> {
+    let is_number = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    ensure!(is_number, "{flag} {text:?} is no account: it takes 12 digits");
+    Ok(text)
 }
 
 fn filled(text: Option<String>) -> Option<String> {

@@ -21,6 +21,7 @@ use crate::resolve::lifecycle::{Lifecycles, Mode, Override, Phase};
 #[command(after_help = "Examples:
   kapstan update cluster dev.example.com
   kapstan update cluster dev.example.com --yes
+  kapstan update cluster dev.example.com --yes --expect-plan FINGERPRINT
   kapstan update cluster dev.example.com -o json --detailed-exitcode
   kapstan update cluster dev.example.com --phase security --yes
   kapstan update cluster dev.example.com --yes --lifecycle-overrides \\
@@ -61,6 +62,10 @@ pub(crate) struct UpdateClusterArgs {
     /// Where the changes go; dryrun applies nothing, even with --yes
     #[arg(long, value_enum, default_value_t = Target::Direct)]
     target: Target,
+
+    /// Apply only the plan that a dry run has told under this fingerprint
+    #[arg(long, value_name = "FINGERPRINT")]
+    expect_plan: Option<String>,
 
     /// The form of the report
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
@@ -166,17 +171,23 @@ async fn update(
     let held = held.filter(|_| plan.refusals.is_empty());
     let Some(held) = held else {
         match args.output {
-            ReportFormat::Text => ui.out(&text::dry_run_end(plan, &command))?,
+            ReportFormat::Text => {
+                ui.out(&text::dry_run_end(plan, &command))?;
+                carry_out::tell_fingerprint(ui, plan, &command);
+            }
             format => output::report(ui, plan, place, None, format)?,
         }
         carry_out::refuse(ui, plan)?;
+        carry_out::check_expected(plan, args.expect_plan.as_deref())?;
         let changes = plan.writes().next().is_some() || plan.due().next().is_some();
         return Ok(match changes && args.detailed_exitcode {
             true => Done::ChangesFound,
             false => Done::Yes,
         });
     };
-    let outcome = carry_out::carry_out(ui, &observed.aws, plan, OnFailure::Stop, held).await?;
+    carry_out::check_expected(plan, args.expect_plan.as_deref())?;
+    let outcome =
+        carry_out::carry_out(ui, plan, OnFailure::Stop, held.at(&observed.admission)).await?;
     match args.output {
         ReportFormat::Text => ui.out(&text::apply_end(plan, &outcome, &command))?,
         format => output::report(ui, plan, place, Some(&outcome), format)?,
@@ -199,6 +210,7 @@ pub(super) async fn apply(
         prune: false,
         prune_volumes: false,
         target: Target::Direct,
+        expect_plan: None,
         output: ReportFormat::Text,
         detailed_exitcode: false,
     };

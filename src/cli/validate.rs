@@ -53,7 +53,8 @@ pub(crate) struct ValidateArgs {
 
 pub(crate) async fn run(ui: &Ui, global: &Global, args: &ValidateArgs) -> anyhow::Result<Done> {
     let asked = Some(&args.kubernetes);
-    let mut observer = kubernetes::observer(ui, global, args.cluster.as_deref(), asked).await?;
+    let (mut observer, _) =
+        kubernetes::observer(ui, global, args.cluster.as_deref(), asked).await?;
     let started = observer.clock.now().await?;
     let mut now = started;
     let mut passes = 0;

@@ -2,9 +2,34 @@
 
 use super::drift::{DocumentChange, Drift, FieldChange};
 use super::fields::{Delta, Value};
+use crate::aws::{AwsError, Fault};
 use crate::policy::difference::{self, Difference};
 use crate::policy::document::Document;
 use crate::policy::parse::{self, PrincipalRule};
+
+/// Whether a document is still the one that a plan was made against. IAM knows no condition on
+/// writes, so it is read again before each.
+///
+/// # Errors
+/// Somebody has written it, or taken it away, since the plan was made.
+pub(crate) fn unchanged(
+    operation: &'static str,
+    object: impl Into<String>,
+    planned: Option<&LiveDocument>,
+    found: Option<&LiveDocument>,
+) -> Result<(), AwsError> {
+    if planned.map(|document| &document.text) == found.map(|document| &document.text) {
+        return Ok(());
+    }
+    Err(AwsError {
+        operation,
+        object: object.into(),
+        fault: Fault::Other,
+        message: "it was changed since the plan was made, and is left as it is; look at what it \
+                  says now, and run this again"
+            .to_owned(),
+    })
+}
 
 /// A policy document as AWS holds it.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,9 +5,9 @@ use aws_sdk_iam::types::Tag;
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, done};
 use crate::core::deletion::{Delete, gone_or};
-use crate::core::document::LiveDocument;
+use crate::core::document::{LiveDocument, unchanged};
 use crate::core::drift::{Drift, FieldChange};
-use crate::core::fields::{Changed, Found, Value as _, Want, Wanted, fields};
+use crate::core::fields::{Changed, Delta, Found, Value as _, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::id::Id;
@@ -207,10 +207,8 @@ impl Manage for IamRole {
     ) -> Result<(), AwsError> {
         let IamRoleFields { trust, tags } = changed;
         let (aws, name) = (work.aws, &self.name);
-        if trust.is_some() {
-            let call = aws.iam.update_assume_role_policy().role_name(name);
-            let answer = call.policy_document(self.trust.to_compact()).send().await;
-            answer.map_err(|error| AwsError::new("iam:UpdateAssumeRolePolicy", name, error))?;
+        if let Some(Delta { before, .. }) = trust {
+            self.put_trust(aws, before.as_ref()).await?;
         }
         if tags.is_some() {
             let call = aws.iam.tag_role().role_name(name).set_tags(self.sdk_tags(TAG)?);
@@ -244,6 +242,24 @@ impl Manage for IamRole {
 impl IamRole {
     fn sdk_tags(&self, operation: &'static str) -> Result<Option<Vec<Tag>>, AwsError> {
         tags_to_sdk(operation, &self.name, &self.tags)
+    }
+
+    /// Writes the trust policy in place of the one that the plan was made against.
+    async fn put_trust(&self, aws: &Aws, before: Option<&LiveDocument>) -> Result<(), AwsError> {
+        const OPERATION: &str = "iam:UpdateAssumeRolePolicy";
+        let name = &self.name;
+        let looked = observe(aws, name).await?;
+        if let Some(error) = looked.refused() {
+            return Err(error.clone());
+        }
+        let found = looked.one().map(|role| &role.trust);
+        if found.is_some_and(|found| found.drift_to(&self.trust).is_none()) {
+            return Ok(());
+        }
+        unchanged(OPERATION, name, before, found)?;
+        let call = aws.iam.update_assume_role_policy().role_name(name);
+        let answer = call.policy_document(self.trust.to_compact()).send().await;
+        answer.map(drop).map_err(|error| AwsError::new(OPERATION, name, error))
     }
 
     fn is_as_wanted(&self, found: &LiveIamRole) -> bool {

@@ -3,7 +3,7 @@
 use futures::future::try_join_all;
 
 use crate::aws::{Aws, AwsError, Fault};
-use crate::core::document::LiveDocument;
+use crate::core::document::{LiveDocument, unchanged};
 use crate::core::drift::Drift;
 use crate::core::fields::{Changed, Changes as _, Delta, Found, Value, Want, Wanted, fields};
 use crate::core::given::Given;
@@ -125,23 +125,25 @@ async fn read(aws: &Aws, role: &str) -> Result<LivePolicies, AwsError> {
         .await
         .map_err(|error| AwsError::new("iam:ListRolePolicies", role, error))?;
     let reads = names.into_iter().map(async |name| {
-        let call = aws.iam.get_role_policy().role_name(role).policy_name(&name);
-        let answer = call.send().await.map_err(|error| {
-            AwsError::new("iam:GetRolePolicy", format!("{name} in {role}"), error)
-        });
-        match answer {
-            Ok(answer) => {
-                let document =
-                    LiveDocument::decode(&answer.policy_document, PrincipalRule::Refused);
-                Ok(Some(LivePolicy { name, document }))
-            }
-            // It went between the list and now.
-            Err(error) if error.fault == Fault::Missing => Ok(None),
-            Err(error) => Err(error),
-        }
+        let document = read_one(aws, role, &name).await?;
+        // It may have gone since the list was made.
+        Ok(document.map(|document| LivePolicy { name, document }))
     });
     let policies = try_join_all(reads).await?.into_iter().flatten().collect();
     Ok(LivePolicies { role: role.to_owned(), policies })
+}
+
+async fn read_one(aws: &Aws, role: &str, name: &str) -> Result<Option<LiveDocument>, AwsError> {
+    let call = aws.iam.get_role_policy().role_name(role).policy_name(name);
+    let answer = call.send().await;
+    let object = || format!("{name} in {role}");
+    match answer.map_err(|error| AwsError::new("iam:GetRolePolicy", object(), error)) {
+        Ok(answer) => {
+            Ok(Some(LiveDocument::decode(&answer.policy_document, PrincipalRule::Refused)))
+        }
+        Err(error) if error.fault == Fault::Missing => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 impl Manage for IamRolePolicy {
@@ -244,7 +246,7 @@ impl Manage for IamRolePolicy {
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         if let Content::Given(document) = &self.content {
-            self.put(work.aws, &document.to_compact()).await?;
+            self.put(work.aws, None, &document.into()).await?;
         }
         Ok(None)
     }
@@ -259,8 +261,10 @@ impl Manage for IamRolePolicy {
         let IamRolePolicyFields { document, together: _ } = changed;
         match document {
             None => Ok(()),
-            Some(Delta { after: Some(wanted), .. }) => self.put(work.aws, &wanted.text).await,
-            Some(Delta { after: None, .. }) => self.delete(work.aws).await,
+            Some(Delta { before, after: Some(wanted) }) => {
+                self.put(work.aws, before.as_ref(), wanted).await
+            }
+            Some(Delta { before, after: None }) => self.delete(work.aws, before.as_ref()).await,
         }
     }
 
@@ -311,13 +315,28 @@ impl IamRolePolicy {
         format!("{} in {}", self.name, self.role)
     }
 
-    async fn put(&self, aws: &Aws, document: &str) -> Result<(), AwsError> {
+    /// Writes a document in place of the one that the plan was made against.
+    async fn put(
+        &self,
+        aws: &Aws,
+        before: Option<&LiveDocument>,
+        wanted: &LiveDocument,
+    ) -> Result<(), AwsError> {
+        const OPERATION: &str = "iam:PutRolePolicy";
+        let found = read_one(aws, &self.role, &self.name).await?;
+        if found.as_ref().is_some_and(|found| wanted.is(found)) {
+            return Ok(());
+        }
+        unchanged(OPERATION, self.object(), before, found.as_ref())?;
         let call = aws.iam.put_role_policy().role_name(&self.role).policy_name(&self.name);
-        let answer = call.policy_document(document).send().await;
-        answer.map(drop).map_err(|error| AwsError::new("iam:PutRolePolicy", self.object(), error))
+        let answer = call.policy_document(&wanted.text).send().await;
+        answer.map(drop).map_err(|error| AwsError::new(OPERATION, self.object(), error))
     }
 
-    async fn delete(&self, aws: &Aws) -> Result<(), AwsError> {
+    /// Deletes the document that the plan was made against.
+    async fn delete(&self, aws: &Aws, before: Option<&LiveDocument>) -> Result<(), AwsError> {
+        let Some(found) = read_one(aws, &self.role, &self.name).await? else { return Ok(()) };
+        unchanged("iam:DeleteRolePolicy", self.object(), before, Some(&found))?;
         let call = aws.iam.delete_role_policy().role_name(&self.role).policy_name(&self.name);
         let answer = call.send().await;
         match answer.map_err(|error| AwsError::new("iam:DeleteRolePolicy", self.object(), error)) {

@@ -5,6 +5,7 @@
 //! can know to fail is a refusal, and a plan with refusals is never begun.
 
 mod checks;
+pub(crate) mod fingerprint;
 pub(crate) mod order;
 mod prune;
 mod quotas;
@@ -92,6 +93,8 @@ pub(crate) struct Plan {
     pub(crate) warnings: Vec<Notice>,
     /// Why the plan cannot be carried out.
     pub(crate) refusals: Vec<Notice>,
+    /// The texts of the specs that it was made from, as digests.
+    pub(crate) specs: Vec<String>,
 }
 
 impl Plan {
@@ -172,6 +175,7 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> 
             unchanged: Vec::new(),
             warnings: desired.notices.clone(),
             refusals: Vec::new(),
+            specs: Vec::new(),
         },
     };
     for (kind, refusal) in &desired.refusals {

@@ -44,6 +44,7 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Belong
         unchanged: Vec::new(),
         warnings: Vec::new(),
         refusals: refusals.into_iter().collect(),
+        specs: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@
 //! <store>/<cluster>/instancegroup/<name>          each InstanceGroup
 //! <store>/<cluster>/pki/ssh/public/<name>/<md5>   each SSH key
 //! <store>/.kapstan/<cluster>/lock                 who writes at present, which kops does not know
+//! <store>/.kapstan/<cluster>/account              where in AWS it is, which kops does not know
 //! ```
 //!
 //! [`objects`] knows this layout; below it [`local`] and [`s3`] keep bytes under keys. Each
@@ -13,6 +14,7 @@
 mod conflict;
 mod local;
 pub(crate) mod lock;
+pub(crate) mod mark;
 pub(crate) mod objects;
 pub(crate) mod removal;
 mod s3;
@@ -23,7 +25,7 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 
-pub(crate) use crate::aws::bucket::Content;
+pub(crate) use crate::aws::bucket::{Content, Owner};
 
 use url::StoreUrl;
 
@@ -88,11 +90,15 @@ impl<E: Into<anyhow::Error>> From<E> for Refused {
 }
 
 impl Store {
-    pub(crate) async fn open(url: &StoreUrl) -> anyhow::Result<Self> {
+    /// Opens a store; `owner` tells whose a bucket must be.
+    pub(crate) async fn open(
+        url: &StoreUrl,
+        owner: impl AsyncFnOnce() -> anyhow::Result<Owner>,
+    ) -> anyhow::Result<Self> {
         match url {
             StoreUrl::Local(root) => Ok(Self::Local(local::LocalStore::new(root.clone()))),
             StoreUrl::S3 { bucket, prefix } => {
-                let store = s3::S3Store::open(bucket, prefix).await;
+                let store = s3::S3Store::open(bucket, prefix, &owner().await?).await;
                 Ok(Self::S3(
                     store.with_context(|| format!("the state store {url} cannot be used"))?,
                 ))

@@ -170,7 +170,7 @@ fn a_strange_account_is_a_warning() {
     world.create(&mixed("1234567890108", ""));
     world.foreign_profile("kops-custom-node-role", "org-node-role");
     let run = world.ok(&["update", "cluster", NAME]);
-    insta::assert_snapshot!("existing_account", run.stderr);
+    insta::assert_snapshot!("existing_account", world.neutral(&run.stderr));
     world.replace(&mixed("210987654321", ""));
     let run = world.ok(&["update", "cluster", NAME]);
     assert!(run.stderr.contains("names the account 210987654321, but this is "), "{}", run.stderr);

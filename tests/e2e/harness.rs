@@ -378,6 +378,12 @@ impl World {
 
     /// A text with what differs from run to run replaced.
     pub fn neutral(&self, text: &str) -> String {
+        let mut parts = text.split("--expect-plan ");
+        let first = parts.next().unwrap_or_default().to_owned();
+        let text = parts.fold(first, |text, part| {
+            let rest = part.trim_start_matches(|digit: char| digit.is_ascii_hexdigit());
+            format!("{text}--expect-plan FINGERPRINT{rest}")
+        });
         let ignored = BESIDE_IAM.map(|kind| format!("{kind}=Ignore")).join(",");
         text.replace(&format!(" --lifecycle-overrides {ignored}"), "")
             .replace(&format!(",{ignored}"), "")
@@ -417,6 +423,8 @@ pub struct Call {
     pub path: String,
     /// What the caller had in `AWS_EXECUTION_ENV`.
     pub run: String,
+    /// Whose the caller took the bucket to be.
+    pub bucket_owner: String,
     pub write: bool,
     pub started: f64,
     pub ended: f64,
@@ -431,6 +439,7 @@ impl From<&Json> for Call {
             operation: json["operation"].as_str().unwrap().to_owned(),
             path: json["path"].as_str().unwrap().to_owned(),
             run: json["run"].as_str().unwrap().to_owned(),
+            bucket_owner: json["bucketOwner"].as_str().unwrap().to_owned(),
             write: json["write"].as_bool().unwrap(),
             started: json["started"].as_f64().unwrap(),
             ended: json["ended"].as_f64().unwrap_or(f64::MAX),

@@ -1,8 +1,10 @@
 //! The real binary against the sandbox, over HTTP: what users see and what AWS gets.
 
+mod accounts;
 mod additional_policies;
 mod advice;
 mod apply_failures;
+mod approvals;
 mod bad_input;
 mod calls;
 mod clusters;

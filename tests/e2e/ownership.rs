@@ -195,7 +195,8 @@ fn what_bears_a_name_of_ours_alone_is_refused_and_stays() {
     // What nothing ties to the cluster is not looked for.
     let listed = without(things.clone(), &["LaunchConfiguration", "Instance"]);
     assert_listed(&stays(&world), &listed, "without an owner's tag");
-    world.ok(COMMANDS[3]);
+    let said = world.fails(COMMANDS[3]);
+    assert!(said.contains("nothing of its own is in account"), "{said}");
     assert_eq!(told(), before, "after its deletion");
 }
 

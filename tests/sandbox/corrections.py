@@ -27,6 +27,7 @@ from moto.elb.models import ELBBackend, LoadBalancer
 from moto.elbv2.exceptions import DuplicateListenerError, DuplicateLoadBalancerName
 from moto.elbv2.models import ELBv2Backend
 from moto.iam.models import iam_backends
+from moto.s3.models import s3_backends
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 INLINE_POLICIES = 10_240
@@ -64,6 +65,8 @@ def refuse(call, body, account):
     """The error with which AWS would refuse a call that moto takes, or None."""
     if call["service"] in ("ec2", "autoscaling", "elasticloadbalancing"):
         return too_many(call, parse_qs(body.decode("utf-8", "replace")))
+    if call["service"] == "s3":
+        return of_another(call)
     if call["service"] != "iam":
         return None
     asked = {name: values[0] for name, values in parse_qs(body.decode()).items()}
@@ -73,6 +76,16 @@ def refuse(call, body, account):
         return {"error": "ValidationError", "message": message}
     if call["operation"] == "PutRolePolicy":
         return too_large(asked, account)
+    return None
+
+
+def of_another(call):
+    """moto takes no notice of whose the caller takes a bucket to be
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html)."""
+    bucket = call["path"].strip("/").split("/")[0]
+    _, owner = s3_backends.bucket_accounts.get(bucket, (None, None))
+    if call["bucketOwner"] and owner and call["bucketOwner"] != owner:
+        return {"error": "AccessDenied", "message": "Access Denied"}
     return None
 
 

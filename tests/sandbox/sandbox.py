@@ -9,7 +9,8 @@ account of its own, so that tests can share one sandbox; the key "test" has 1234
 Beside AWS' own calls it serves, for one access key (?key=KEY):
 
   GET     /_sandbox/calls    every call so far: service, operation, path, write, run (what the
-                             caller has in AWS_EXECUTION_ENV), started, ended, status
+                             caller has in AWS_EXECUTION_ENV), bucketOwner (whose the caller takes
+                             the bucket to be), started, ended, status
   DELETE  /_sandbox/calls    forget them
   PUT     /_sandbox/rules    a JSON list of rules (see Rule), in place of those before
   GET     /_sandbox/held     how many calls a rule holds back at present
@@ -107,6 +108,7 @@ class Sandbox:
         call = {"service": service, "operation": operation(environ, service, body)}
         call["write"] = not READS.match(call["operation"])
         call["path"], call["run"] = environ["PATH_INFO"], run(environ)
+        call["bucketOwner"] = environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER", "")
         call["started"] = time.monotonic()
         watch = self.watch(key)
         text = unquote(body.decode("utf-8", "replace").replace("+", " ")) + environ["PATH_INFO"]
@@ -143,7 +145,9 @@ class Sandbox:
         service = call["service"]
         refusal = corrections.refuse(call, body, account)
         if refusal:
-            return failure(service, refusal)
+            status, headers, content = failure(service, refusal)
+            # An answer to HEAD has no body.
+            return status, headers, b"" if call["operation"].startswith("Head") else content
         token = corrections.token(call, body)
         if token is None:
             return self.carry_out(environ, service)

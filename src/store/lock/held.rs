@@ -294,7 +294,7 @@ mod tests {
     async fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
         let url = StoreUrl::parse(&folder.path().display().to_string()).unwrap();
-        (folder, Store::open(&url).await.unwrap())
+        (folder, Store::open(&url, async || anyhow::bail!("of no account")).await.unwrap())
     }
 
     fn cluster() -> ClusterName {
