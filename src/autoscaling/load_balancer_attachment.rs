@@ -108,6 +108,8 @@ impl Look for Attachments {
 impl Presence for LoadBalancerAttachment {
     const LOOKS: &'static [Looking] = &[Looking::of::<Attachments>()];
 
+    const IS_SOUGHT: bool = false;
+
     /// They go with their group.
     fn belongings(_: &Around<'_>) -> Vec<Belonging> {
         Vec::new()
@@ -116,6 +118,8 @@ impl Presence for LoadBalancerAttachment {
 
 impl Presence for ExternalLoadBalancerAttachment {
     const LOOKS: &'static [Looking] = &[Looking::of::<Attachments>()];
+
+    const IS_SOUGHT: bool = false;
 
     /// Whether what is named exists.
     const BESIDE: &'static [Kind] = &[LoadBalancer::KIND];
@@ -128,6 +132,8 @@ impl Presence for ExternalLoadBalancerAttachment {
 
 impl Presence for ExternalTargetGroupAttachment {
     const LOOKS: &'static [Looking] = &[Looking::of::<Attachments>()];
+
+    const IS_SOUGHT: bool = false;
 
     /// Whether what is named exists.
     const BESIDE: &'static [Kind] = &[TargetGroup::KIND];

@@ -305,6 +305,15 @@ macro_rules! kinds {
             each.iter().copied().flatten().copied()
         }
 
+        /// The kinds that are looked for where the spec has none of them.
+        pub(crate) fn sought() -> impl Iterator<Item = Kind> {
+            let each = [
+                $(($kind::KIND, <$kind as Presence>::IS_SOUGHT),)*
+                $(($part::KIND, <$part as Presence>::IS_SOUGHT),)*
+            ];
+            each.into_iter().filter(|(_, is_sought)| *is_sought).map(|(kind, _)| kind)
+        }
+
         /// The kinds without whose rows nothing can be told of one.
         pub(crate) fn beside(kind: Kind) -> &'static [Kind] {
             $(if kind == $kind::KIND {

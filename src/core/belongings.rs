@@ -18,6 +18,9 @@ pub(crate) trait Presence {
     /// The looks that tell all that is to be known of the kind.
     const LOOKS: &'static [Looking];
 
+    /// Whether it is looked for where the spec has none of it, since the spec may have had.
+    const IS_SOUGHT: bool;
+
     /// The kinds without whose rows nothing can be told of it, beside those that it needs.
     const BESIDE: &'static [Kind] = &[];
 

@@ -74,6 +74,8 @@ impl Look for Machines {
 impl Presence for Instance {
     const LOOKS: &'static [Looking] = &[Looking::of::<Machines>()];
 
+    const IS_SOUGHT: bool = false;
+
     /// The cluster's own go together.
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let judged = around.seen.rows::<JudgedMachine>().iter();

@@ -80,6 +80,8 @@ impl Look for KeyPairs {
 impl Presence for SshKey {
     const LOOKS: &'static [Looking] = &[Looking::of::<KeyPairs>()];
 
+    const IS_SOUGHT: bool = true;
+
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let keys = around.seen.rows::<LiveKeyPair>().iter().map(|key| {
             let whose = around.owner.whose(Self::KIND, &key.marks(around.owner.cluster()));

@@ -139,6 +139,8 @@ impl Look for Volumes {
 impl Presence for EbsVolume {
     const LOOKS: &'static [Looking] = &[Looking::of::<Volumes>()];
 
+    const IS_SOUGHT: bool = false;
+
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let volumes = around.seen.rows::<LiveVolume>().iter().filter_map(|volume| {
             around.by_id(Self::KIND, &volume.marks(), VolumeDeletion(volume.id.clone()))

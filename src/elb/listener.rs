@@ -121,6 +121,8 @@ impl Look for Listeners {
 impl Presence for Listener {
     const LOOKS: &'static [Looking] = &[Looking::of::<Listeners>()];
 
+    const IS_SOUGHT: bool = false;
+
     /// They go with their load balancer.
     fn belongings(_: &Around<'_>) -> Vec<Belonging> {
         Vec::new()

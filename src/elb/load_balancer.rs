@@ -74,6 +74,8 @@ impl Look for ClassicBalancers {
 impl Presence for LoadBalancer {
     const LOOKS: &'static [Looking] = &[Looking::of::<ClassicBalancers>()];
 
+    const IS_SOUGHT: bool = true;
+
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let balancers = around.seen.rows::<LiveLoadBalancer>().iter().filter_map(|found| {
             let deletion = LoadBalancerDeletion(found.name.clone());

@@ -56,6 +56,8 @@ impl Look for NetworkBalancers {
 impl Presence for NetworkLoadBalancer {
     const LOOKS: &'static [Looking] = &[Looking::of::<NetworkBalancers>()];
 
+    const IS_SOUGHT: bool = true;
+
     /// A load balancer of another class stands in the place of one of ours all the same.
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let groups = around.seen.rows::<LiveTargetGroup>();
@@ -72,6 +74,8 @@ impl Presence for NetworkLoadBalancer {
 
 impl Presence for TargetGroup {
     const LOOKS: &'static [Looking] = &[Looking::of::<NetworkBalancers>()];
+
+    const IS_SOUGHT: bool = true;
 
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let groups = around.seen.rows::<LiveTargetGroup>().iter().filter_map(|found| {

@@ -188,6 +188,8 @@ pub(crate) async fn observe_idle(aws: &Aws, names: &Names) -> Result<Seen, AwsEr
 impl Presence for IamRole {
     const LOOKS: &'static [Looking] = &[Looking::of::<Roles>(), Looking::of::<AttachedPolicies>()];
 
+    const IS_SOUGHT: bool = false;
+
     fn exists(id: &ResourceId, view: View<'_>) -> Option<bool> {
         has_role(view.seen, &id.name)
     }
@@ -214,6 +216,8 @@ impl Presence for IamRolePolicy {
     const LOOKS: &'static [Looking] =
         &[Looking::of::<Policies>(), Looking::of::<PoliciesThrough>()];
 
+    const IS_SOUGHT: bool = false;
+
     fn exists(_: &ResourceId, _: View<'_>) -> Option<bool> {
         None
     }
@@ -226,6 +230,8 @@ impl Presence for IamRolePolicy {
 
 impl Presence for IamInstanceProfile {
     const LOOKS: &'static [Looking] = &[Looking::of::<Profiles>()];
+
+    const IS_SOUGHT: bool = false;
 
     fn exists(id: &ResourceId, view: View<'_>) -> Option<bool> {
         has_profile(view.seen, &id.name)
@@ -256,6 +262,8 @@ impl Presence for IamInstanceProfile {
 
 impl Presence for IamInstanceProfileRole {
     const LOOKS: &'static [Looking] = &[Looking::of::<Profiles>()];
+
+    const IS_SOUGHT: bool = false;
 
     fn exists(_: &ResourceId, _: View<'_>) -> Option<bool> {
         None

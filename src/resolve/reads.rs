@@ -10,34 +10,16 @@ use crate::core::look::{Asked, Reach};
 use crate::core::names::OwnNames;
 use crate::core::wishes::Wishes;
 use crate::desired::{DesiredCluster, names};
-use crate::ec2::key_pair::SshKey;
-use crate::elb::load_balancer::LoadBalancer;
-use crate::elb::network_load_balancer::NetworkLoadBalancer;
-use crate::elb::target_group::TargetGroup;
 use crate::iam::look::BroughtProfile;
 use crate::iam::role_policy::IamRolePolicy;
-use crate::vpc::elastic_ip::ElasticIp;
-use crate::vpc::nat_gateway::NatGateway;
-use crate::vpc::route_table::RouteTable;
 use crate::vpc::subnet::UntoldZone;
-
-/// The kinds that are looked for where the spec has none of them, since it may have had.
-const LEFT: [Kind; 7] = [
-    ElasticIp::KIND,
-    NatGateway::KIND,
-    RouteTable::KIND,
-    SshKey::KIND,
-    LoadBalancer::KIND,
-    NetworkLoadBalancer::KIND,
-    TargetGroup::KIND,
-];
 
 pub(crate) fn asked(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Asked {
     let looks = |kind| lifecycles.of(kind, Origin::Managed) != Lifecycle::Ignore;
     let looked: Vec<&Resource> =
         desired.resources.iter().filter(|resource| looks(resource.id().kind)).collect();
     let writes = |kind: &Kind| lifecycles.of(*kind, Origin::Managed) == Lifecycle::Sync;
-    let kinds = kinds(desired, &looked, looks, LEFT.into_iter().filter(writes));
+    let kinds = looked_at(desired, &looked, looks, kinds::sought().filter(writes));
     let mut wishes = Wishes::default();
     for resource in &desired.resources {
         if kinds.contains(&resource.id().kind) {
@@ -100,7 +82,7 @@ fn has_untold_zone(looked: &[&Resource]) -> bool {
 
 /// The kinds that are looked at, and those that they refer to or are told by. What IAM has is
 /// known by its name, and need not be looked at to be referred to.
-fn kinds(
+fn looked_at(
     desired: &DesiredCluster,
     looked: &[&Resource],
     looks: impl Fn(Kind) -> bool,

@@ -86,6 +86,8 @@ impl Look for ZoneVpcs {
 impl Presence for DnsZone {
     const LOOKS: &'static [Looking] = &[Looking::of::<HostedZones>(), Looking::of::<ZoneVpcs>()];
 
+    const IS_SOUGHT: bool = false;
+
     /// It was there before the cluster.
     fn belongings(_: &Around<'_>) -> Vec<Belonging> {
         Vec::new()

@@ -59,6 +59,8 @@ impl Look for CidrBlocks {
 impl Presence for VpcCidrBlock {
     const LOOKS: &'static [Looking] = &[Looking::of::<CidrBlocks>()];
 
+    const IS_SOUGHT: bool = false;
+
     /// They go with their VPC.
     fn belongings(_: &Around<'_>) -> Vec<Belonging> {
         Vec::new()

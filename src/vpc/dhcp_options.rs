@@ -80,6 +80,8 @@ impl Look for AllDhcpOptions {
 impl Presence for DhcpOptions {
     const LOOKS: &'static [Looking] = &[Looking::of::<AllDhcpOptions>()];
 
+    const IS_SOUGHT: bool = false;
+
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let options = around.seen.rows::<LiveDhcpOptions>().iter().filter_map(|options| {
             let marks = Marks::of(&options.id).tags(&options.tags);

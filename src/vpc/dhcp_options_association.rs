@@ -26,6 +26,8 @@ fields! { DhcpOptionsAssociationFields { options: String = "dhcpOptions" } }
 impl Presence for VpcDhcpOptionsAssociation {
     const LOOKS: &'static [Looking] = &[Looking::of::<Vpcs>()];
 
+    const IS_SOUGHT: bool = false;
+
     /// A VPC that goes has none any more.
     fn belongings(_: &Around<'_>) -> Vec<Belonging> {
         Vec::new()

@@ -71,6 +71,8 @@ impl Look for ElasticIps {
 impl Presence for ElasticIp {
     const LOOKS: &'static [Looking] = &[Looking::of::<ElasticIps>()];
 
+    const IS_SOUGHT: bool = true;
+
     /// It is found by its gateway.
     const BESIDE: &'static [Kind] = &[NatGateway::KIND];
 

@@ -111,6 +111,8 @@ impl Presence for InternetGateway {
     const LOOKS: &'static [Looking] =
         &[Looking::of::<InternetGateways>(), Looking::of::<VpcsOfGateways>()];
 
+    const IS_SOUGHT: bool = false;
+
     /// Whoever has a VPC, has its way out.
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let vpcs = around.seen.rows::<LiveVpc>();

@@ -124,6 +124,8 @@ impl Look for NatGateways {
 impl Presence for NatGateway {
     const LOOKS: &'static [Looking] = &[Looking::of::<NatGateways>()];
 
+    const IS_SOUGHT: bool = true;
+
     /// It is found by the VPC that it stands in, and by the routes that lead to it.
     const BESIDE: &'static [Kind] = &[Vpc::KIND, Subnet::KIND, RouteTable::KIND];
 

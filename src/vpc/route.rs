@@ -256,6 +256,8 @@ impl Presence for Route {
     const LOOKS: &'static [Looking] =
         &[Looking::of::<RouteTables>(), Looking::of::<RouteInstances>()];
 
+    const IS_SOUGHT: bool = false;
+
     fn exists(_: &ResourceId, _: View<'_>) -> Option<bool> {
         None
     }

@@ -125,6 +125,8 @@ impl Look for RouteTables {
 impl Presence for RouteTable {
     const LOOKS: &'static [Looking] = &[Looking::of::<RouteTables>()];
 
+    const IS_SOUGHT: bool = true;
+
     /// It is found by its VPC, and what uses it by its subnets; a gateway by the routes to it.
     const BESIDE: &'static [Kind] = &[Vpc::KIND, Subnet::KIND];
 

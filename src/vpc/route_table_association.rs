@@ -22,6 +22,8 @@ fields! { RouteTableAssociationFields { table: String = "routeTable" } }
 impl Presence for RouteTableAssociation {
     const LOOKS: &'static [Looking] = &[Looking::of::<RouteTables>()];
 
+    const IS_SOUGHT: bool = false;
+
     fn exists(_: &ResourceId, _: View<'_>) -> Option<bool> {
         None
     }

@@ -118,6 +118,8 @@ impl Look for SecurityGroups {
 impl Presence for SecurityGroup {
     const LOOKS: &'static [Looking] = &[Looking::of::<SecurityGroups>()];
 
+    const IS_SOUGHT: bool = false;
+
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let all = around.seen.rows::<LiveSecurityGroup>();
         let is_ours =

@@ -123,6 +123,8 @@ fn protocol(text: &str) -> &str {
 impl Presence for SecurityGroupRule {
     const LOOKS: &'static [Looking] = &[];
 
+    const IS_SOUGHT: bool = false;
+
     fn exists(_: &ResourceId, _: View<'_>) -> Option<bool> {
         None
     }

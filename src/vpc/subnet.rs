@@ -116,6 +116,8 @@ impl Presence for Subnet {
     const LOOKS: &'static [Looking] =
         &[Looking::of::<Subnets>(), Looking::of::<AvailabilityZones>()];
 
+    const IS_SOUGHT: bool = false;
+
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let subnets = around.seen.rows::<LiveSubnet>().iter().filter_map(|subnet| {
             around.by_id(Self::KIND, &subnet.marks(), SubnetDeletion(subnet.id.clone()))

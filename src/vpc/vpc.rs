@@ -392,6 +392,8 @@ impl Vpc {
 impl Presence for Vpc {
     const LOOKS: &'static [Looking] = &[Looking::of::<Vpcs>()];
 
+    const IS_SOUGHT: bool = false;
+
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let vpcs =
             around.seen.rows::<LiveVpc>().iter().filter_map(|vpc| {

@@ -193,6 +193,8 @@ impl Presence for AutoscalingGroup {
         Looking::of::<Members>(),
     ];
 
+    const IS_SOUGHT: bool = false;
+
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let own = own_templates(around);
         let groups = around.seen.rows::<LiveGroup>();

@@ -102,6 +102,8 @@ impl Presence for LaunchTemplate {
     const LOOKS: &'static [Looking] =
         &[Looking::of::<Templates>(), Looking::of::<AllTemplates>(), Looking::of::<NamedImages>()];
 
+    const IS_SOUGHT: bool = false;
+
     /// A template goes the way of a group that runs on it.
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let own = own_templates(around);

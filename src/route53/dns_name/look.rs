@@ -149,6 +149,8 @@ impl Presence for DnsName {
         Looking::of::<AllRecords>(),
     ];
 
+    const IS_SOUGHT: bool = false;
+
     /// A record is the cluster's where it leads to what is the cluster's.
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let machines = around.seen.rows::<JudgedMachine>().iter();
