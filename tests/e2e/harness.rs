@@ -63,7 +63,7 @@ impl World {
         let world = Self {
             home,
             key: format!("AKIA{test}"),
-            bucket: format!("state-{}", test.replace('_', "-")),
+            bucket: format!("state-{}", test.replace('_', "-").to_lowercase()),
             iam_only: true,
         };
         let config = aws_sdk_s3::config::Builder::from(&world.sdk()).force_path_style(true).build();
