@@ -11,17 +11,13 @@ use super::settings::Global;
 use super::ui::Ui;
 use super::{carry_out, checks};
 use crate::apply::OnFailure;
-use crate::catalogue::{kinds, owned};
-use crate::core::look::{Asked, Reach};
-use crate::core::names::OwnNames;
+use crate::catalogue::owned;
+use crate::core::look::Asked;
 use crate::core::whose::Owner;
-use crate::core::wishes::Wishes;
-use crate::desired::{self, Notice, names};
-use crate::iam::look::RoleTrust;
-use crate::limits::partition::Partition;
+use crate::desired::{self, Notice};
 use crate::plan::{Action, Plan, teardown};
-use crate::policy::trust;
 use crate::report::text::{self, Detail};
+use crate::resolve::reads;
 use crate::route53::hosted_zone::HostedZone;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
@@ -327,23 +323,11 @@ fn everything(name: &ClusterName, region: &str, kept: &Specs) -> Asked {
         }
         Specs::Unreadable(_) | Specs::None => Owner::by_tags(name.as_str()),
     };
-    let mut wishes = Wishes::default();
-    wishes.add(match kept.cluster() {
+    let zone = match kept.cluster() {
         Some(cluster) => desired::hosted_zone(cluster),
         None => HostedZone::Above { cluster: name.to_string(), private: false },
-    });
-    wishes.add(RoleTrust(trust::document(Partition::of_region(region))));
-    for role in names::own_roles(name.as_str()) {
-        wishes.add(role);
-    }
-    let balancers = ["api", "bastion", "tcp"];
-    let names = OwnNames {
-        cluster: name.to_string(),
-        balancers: balancers.map(|prefix| names::balancer_name(prefix, name.as_str())).to_vec(),
-        security_groups: names::own_security_groups(name.as_str()),
     };
-    let kinds = kinds::ALL.iter().copied().collect();
-    Asked { owner, reach: Reach::Everything, names, kinds, wishes }
+    reads::everything(owner, zone, region)
 }
 
 async fn unregister(

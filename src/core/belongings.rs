@@ -122,9 +122,9 @@ impl<'a> Around<'a> {
         deletion: impl Into<Deletion>,
     ) -> Option<Belonging> {
         let id = marks.id();
-        let name = marks.known_tags().get("Name").map(String::as_str).unwrap_or_default();
-        let told = if name.is_empty() { id.to_owned() } else { format!("{name} ({id})") };
-        self.one(name, ResourceId::new(kind, told), marks, deletion)
+        let name = marks.known_tags().get("Name");
+        let told = ResourceId::named(kind, id, name);
+        self.one(name.map(String::as_str).unwrap_or_default(), told, marks, deletion)
     }
 
     /// One that AWS knows by its name.
@@ -138,6 +138,7 @@ impl<'a> Around<'a> {
         self.one(name, ResourceId::new(kind, name), marks, deletion)
     }
 
+    /// Whether something of this name carries the cluster's tags, or has a name of its own.
     pub(crate) fn concerns(&self, name: &str, tags: &Tags) -> bool {
         self.owner.is_marked(tags) || self.names.has(name, tags)
     }

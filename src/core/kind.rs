@@ -79,6 +79,14 @@ pub(crate) struct ResourceId {
 }
 
 impl ResourceId {
+    /// A thing that AWS knows by id, called by its name if it has one.
+    pub(crate) fn named(kind: Kind, id: &str, name: Option<&String>) -> Self {
+        match name.filter(|name| !name.is_empty()) {
+            Some(name) => Self::new(kind, format!("{name} ({id})")),
+            None => Self::new(kind, id),
+        }
+    }
+
     pub(crate) fn new(kind: Kind, name: impl Into<String>) -> Self {
         Self { kind, name: name.into() }
     }

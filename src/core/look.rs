@@ -10,7 +10,6 @@ use futures::StreamExt as _;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 
-use crate::aws::tags::Tags;
 use crate::aws::{Aws, AwsError, Fault};
 use crate::core::kind::Kind;
 use crate::core::names::OwnNames;
@@ -42,11 +41,6 @@ pub(crate) struct Asked {
 impl Asked {
     pub(crate) fn cluster(&self) -> &str {
         self.owner.cluster()
-    }
-
-    /// Whether something of this name carries the cluster's tags, or has a name of its own.
-    pub(crate) fn concerns(&self, name: &str, tags: &Tags) -> bool {
-        self.owner.is_marked(tags) || self.names.has(name, tags)
     }
 
     pub(crate) fn everything(&self) -> bool {

@@ -77,14 +77,6 @@ pub(crate) fn unknown(what: &str, error: &AwsError) -> String {
     format!("{what} is not known: {error}; allow {}", error.operation)
 }
 
-/// A thing that AWS knows by id, called by its name.
-pub(crate) fn named(kind: Kind, id: &str, name: Option<&String>) -> ResourceId {
-    match name {
-        Some(name) => ResourceId::new(kind, format!("{name} ({id})")),
-        None => ResourceId::new(kind, id),
-    }
-}
-
 impl<'a> Sweep<'a> {
     pub(crate) fn new(ground: Ground<'a>) -> Self {
         let ids = ground.view.ids;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::aws::tags::Tags;
 use crate::core::id::Ref;
 use crate::core::kind::ResourceId;
+use crate::core::names::OwnNames;
 use crate::elb::load_balancer::LoadBalancer;
 use crate::elb::network_load_balancer::NetworkLoadBalancer;
 use crate::iam::look::OwnRole;
@@ -39,12 +40,16 @@ pub(crate) fn security_group(cluster: &str, role: Role) -> Ref<SecurityGroup> {
     Ref::to(format!("{name}.{cluster}"))
 }
 
-/// The names of all security groups that a cluster may have as its own.
-pub(crate) fn own_security_groups(cluster: &str) -> Vec<String> {
+/// The names that a cluster gives to what it has, whatever its spec says.
+pub(crate) fn own(cluster: &str) -> OwnNames {
     let roles = Role::ALL.map(|role| security_group(cluster, role).name.clone());
-    let balancers =
+    let of_balancers =
         ["api", "bastion"].map(|prefix| balancer_security_group(cluster, prefix).name.clone());
-    roles.into_iter().chain(balancers).collect()
+    OwnNames {
+        cluster: cluster.to_owned(),
+        balancers: ["api", "bastion", "tcp"].map(|prefix| balancer_name(prefix, cluster)).to_vec(),
+        security_groups: roles.into_iter().chain(of_balancers).collect(),
+    }
 }
 
 /// All roles that the groups of a cluster may have as its own.

@@ -16,7 +16,7 @@ use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Twin, View};
 use crate::core::seen::{Looked, Seen};
-use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, named};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::vpc::interface::User;
@@ -446,7 +446,7 @@ impl Unclaimed for EbsVolume {
             if is_wanted || !found.is_of_etcd() || !is_ours {
                 continue;
             }
-            let id = named(EbsVolume::KIND, &found.id, found.tags.get("Name"));
+            let id = ResourceId::named(EbsVolume::KIND, &found.id, found.tags.get("Name"));
             if !found.attached_to.is_empty() {
                 let ids = found.attached_to.join(", ");
                 sweep.keep(id, &format!("mounted by {ids}; when it is not any more: {command}"));

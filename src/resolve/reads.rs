@@ -7,11 +7,14 @@ use super::lifecycle::{Lifecycle, Lifecycles, Origin};
 use crate::catalogue::kinds::{self, IAM, Resource};
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::look::{Asked, Reach};
-use crate::core::names::OwnNames;
+use crate::core::whose::Owner;
 use crate::core::wishes::Wishes;
 use crate::desired::{DesiredCluster, names};
-use crate::iam::look::BroughtProfile;
+use crate::iam::look::{BroughtProfile, RoleTrust};
 use crate::iam::role_policy::IamRolePolicy;
+use crate::limits::partition::Partition;
+use crate::policy::trust;
+use crate::route53::hosted_zone::HostedZone;
 use crate::vpc::subnet::UntoldZone;
 
 pub(crate) fn asked(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Asked {
@@ -39,14 +42,23 @@ pub(crate) fn asked(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Asked 
     Asked {
         owner: desired.owner.clone(),
         reach: Reach::Wanted,
-        names: OwnNames {
-            cluster: desired.name.clone(),
-            balancers: Vec::new(),
-            security_groups: names::own_security_groups(&desired.name),
-        },
+        names: names::own(&desired.name),
         kinds,
         wishes,
     }
+}
+
+/// All that speaks of a cluster or bears its names, whatever its spec says.
+pub(crate) fn everything(owner: Owner, zone: HostedZone, region: &str) -> Asked {
+    let cluster = owner.cluster().to_owned();
+    let mut wishes = Wishes::default();
+    wishes.add(zone);
+    wishes.add(RoleTrust(trust::document(Partition::of_region(region))));
+    for role in names::own_roles(&cluster) {
+        wishes.add(role);
+    }
+    let kinds = kinds::ALL.iter().copied().collect();
+    Asked { owner, reach: Reach::Everything, names: names::own(&cluster), kinds, wishes }
 }
 
 fn brought_profiles(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Vec<BroughtProfile> {

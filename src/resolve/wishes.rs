@@ -8,7 +8,6 @@ use crate::catalogue::kinds::Resource;
 use crate::core::wishes::Wishes;
 use crate::desired::{DesiredCluster, names};
 use crate::iam::look::RoleTrust;
-use crate::vpc::security_group::OwnSecurityGroup;
 
 pub(crate) fn of(
     desired: &DesiredCluster,
@@ -19,9 +18,7 @@ pub(crate) fn of(
     for resource in resources {
         resource.wish(&mut wishes);
     }
-    for name in names::own_security_groups(&desired.name) {
-        wishes.add(OwnSecurityGroup(name));
-    }
+    wishes.add(names::own(&desired.name));
     // Where groups are left alone, so are their roles.
     if lifecycles.of(AutoscalingGroup::KIND, Origin::Managed) == Lifecycle::Sync {
         wishes.add(RoleTrust(roles::trust(desired)));

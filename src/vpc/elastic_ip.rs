@@ -20,7 +20,7 @@ use crate::core::kind::{Kind, ResourceId};
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{Manage, Ownership, Twin, View};
 use crate::core::seen::{Looked, Seen};
-use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, named};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::interface::interfaces;
@@ -273,7 +273,7 @@ impl Unclaimed for ElasticIp {
             gateways.flat_map(|one| one.elastic_ips.iter().map(|ip| (ip, &one.id))).collect();
         for found in sweep.rows::<LiveElasticIp>(ElasticIp::KIND) {
             let place = Place::new(ElasticIp::KIND, &found.id);
-            let id = named(ElasticIp::KIND, &found.address, found.tags.get("Name"));
+            let id = ResourceId::named(ElasticIp::KIND, &found.address, found.tags.get("Name"));
             if sweep.is_found(&place) || !sweep.is_ours(&id, &found.own_marks()) {
                 continue;
             }

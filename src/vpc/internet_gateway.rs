@@ -89,11 +89,11 @@ impl Look for VpcsOfGateways {
     const AFTER: &'static [Looking] = &[Looking::of::<Vpcs>(), Looking::of::<InternetGateways>()];
 
     fn ask(asked: &Asked, seen: &Seen) -> Option<Self> {
-        let known = seen.rows::<LiveVpc>();
+        let (around, known) = (Around::asked(asked, seen), seen.rows::<LiveVpc>());
         let marked = seen.rows::<LiveInternetGateway>().iter();
         let of_cluster = marked.filter(|gateway| {
             let name = gateway.tags.get("Name").map(String::as_str).unwrap_or_default();
-            asked.concerns(name, &gateway.tags)
+            around.concerns(name, &gateway.tags)
         });
         let vpcs = of_cluster.flat_map(|gateway| &gateway.vpcs);
         let unknown = vpcs.filter(|id| !known.iter().any(|vpc| vpc.id == **id)).cloned();

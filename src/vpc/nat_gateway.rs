@@ -17,7 +17,7 @@ use crate::core::kind::{Kind, ResourceId};
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen};
-use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, named};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
 use crate::core::wait::{Attempt, Budget, Held};
 use crate::core::whose::{Marks, Whose};
 use crate::core::work::Work;
@@ -392,7 +392,7 @@ impl Unclaimed for NatGateway {
         }
         for found in sweep.rows::<LiveNatGateway>(NatGateway::KIND) {
             let place = Place::new(NatGateway::KIND, &found.id);
-            let id = named(NatGateway::KIND, &found.id, found.tags.get("Name"));
+            let id = ResourceId::named(NatGateway::KIND, &found.id, found.tags.get("Name"));
             // That a route of ours leads to one is true of a user's own as well.
             if !sweep.is_found(&place) && sweep.is_ours(&id, &found.own_marks()) {
                 sweep.offer(Offer::new(id, place, NatGatewayDeletion(found.id.clone())));

@@ -15,7 +15,7 @@ use crate::core::kind::{Kind, ResourceId};
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, View};
 use crate::core::seen::{Looked, Seen};
-use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, named};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::subnet::Subnet;
@@ -336,7 +336,7 @@ impl Unclaimed for RouteTable {
     fn unclaimed(sweep: &mut Sweep<'_>) {
         for found in sweep.rows::<LiveRouteTable>(RouteTable::KIND) {
             let place = Place::new(RouteTable::KIND, &found.id);
-            let id = named(RouteTable::KIND, &found.id, found.tags.get("Name"));
+            let id = ResourceId::named(RouteTable::KIND, &found.id, found.tags.get("Name"));
             if sweep.is_found(&place) || !sweep.is_ours(&id, &found.marks()) {
                 continue;
             }

@@ -20,6 +20,7 @@ use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Ownership, View};
+use crate::core::names::OwnNames;
 use crate::core::seen::{Looked, Seen};
 use crate::core::sweep::{Offer, Place, Removal, Sweep, Unclaimed};
 use crate::core::whose::{Marks, Owner, Taggable};
@@ -373,17 +374,13 @@ async fn naming_groups(
     Ok(())
 }
 
-/// The name of a group that a cluster may have as its own.
-#[derive(Clone, Debug)]
-pub(crate) struct OwnSecurityGroup(pub(crate) String);
-
 impl Unclaimed for SecurityGroup {
     /// Kubernetes marks the groups that it makes for services with the same tags, so that of
     /// these only what bears a name of the cluster's own goes.
     fn unclaimed(sweep: &mut Sweep<'_>) {
         rules_too_many(sweep);
         let own: BTreeSet<&String> =
-            sweep.wishes::<OwnSecurityGroup>().iter().map(|own| &own.0).collect();
+            sweep.wishes::<OwnNames>().iter().flat_map(|own| &own.security_groups).collect();
         let rows = sweep.rows::<LiveSecurityGroup>(SecurityGroup::KIND);
         for found in rows.iter().filter(|group| own.contains(&group.name)) {
             let place = Place::new(SecurityGroup::KIND, &found.id);

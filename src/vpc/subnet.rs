@@ -15,7 +15,7 @@ use crate::core::kind::ResourceId;
 use crate::core::look::{Asked, Look, Looking};
 use crate::core::manage::{self, Manage, Ownership, View};
 use crate::core::seen::{Looked, Seen};
-use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, named};
+use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::vpc::contents::{SUBNETS, VpcPart};
@@ -338,7 +338,7 @@ impl Unclaimed for Subnet {
     fn unclaimed(sweep: &mut Sweep<'_>) {
         for found in sweep.rows::<LiveSubnet>(Subnet::KIND) {
             let place = Place::new(Subnet::KIND, &found.id);
-            let id = named(Subnet::KIND, &found.id, found.tags.get("Name"));
+            let id = ResourceId::named(Subnet::KIND, &found.id, found.tags.get("Name"));
             if !sweep.is_found(&place) && sweep.is_ours(&id, &found.marks()) {
                 let offer = Offer::new(id, place, SubnetDeletion(found.id.clone()));
                 sweep.offer(offer.unless_used(Thing::Subnet((&found.id).into())));
