@@ -93,7 +93,7 @@ impl AwsError {
         if message.contains("credentials") {
             fault = Fault::Credentials;
         }
-        if message.contains("no providers in chain provided credentials") {
+        if message.contains("no credentials found in chain") {
             message = "no AWS credentials were found; set AWS_PROFILE or AWS_ACCESS_KEY_ID and \
                        AWS_SECRET_ACCESS_KEY, or log in with your usual tool"
                 .to_owned();

@@ -120,9 +120,7 @@ async fn delete(
         None => plan.warnings.extend(nothing),
         Some(_) => plan.refusals.extend(nothing),
     }
-    for warning in &plan.warnings {
-        ui.warn_of(warning);
-    }
+    ui.tell(&plan);
     if args.output == ReportFormat::Text {
         ui.out(&text::plan(&plan, &place, Detail::Changes))?;
     }

@@ -39,9 +39,7 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &IamDiffArgs) -> anyhow:
     let options = Options { lifecycles, prune: Prune::Nothing };
     let observed = observe::plan(ui, global, args.cluster.as_deref(), &options).await?;
     let plan = &observed.plan;
-    for warning in &plan.warnings {
-        ui.warn_of(warning);
-    }
+    ui.tell(plan);
     match args.output {
         ReportFormat::Text => {
             let detail = if ui.verbose { Detail::Documents } else { Detail::Changes };

@@ -9,7 +9,8 @@ use clap::ValueEnum;
 
 use crate::aws::{AwsError, Fault};
 use crate::desired::Notice;
-use crate::report::style::paint;
+use crate::plan::Plan;
+use crate::report::style::{QUIET, paint};
 use crate::report::text;
 use crate::spec::problem::Problem;
 use crate::visible::text::visible_lines;
@@ -68,6 +69,16 @@ impl Ui {
 
     pub(crate) fn warn_of(&self, notice: &Notice) {
         self.status(&text::notice("warning:", WARNING, notice));
+    }
+
+    /// What is to be told of a plan beside its changes.
+    pub(crate) fn tell(&self, plan: &Plan) {
+        for warning in &plan.warnings {
+            self.warn_of(warning);
+        }
+        for note in &plan.notes {
+            self.status(&text::notice("note:", QUIET, note));
+        }
     }
 
     pub(crate) fn refuse(&self, notice: &Notice) {

@@ -160,9 +160,7 @@ async fn update(
     let options = Options { lifecycles: args.lifecycles()?, prune: args.prune() };
     let observed = observe::plan(ui, global, args.cluster.as_deref(), &options).await?;
     let (plan, place) = (&observed.plan, &observed.place);
-    for warning in &plan.warnings {
-        ui.warn_of(warning);
-    }
+    ui.tell(plan);
     if args.output == ReportFormat::Text {
         let detail = if ui.verbose { Detail::Documents } else { Detail::Changes };
         ui.out(&text::plan(plan, place, detail))?;

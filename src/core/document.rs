@@ -51,6 +51,23 @@ impl LiveDocument {
         serde_json::from_str(&self.text).unwrap_or_else(|_| self.text.clone().into())
     }
 
+    /// What it says, where nobody wants anything of it.
+    pub(crate) fn granted(&self) -> Drift {
+        let mut drift = Drift {
+            document: Some(DocumentChange { before: Some(self.to_json()), after: None }),
+            ..Drift::default()
+        };
+        match &self.document {
+            Some(document) => drift.permissions.lost.clone_from(&document.statements),
+            None => drift.fields.push(FieldChange {
+                field: "document".to_owned(),
+                before: Some("not understood, so that it may grant anything".to_owned()),
+                after: None,
+            }),
+        }
+        drift
+    }
+
     /// What turning this document into `desired` gives and takes, or `None` if they mean
     /// the same.
     pub(crate) fn drift_to(&self, desired: &Document) -> Option<Drift> {

@@ -3,12 +3,15 @@
 use serde::Serialize;
 
 use crate::policy::difference::Difference;
+use crate::policy::document::Statement;
 
 /// How a live resource differs from the desired one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Drift {
     pub(crate) fields: Vec<FieldChange>,
     pub(crate) permissions: Difference,
+    /// What bounds it: beyond these nothing is allowed, whatever else is granted.
+    pub(crate) within: Vec<Statement>,
     /// The whole documents, where the resource is one.
     pub(crate) document: Option<DocumentChange>,
 }

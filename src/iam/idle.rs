@@ -6,8 +6,10 @@ use crate::core::kind::ResourceId;
 use crate::core::seen::Seen;
 use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, unknown};
 use crate::iam::instance_profile::{IamInstanceProfile, InstanceProfileDeletion};
-use crate::iam::look::{OwnRole, Parts, RoleTrust};
-use crate::iam::role::{Attached, IamRole, LiveIamRole, LiveInstanceProfile, RoleDeletion};
+use crate::iam::look::{OwnRole, RoleTrust};
+use crate::iam::presence::Parts;
+use crate::iam::role::{Attached, IamRole, LiveIamRole, LiveInstanceProfile};
+use crate::iam::role_deletion::RoleDeletion;
 use crate::iam::role_policy::LivePolicies;
 use crate::vpc::security_group::{LiveSecurityGroup, SecurityGroup};
 
@@ -70,7 +72,7 @@ impl Unclaimed for IamRole {
             let attached = view.seen.one::<Attached>(&role.name);
             let deletion = RoleDeletion {
                 name: found.name.clone(),
-                policies: policies.iter().map(|(name, _)| name.to_owned()).collect(),
+                policies: policies.policies.clone(),
                 attached: attached.map(|attached| attached.0.clone()).unwrap_or_default(),
             };
             let parts = Parts::among(view.seen, &role.name, &trust.0);
@@ -92,7 +94,7 @@ impl Unclaimed for IamInstanceProfile {
             let Some(found) = found else { continue };
             let deletion = InstanceProfileDeletion {
                 name: found.name.clone(),
-                roles: found.role.iter().map(|role| role.name.clone()).collect(),
+                roles: found.roles().cloned().collect(),
             };
             let parts = Parts::among(view.seen, &role.name, &trust.0);
             let whose = sweep.whose(IamInstanceProfile::KIND, &parts.profile(view.owner));

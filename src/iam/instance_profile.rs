@@ -45,12 +45,13 @@ pub(crate) async fn observe(
     Looked::sort_one(answer.and_then(|answer| {
         let told = Answer::of(GET, name);
         let profile = told.part("InstanceProfile", answer.instance_profile())?;
-        let role = profile.roles().first().map(|role| LiveIamRole::from_sdk(told, role));
+        let mut roles = profile.roles().iter().map(|role| LiveIamRole::from_sdk(told, role));
         Ok(LiveInstanceProfile {
             name: Id::given(told, "InstanceProfileName", Some(profile.instance_profile_name()))?,
             arn: told.text("Arn", Some(profile.arn()))?,
             tags: tags_from_sdk(profile.tags()),
-            role: role.transpose()?,
+            role: roles.next().transpose()?,
+            further: roles.map(|role| Ok(role?.name)).collect::<Result<_, AwsError>>()?,
         })
     }))
 }
@@ -75,7 +76,7 @@ impl Manage for IamInstanceProfile {
         true
     }
 
-    /// Told by looking at its role too (`iam::look`).
+    /// Told by looking at its role too (`iam::presence`).
     fn marks<'a>(&self, _: &'a LiveInstanceProfile, _: View<'a>) -> Vec<Marks<'a>> {
         Vec::new()
     }
@@ -148,6 +149,7 @@ impl Manage for IamInstanceProfile {
             arn: format!("arn:aws:iam::123456789012:instance-profile/{}", self.name),
             tags: self.tags.clone(),
             role: None,
+            further: Vec::new(),
         }
     }
 
@@ -203,8 +205,8 @@ impl Delete for InstanceProfileDeletion {
 
 async fn of_profile(aws: &Aws, name: &str, holders: &mut Holders) -> Result<(), AwsError> {
     let found = observe(aws, name).await?;
-    if let Some(role) = found.one().and_then(|profile| profile.role.as_ref()) {
-        holders.add(false, format!("role {}, which is in it since", role.name));
+    for role in found.one().into_iter().flat_map(LiveInstanceProfile::roles) {
+        holders.add(false, format!("role {role}, which is in it since"));
     }
     Ok(())
 }

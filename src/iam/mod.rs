@@ -4,5 +4,8 @@ pub(crate) mod idle;
 pub(crate) mod instance_profile;
 pub(crate) mod instance_profile_role;
 pub(crate) mod look;
+pub(crate) mod managed_policy;
+pub(crate) mod presence;
 pub(crate) mod role;
+pub(crate) mod role_deletion;
 pub(crate) mod role_policy;

@@ -3,13 +3,11 @@
 use aws_sdk_iam::types::Tag;
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault, done};
-use crate::core::deletion::{Delete, gone_or};
+use crate::aws::{Answer, Aws, AwsError, Fault};
 use crate::core::document::{LiveDocument, unchanged};
-use crate::core::drift::{Drift, FieldChange};
+use crate::core::drift::Drift;
 use crate::core::fields::{Changed, Delta, Found, Value as _, Want, Wanted, fields};
 use crate::core::given::Given;
-use crate::core::holders::Holders;
 use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
@@ -44,6 +42,9 @@ pub(crate) struct LiveIamRole {
     pub(crate) name: Id<IamRole>,
     pub(crate) trust: LiveDocument,
     pub(crate) tags: Tags,
+    /// The ARN of the policy beyond which nothing is allowed to it. Told of a role that is looked
+    /// at by itself, and of one in a profile never (IAM API reference, `Role`).
+    pub(crate) boundary: Option<String>,
 }
 
 /// An instance profile as it is wanted.
@@ -63,6 +64,8 @@ pub(crate) struct LiveInstanceProfile {
     pub(crate) tags: Tags,
     /// The role in it; AWS allows one.
     pub(crate) role: Option<LiveIamRole>,
+    /// Were there more, these.
+    pub(crate) further: Vec<Id<IamRole>>,
 }
 
 impl LiveIamRole {
@@ -76,7 +79,21 @@ impl LiveIamRole {
             name: Id::given(answer, "RoleName", Some(role.role_name()))?,
             trust: LiveDocument::decode(trust, PrincipalRule::Expected),
             tags: tags_from_sdk(role.tags()),
+            boundary: role
+                .permissions_boundary()
+                .map(|boundary| {
+                    let arn = boundary.permissions_boundary_arn();
+                    answer.text("PermissionsBoundaryArn", arn)
+                })
+                .transpose()?,
         })
+    }
+}
+
+impl LiveInstanceProfile {
+    /// All roles that it carries.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &Id<IamRole>> {
+        self.role.iter().map(|role| &role.name).chain(&self.further)
     }
 }
 
@@ -112,7 +129,7 @@ pub(crate) async fn attached(aws: &Aws, role: &str) -> Result<Vec<String>, AwsEr
     rows.iter().map(|row| answer.text("PolicyArn", row.policy_arn())).collect()
 }
 
-/// The ARNs of the managed policies that are attached to a role which may have to go.
+/// The ARNs of the managed policies that are attached to a role.
 #[derive(Clone, Debug)]
 pub(crate) struct Attached(pub(crate) Vec<String>);
 
@@ -143,7 +160,7 @@ impl Manage for IamRole {
         true
     }
 
-    /// Told by looking at its profile and its policies too (`iam::look`).
+    /// Told by looking at its profile and its policies too (`iam::presence`).
     fn marks<'a>(&self, _: &'a LiveIamRole, _: View<'a>) -> Vec<Marks<'a>> {
         Vec::new()
     }
@@ -221,7 +238,8 @@ impl Manage for IamRole {
     #[cfg(test)]
     fn imagined(&self, _: &Id<Self>, _: View<'_>) -> LiveIamRole {
         let trust = LiveDocument::decode(&self.trust.to_compact(), PrincipalRule::Expected);
-        LiveIamRole { name: Id::imagined(&self.name), trust, tags: self.tags.clone() }
+        let (name, tags) = (Id::imagined(&self.name), self.tags.clone());
+        LiveIamRole { name, trust, tags, boundary: None }
     }
 
     #[cfg(test)]
@@ -281,56 +299,4 @@ pub(crate) fn tags_to_sdk(
     let tags = tags.collect::<Result<Vec<_>, _>>();
     let tags = tags.map_err(|error| AwsError::unbuilt(operation, object, error))?;
     Ok((!tags.is_empty()).then_some(tags))
-}
-
-/// Deletes a role with the policies in it.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct RoleDeletion {
-    pub(crate) name: Id<IamRole>,
-    pub(crate) policies: Vec<String>,
-    /// The ARNs of managed policies, which are somebody's and only detached.
-    pub(crate) attached: Vec<String>,
-}
-
-impl Delete for RoleDeletion {
-    async fn attempt(&self, aws: &Aws) -> Result<(), AwsError> {
-        let Self { name, policies, attached } = self;
-        for policy in policies {
-            let call = aws.iam.delete_role_policy().role_name(name).policy_name(policy);
-            gone_or(done("iam:DeleteRolePolicy", name, call.send().await))?;
-        }
-        for arn in attached {
-            let call = aws.iam.detach_role_policy().role_name(name).policy_arn(arn);
-            gone_or(done("iam:DetachRolePolicy", name, call.send().await))?;
-        }
-        let call = aws.iam.delete_role().role_name(name);
-        done("iam:DeleteRole", name, call.send().await)
-    }
-
-    async fn holders(&self, work: &Work<'_>, holders: &mut Holders) -> Result<(), AwsError> {
-        of_role(work.aws, &self.name, holders).await
-    }
-
-    fn drift(&self) -> Drift {
-        let detached = |arn: &String| FieldChange {
-            field: "attachedPolicy".to_owned(),
-            before: Some(arn.clone()),
-            after: None,
-        };
-        Drift { fields: self.attached.iter().map(detached).collect(), ..Drift::default() }
-    }
-}
-
-async fn of_role(aws: &Aws, name: &str, holders: &mut Holders) -> Result<(), AwsError> {
-    let pages = aws.iam.list_instance_profiles_for_role().role_name(name).into_paginator();
-    let profiles = pages.items().send().collect::<Result<Vec<_>, _>>().await;
-    let profiles =
-        profiles.map_err(|error| AwsError::new("iam:ListInstanceProfilesForRole", name, error))?;
-    for profile in &profiles {
-        holders.add(false, format!("instance profile {}", profile.instance_profile_name()));
-    }
-    for policy in attached(aws, name).await? {
-        holders.add(false, format!("policy {policy}, attached since"));
-    }
-    Ok(())
 }

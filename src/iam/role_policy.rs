@@ -59,7 +59,7 @@ impl Content {
 }
 
 /// An inline policy as it was found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LivePolicy {
     pub(crate) name: String,
     pub(crate) document: LiveDocument,
@@ -133,7 +133,11 @@ async fn read(aws: &Aws, role: &str) -> Result<LivePolicies, AwsError> {
     Ok(LivePolicies { role: role.to_owned(), policies })
 }
 
-async fn read_one(aws: &Aws, role: &str, name: &str) -> Result<Option<LiveDocument>, AwsError> {
+pub(crate) async fn read_one(
+    aws: &Aws,
+    role: &str,
+    name: &str,
+) -> Result<Option<LiveDocument>, AwsError> {
     let call = aws.iam.get_role_policy().role_name(role).policy_name(name);
     let answer = call.send().await;
     let object = || format!("{name} in {role}");

@@ -28,7 +28,7 @@ use crate::resolve::lifecycle::{Lifecycle, Lifecycles, Origin};
 use crate::resolve::roles::Roles;
 use crate::resolve::told::Told;
 use crate::resolve::zone::Zone;
-use crate::resolve::{existing, instances, subnets, versions, zone};
+use crate::resolve::{beyond, existing, instances, subnets, versions, zone};
 
 /// What is to happen to one resource.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -91,6 +91,8 @@ pub(crate) struct Plan {
     /// Looked at and as wanted.
     pub(crate) unchanged: Vec<ResourceId>,
     pub(crate) warnings: Vec<Notice>,
+    /// What is as asked for, and good to know.
+    pub(crate) notes: Vec<Notice>,
     /// Why the plan cannot be carried out.
     pub(crate) refusals: Vec<Notice>,
     /// The texts of the specs that it was made from, as digests.
@@ -174,6 +176,7 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> 
             ids: Ids::default(),
             unchanged: Vec::new(),
             warnings: desired.notices.clone(),
+            notes: Vec::new(),
             refusals: Vec::new(),
             specs: Vec::new(),
         },
@@ -197,6 +200,7 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> 
             planner.decide(resource, Origin::Existing, &brought.reason);
         }
     }
+    planner.tell_beyond(desired);
     planner.check_needs();
     quotas::check(&mut planner, &resources);
     planner.check_subnets(&resources);
@@ -240,7 +244,17 @@ impl Planner<'_> {
 
     fn tell(&mut self, told: Told) {
         self.plan.warnings.extend(told.warnings);
+        self.plan.notes.extend(told.notes);
         self.plan.refusals.extend(told.refusals);
+    }
+
+    fn tell_beyond(&mut self, desired: &DesiredCluster) {
+        let (beyond, told) = beyond::find(desired, &self.live.seen, self.lifecycles);
+        self.tell(told);
+        let left = beyond.into_iter().map(|found| {
+            Change::left(found.id, found.drift, format!("{}; left as it is", found.what))
+        });
+        self.plan.changes.extend(left);
     }
 
     /// The resources with what only AWS tells of them.

@@ -43,6 +43,7 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Belong
         ids: Default::default(),
         unchanged: Vec::new(),
         warnings: Vec::new(),
+        notes: Vec::new(),
         refusals: refusals.into_iter().collect(),
         specs: Vec::new(),
     }

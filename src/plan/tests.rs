@@ -113,12 +113,14 @@ fn what_is_settled_needs_nothing_and_a_plan_is_the_same_every_time() {
 fn existing() -> (DesiredCluster, Live) {
     let desired = examples::of_iam(&[group("nodes", "Node", Some("team"))]);
     let trust = live_document(&desired.existing[0].trust);
-    let role = LiveIamRole { name: Id::imagined("team-role"), trust, tags: Tags::new() };
+    let name = Id::imagined("team-role");
+    let role = LiveIamRole { name, trust, tags: Tags::new(), boundary: None };
     let profile = LiveInstanceProfile {
         name: Id::imagined("team"),
         arn: "arn:aws:iam::123456789012:instance-profile/team".to_owned(),
         tags: Tags::new(),
         role: Some(role),
+        further: Vec::new(),
     };
     let own = r#"{"Statement": [{"Effect": "Allow", "Action": "es:*", "Resource": "*"}]}"#;
     let document = LiveDocument::decode(own, PrincipalRule::Refused);

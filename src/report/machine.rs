@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::apply::Outcome;
-use crate::core::drift::{DocumentChange, FieldChange};
+use crate::core::drift::{DocumentChange, Drift, FieldChange};
 use crate::core::kind::{Layer, ResourceId};
 use crate::desired::Notice;
 use crate::plan::{Action, Change, Plan};
@@ -27,6 +27,8 @@ pub(crate) struct Report<'a> {
     removals: Vec<ReportedChange<'a>>,
     unchanged: &'a [ResourceId],
     warnings: &'a [Notice],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'a [Notice],
     refusals: &'a [Notice],
     summary: Summary,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,6 +59,8 @@ struct ReportedChange<'a> {
 struct Permissions<'a> {
     gained: &'a [Statement],
     lost: &'a [Statement],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    within: &'a [Statement],
 }
 
 #[derive(Serialize)]
@@ -103,6 +107,7 @@ pub(crate) fn report<'a>(
         removals: plan.removals.iter().map(change).collect(),
         unchanged: &plan.unchanged,
         warnings: &plan.warnings,
+        notes: &plan.notes,
         refusals: &plan.refusals,
         summary: Summary {
             create: plan.count(Action::Create),
@@ -127,7 +132,7 @@ pub(crate) fn report<'a>(
 }
 
 fn change(change: &Change) -> ReportedChange<'_> {
-    let permissions = &change.drift.permissions;
+    let Drift { permissions, within, .. } = &change.drift;
     ReportedChange {
         id: &change.id,
         kind: change.id.kind.name(),
@@ -144,8 +149,11 @@ fn change(change: &Change) -> ReportedChange<'_> {
         depends_on: &change.needs,
         depends_on_kinds: change.behind.iter().map(|kind| kind.name()).collect(),
         fields: &change.drift.fields,
-        permissions: (!permissions.is_empty())
-            .then_some(Permissions { gained: &permissions.gained, lost: &permissions.lost }),
+        permissions: (!permissions.is_empty() || !within.is_empty()).then_some(Permissions {
+            gained: &permissions.gained,
+            lost: &permissions.lost,
+            within,
+        }),
         document: change.drift.document.as_ref(),
     }
 }

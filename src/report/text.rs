@@ -88,6 +88,11 @@ fn add_change(out: &mut String, change: &Change, detail: Detail) {
     for line in statement::difference(&change.drift.permissions, gained, lost) {
         let _ = writeln!(out, "      {line}");
     }
+    for statement in &change.drift.within {
+        for line in statement::lines(statement, "within ", style::QUIET) {
+            let _ = writeln!(out, "      {line}");
+        }
+    }
     if detail == Detail::Documents
         && let Some(document) = &change.drift.document
     {

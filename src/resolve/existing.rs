@@ -4,6 +4,8 @@
 //! policies together are compared with what kapstan would want, since its owner may spread
 //! permissions over policies of any name.
 
+use std::collections::BTreeSet;
+
 use super::lifecycle::{Lifecycle, Lifecycles, Origin};
 use super::told::Told;
 use crate::aws::tags::Tags;
@@ -79,7 +81,7 @@ fn policies(
         Resource::from(IamRolePolicy { name, role, content, inside })
     };
     let (own, additional) = (existing.policy.clone(), existing.additional.clone());
-    if lifecycle != Lifecycle::Sync {
+    if policies_by_name(role, lifecycle).is_none() {
         return vec![policy(role.to_owned(), Content::Together(own, additional))];
     }
     let mut all = vec![policy(role.to_owned(), Content::Role(own))];
@@ -89,6 +91,12 @@ fn policies(
         all.push(policy(additional_name(role), content));
     }
     all
+}
+
+/// Which policies of a role are compared by name; `None` where all are compared together.
+pub(super) fn policies_by_name(role: &str, lifecycle: Lifecycle) -> Option<BTreeSet<String>> {
+    let names = [role.to_owned(), additional_name(role)];
+    (lifecycle == Lifecycle::Sync).then(|| names.into())
 }
 
 fn check_account(existing: &ExistingProfile, live: &Live, told: &mut Told) {

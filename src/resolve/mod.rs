@@ -1,5 +1,6 @@
 //! What is wanted, with what only AWS tells of it. What becomes of it is decided elsewhere.
 
+pub(crate) mod beyond;
 pub(crate) mod existing;
 pub(crate) mod instances;
 pub(crate) mod lifecycle;

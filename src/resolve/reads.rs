@@ -11,6 +11,7 @@ use crate::core::whose::Owner;
 use crate::core::wishes::Wishes;
 use crate::desired::{DesiredCluster, names};
 use crate::iam::look::{BroughtProfile, RoleTrust};
+use crate::iam::role::IamRole;
 use crate::iam::role_policy::IamRolePolicy;
 use crate::limits::partition::Partition;
 use crate::policy::trust;
@@ -66,9 +67,10 @@ fn brought_profiles(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Vec<Br
     if !IAM.into_iter().any(looks) {
         return Vec::new();
     }
-    let with_policies = looks(IamRolePolicy::KIND);
+    let (with_role, with_policies) = (looks(IamRole::KIND), looks(IamRolePolicy::KIND));
     let profiles = desired.existing.iter().map(|profile| BroughtProfile {
         name: profile.arn.name.clone(),
+        with_role,
         with_policies,
         needs_zone: with_policies && profile.policy.needs_zone(),
     });

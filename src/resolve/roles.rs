@@ -8,7 +8,7 @@ use crate::core::seen::Seen;
 use crate::core::whose::{Owner, Taggable, Whose};
 use crate::desired::DesiredCluster;
 use crate::iam::instance_profile::IamInstanceProfile;
-use crate::iam::look::{self, Parts};
+use crate::iam::presence::{self, Parts};
 use crate::iam::role::IamRole;
 use crate::limits::partition::Partition;
 use crate::policy::document::Document;
@@ -44,9 +44,9 @@ impl<'a> Roles<'a> {
             Resource::IamInstanceProfileRole(link) => (Some(&link.role), Some(&link.profile)),
             _ => return None,
         };
-        let role = role.filter(|role| look::has_role(self.seen, role) == Some(true));
+        let role = role.filter(|role| presence::has_role(self.seen, role) == Some(true));
         let role = role.map(|name| (name, self.whose_role(name, owner), Taggable::Role(name)));
-        let profile = profile.filter(|name| look::has_profile(self.seen, name) == Some(true));
+        let profile = profile.filter(|name| presence::has_profile(self.seen, name) == Some(true));
         let profile =
             profile.map(|name| (name, self.whose_profile(name, owner), Taggable::Profile(name)));
         let mut found = role.into_iter().chain(profile);

@@ -7,6 +7,8 @@ use crate::desired::Notice;
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) warnings: Vec<Notice>,
+    /// What is as asked for, and good to know.
+    pub(crate) notes: Vec<Notice>,
     /// What stands in the way of any plan.
     pub(crate) refusals: Vec<Notice>,
 }
@@ -14,6 +16,10 @@ pub(crate) struct Told {
 impl Told {
     pub(super) fn warn(&mut self, object: impl fmt::Display, message: String, next: String) {
         self.warnings.push(Notice { object: object.to_string(), message, next });
+    }
+
+    pub(super) fn note(&mut self, object: impl fmt::Display, message: String, next: String) {
+        self.notes.push(Notice { object: object.to_string(), message, next });
     }
 
     pub(super) fn refuse(&mut self, object: impl fmt::Display, message: String, next: String) {

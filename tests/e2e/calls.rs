@@ -1,14 +1,14 @@
 //! What a plan costs: how many calls, and how many rounds deep.
 
-use crate::harness::{Call, STRICT, World, group, specs};
+use crate::harness::{Call, STRICT, World, group, specs, wait};
 use serde_json::json;
 
 const NAME: &str = "dev.example.com";
 
 /// The calls of a plan for settled masters and nodes.
-const SETTLED: [&str; 6] = [
+const SETTLED: [&str; 7] = [
     "GetCallerIdentity 1", "GetInstanceProfile 2", "GetRole 2", "GetRolePolicy 2",
-    "ListHostedZones 1", "ListRolePolicies 2",
+    "ListAttachedRolePolicies 2", "ListHostedZones 1", "ListRolePolicies 2",
 ];
 
 /// Whose the credentials are is asked before anything else: what must not be looked at with them is
@@ -54,8 +54,8 @@ fn a_plan_takes_one_identity_call_and_two_rounds_behind_it() {
     assert_eq!(
         calls,
         [
-            "GetCallerIdentity 1", "GetInstanceProfile 2", "GetRole 2", "ListHostedZones 1",
-            "ListRolePolicies 2",
+            "GetCallerIdentity 1", "GetInstanceProfile 2", "GetRole 2",
+            "ListAttachedRolePolicies 2", "ListHostedZones 1", "ListRolePolicies 2",
         ]
     );
     assert_eq!(rounds, BEHIND + 1, "nothing is there yet");
@@ -96,10 +96,31 @@ fn an_existing_profile_takes_three_rounds() {
     assert_eq!(
         calls,
         [
-            "GetCallerIdentity 1", "GetInstanceProfile 2", "GetRole 1", "GetRolePolicy 2",
-            "ListHostedZones 1", "ListRolePolicies 2",
+            "GetCallerIdentity 1", "GetInstanceProfile 2", "GetRole 2", "GetRolePolicy 2",
+            "ListAttachedRolePolicies 2", "ListHostedZones 1", "ListRolePolicies 2",
         ]
     );
+    assert_eq!(rounds, BEHIND + 3);
+}
+
+/// What is attached must be known before it can be read, and which version is in force before that.
+#[test]
+fn managed_policies_take_a_round_more_and_are_read_once() {
+    let world = World::with("calls_managed", &specs(NAME, STRICT));
+    world.apply(NAME);
+    let says = crate::harness::document(json!([]));
+    let call = world.iam().create_policy().policy_name("team").policy_document(says.to_string());
+    let arn = wait(call.send()).unwrap().policy.unwrap().arn.unwrap();
+    for role in ["masters", "nodes"] {
+        let call = world.iam().attach_role_policy().role_name(format!("{role}.{NAME}"));
+        wait(call.policy_arn(&arn).send()).unwrap();
+    }
+    let (calls, rounds) = plan_calls(&world);
+    let more = ["GetPolicy 1".to_owned(), "GetPolicyVersion 1".to_owned()];
+    let mut expected: Vec<String> =
+        SETTLED.iter().map(|call| (*call).to_owned()).chain(more).collect();
+    expected.sort();
+    assert_eq!(calls, expected);
     assert_eq!(rounds, BEHIND + 3);
 }
 

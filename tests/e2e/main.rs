@@ -6,6 +6,7 @@ mod advice;
 mod apply_failures;
 mod approvals;
 mod bad_input;
+mod beyond;
 mod calls;
 mod clusters;
 mod conflicts;

@@ -55,7 +55,7 @@ fn statements(principal: bool) -> Vec<Statement> {
 /// Whatever text a change holds. A field that is new must be thought of here.
 fn hostile(change: &Change, permissions: &Difference) -> Change {
     let Change { id: own, action, drift, reason: _, needs, behind, write } = change;
-    let Drift { fields, permissions: _, document: _ } = drift;
+    let Drift { fields, permissions: _, within: _, document: _ } = drift;
     let field = || FieldChange { field: text(), before: Some(text()), after: Some(text()) };
     let json = || Some(serde_json::json!({ HOSTILE: [HOSTILE] }));
     Change {
@@ -64,6 +64,7 @@ fn hostile(change: &Change, permissions: &Difference) -> Change {
         drift: Drift {
             fields: fields.iter().map(|_| field()).chain([field()]).collect(),
             permissions: permissions.clone(),
+            within: permissions.gained.clone(),
             document: Some(DocumentChange { before: json(), after: json() }),
         },
         reason: text(),

@@ -19,7 +19,7 @@ use crate::elb::load_balancer::ClassicName;
 use crate::elb::target_group::TargetGroupArn;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
-use crate::iam::look;
+use crate::iam::presence;
 use crate::iam::role::IamRole;
 use crate::iam::role_policy::IamRolePolicy;
 use crate::plan::{Action, Options, Plan, Prune, make};
@@ -253,9 +253,9 @@ fn check_needs(plan: &Plan, live: &Live, written: &BTreeSet<&ResourceId>) {
         if change.action != Action::Delete {
             for need in &change.needs {
                 let is_there = match need.kind {
-                    IamRole::KIND => look::has_role(&live.seen, &need.name) != Some(false),
+                    IamRole::KIND => presence::has_role(&live.seen, &need.name) != Some(false),
                     IamInstanceProfile::KIND => {
-                        look::has_profile(&live.seen, &need.name) != Some(false)
+                        presence::has_profile(&live.seen, &need.name) != Some(false)
                     }
                     IamRolePolicy::KIND | IamInstanceProfileRole::KIND => true,
                     kind => UNNAMED.contains(&kind) || plan.ids.get(need).is_some(),
