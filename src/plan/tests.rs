@@ -231,7 +231,7 @@ fn a_policy_of_another_name_in_a_role_of_ours_is_left_alone() {
     let other = r#"{"Statement": [{"Effect": "Allow", "Action": "es:*", "Resource": "*"}]}"#;
     let other = LiveDocument::decode(other, PrincipalRule::Refused);
     put_policy(&mut live, &by_hand, Some(other));
-    assert_eq!(outcome(&planned(&desired, &live, &[])), "nothing");
+    assert_eq!(outcome(&planned(&desired, &live, &[])), "leave IAMRolePolicy");
 }
 
 #[test]

@@ -108,7 +108,8 @@ fn an_existing_profile_takes_three_rounds() {
 fn managed_policies_take_a_round_more_and_are_read_once() {
     let world = World::with("calls_managed", &specs(NAME, STRICT));
     world.apply(NAME);
-    let says = crate::harness::document(json!([]));
+    let says =
+        crate::harness::document(json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]));
     let call = world.iam().create_policy().policy_name("team").policy_document(says.to_string());
     let arn = wait(call.send()).unwrap().policy.unwrap().arn.unwrap();
     for role in ["masters", "nodes"] {
