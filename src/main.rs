@@ -4,6 +4,15 @@
 //! Data flows one way: spec → desired → live → plan → apply → report. See
 //! `docs/architecture.md`.
 
+// What comes from outside ends no run by a panic.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used, clippy::panic, clippy::todo, clippy::unimplemented,
+        clippy::unreachable, clippy::unwrap_used
+    )
+)]
+
 mod apply;
 mod autoscaling;
 mod aws;

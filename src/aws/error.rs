@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::fmt;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecordSetsError;
 
@@ -31,6 +32,9 @@ pub(crate) enum Fault {
     Lacking,
     Other,
 }
+
+const NO_CREDENTIALS: &str = "no AWS credentials were found; set AWS_PROFILE or AWS_ACCESS_KEY_ID \
+                              and AWS_SECRET_ACCESS_KEY, or log in with your usual tool";
 
 /// A call to AWS that failed.
 #[derive(Clone, Debug)]
@@ -87,16 +91,16 @@ impl AwsError {
             if cause.is::<NotSent>() {
                 return Self { operation, object, fault: Fault::Other, message: cause.to_string() };
             }
+            match cause.downcast_ref() {
+                Some(CredentialsError::CredentialsNotLoaded(_)) => {
+                    let message = NO_CREDENTIALS.to_owned();
+                    return Self { operation, object, fault: Fault::Credentials, message };
+                }
+                Some(_) => fault = Fault::Credentials,
+                None => {}
+            }
             message = format!("{message}: {cause}");
             source = cause.source();
-        }
-        if message.contains("credentials") {
-            fault = Fault::Credentials;
-        }
-        if message.contains("no credentials found in chain") {
-            message = "no AWS credentials were found; set AWS_PROFILE or AWS_ACCESS_KEY_ID and \
-                       AWS_SECRET_ACCESS_KEY, or log in with your usual tool"
-                .to_owned();
         }
         Self { operation, object, fault, message }
     }
@@ -119,10 +123,31 @@ pub(crate) fn of_record_change(
     if !told.is_empty() {
         error.message = format!("InvalidChangeBatch: {}", told.join("; "));
     }
-    if told.iter().any(|text| text.contains("but it was not found")) {
+    if told.iter().any(|text| is_gone_record(text)) {
         error.fault = Fault::Missing;
     }
     error
+}
+
+/// What is told of the one change of a batch.
+fn is_gone_record(words: &str) -> bool {
+    let words = words.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(words);
+    words.starts_with("Tried to delete resource record set [")
+        && words.ends_with("] but it was not found")
+}
+
+/// Whether Auto Scaling, which has one code for all that is wrong, says that something is not
+/// there. These are its sentences, the names in them left out.
+fn tells_absence(words: &str) -> bool {
+    const NOT_FOUND: [&str; 3] = [
+        "AutoScalingGroup name not found - ", "Launch configuration name not found - ",
+        "Instance Id not found - ",
+    ];
+    let of_template = words.strip_prefix("You must use a valid fully-formed launch template. ");
+    let is_profile = |rest: &str| {
+        rest.trim_end_matches('.').ends_with(" is invalid. Invalid IAM Instance Profile name")
+    };
+    NOT_FOUND.iter().any(|begin| words.starts_with(begin)) || of_template.is_some_and(is_profile)
 }
 
 fn fault_of(code: &str, words: &str) -> Fault {
@@ -134,12 +159,7 @@ fn fault_of(code: &str, words: &str) -> Fault {
         | "NoSuchHostedZone"
         | "Gateway.NotAttached" => Fault::Missing,
         code if code.ends_with("NotFound") || code.ends_with("NotFoundException") => Fault::Missing,
-        // Auto Scaling has one code for all that is wrong.
-        "ValidationError"
-            if words.contains("not found") || words.contains("Invalid IAM Instance Profile") =>
-        {
-            Fault::Missing
-        }
+        "ValidationError" if tells_absence(words) => Fault::Missing,
         "DependencyViolation"
         | "ResourceInUse"
         | "ResourceInUseFault"
@@ -174,7 +194,12 @@ fn fault_of(code: &str, words: &str) -> Fault {
         | "PreconditionFailed"
         | "ConditionalRequestConflict" => Fault::Conflict,
         // IAM has no code of its own for a profile that has its one role already.
-        "LimitExceeded" if words.contains("InstanceSessionsPerInstanceProfile") => Fault::Conflict,
+        "LimitExceeded"
+            if words
+                .starts_with("Cannot exceed quota for InstanceSessionsPerInstanceProfile: ") =>
+        {
+            Fault::Conflict
+        }
         "IdempotentParameterMismatch" => Fault::TokenUsed,
         "InternalError"
         | "InternalFailure"
@@ -271,6 +296,17 @@ mod tests {
             "ValidationError",
             "Launch configuration name not found - Launch configuration nodes not found",
         ),
+        (
+            "autoscaling:TerminateInstanceInAutoScalingGroup",
+            "ValidationError",
+            "Instance Id not found - No managed instance found for instance ID: i-1",
+        ),
+        (
+            "autoscaling:CreateAutoScalingGroup",
+            "ValidationError",
+            "You must use a valid fully-formed launch template. Value (nodes) for parameter \
+             iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
+        ),
     ];
 
     #[test]
@@ -281,6 +317,50 @@ mod tests {
         for code in ["ValidationError", "DependencyViolation", "InvalidParameterValue"] {
             assert_ne!(fault_of(code, "Value is too long"), Fault::Missing, "{code}");
         }
+    }
+
+    /// Names and messages that hold the words of a fault are told back by AWS.
+    #[test]
+    fn words_in_a_message_are_no_fault_of_themselves() {
+        for (code, words) in [
+            ("ValidationError", "The group not found-nodes has instances"),
+            ("ValidationError", "1 validation error: AutoScalingGroup name not found - x"),
+            ("ValidationError", "Invalid IAM Instance Profile nodes is tagged"),
+            ("LimitExceeded", "Quota of role InstanceSessionsPerInstanceProfile exceeded"),
+            ("Throttling", "credentials not found"),
+        ] {
+            assert_eq!(fault_of(code, words), Fault::Other, "{code}: {words}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_gone_by_the_whole_sentence() {
+        let sentence = "Tried to delete resource record set [name='api.a.com.', type='A'] but it was not found";
+        assert!(is_gone_record(sentence));
+        assert!(is_gone_record(&format!("[{sentence}]")));
+        for other in [
+            "Tried to create resource record set [name='but it was not found', type='A'] but it \
+             already exists",
+            "RRSet with DNS name but it was not found is not permitted in zone a.com.",
+        ] {
+            assert!(!is_gone_record(other), "{other}");
+        }
+    }
+
+    fn unsent(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> AwsError {
+        type Call = SdkError<aws_sdk_iam::operation::get_role::GetRoleError, String>;
+        AwsError::new("iam:GetRole", "nodes", Call::construction_failure(cause))
+    }
+
+    #[test]
+    fn missing_credentials_are_known_by_type() {
+        let none = unsent(CredentialsError::not_loaded("nothing"));
+        assert_eq!((none.fault, none.message.as_str()), (Fault::Credentials, NO_CREDENTIALS));
+        let broken = unsent(CredentialsError::provider_error("the process ended with 1"));
+        assert_eq!(broken.fault, Fault::Credentials);
+        assert!(broken.message.contains("the process ended with 1"), "{}", broken.message);
+        let other = unsent("no host credentials.example.com");
+        assert_ne!(other.fault, Fault::Credentials);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fmt;
 use super::answer::Answer;
 use super::config::sdk_config;
 use super::error::AwsError;
+use crate::limits::arn::Arn;
 
 /// The account whose credentials are at work. AWS alone tells it.
 #[derive(Clone, Debug)]
@@ -22,9 +23,11 @@ impl Identity {
         let call = aws_sdk_sts::Client::new(&config).get_caller_identity();
         let answer = call.send().await.map_err(|error| AwsError::new(OPERATION, "", error))?;
         let account = Answer::of(OPERATION, "").text("Account", answer.account())?;
-        let arn = Answer::of(OPERATION, "").text("Arn", answer.arn())?;
-        let partition = arn.split(':').nth(1).unwrap_or_default().to_owned();
-        Ok(Self { account, partition })
+        let told = Answer::of(OPERATION, "");
+        let arn = told.text("Arn", answer.arn())?;
+        let Arn { partition, .. } = Arn::parse(&arn)
+            .map_err(|error| told.not_understood(format!("Arn is {arn:?}: {error}")))?;
+        Ok(Self { account, partition: partition.to_owned() })
     }
 
     pub(crate) fn account(&self) -> &str {

@@ -18,9 +18,10 @@ use super::update_cluster;
 use crate::spec::document::{self, Document};
 use crate::spec::name::{ClusterName, ObjectName};
 use crate::spec::new_cluster::{self, Choices, LoadBalancer, Networking};
-use crate::spec::{ssh_credential, yaml};
+use crate::spec::ssh_credential;
 use crate::store::objects::Place;
 use crate::store::url::StoreUrl;
+use crate::visible::yaml::visible_yaml;
 
 /// Follows Canonical's newest image of the release.
 const IMAGE: &str =
@@ -304,7 +305,7 @@ fn choices(
 }
 
 fn yaml_text(values: &[serde_json::Value]) -> anyhow::Result<String> {
-    let texts: Result<Vec<String>, _> = values.iter().map(yaml::write).collect();
+    let texts: Result<Vec<String>, _> = values.iter().map(visible_yaml).collect();
     Ok(texts?.join("---\n"))
 }
 

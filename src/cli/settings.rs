@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{ArgAction, Args};
-use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use super::duration::duration;
@@ -12,7 +11,7 @@ use super::ui::{ColorChoice, Ui};
 use crate::aws::target::Identity;
 use crate::files;
 use crate::spec::name::ClusterName;
-use crate::spec::yaml;
+use crate::spec::{document, yaml};
 use crate::store::url::StoreUrl;
 use crate::store::{Owner, Store};
 
@@ -75,13 +74,8 @@ pub(crate) struct Global {
 
 const EXPECT_ACCOUNT: &str = "--expect-account (KAPSTAN_EXPECT_ACCOUNT)";
 
-/// kops' own settings file.
-#[derive(Default, Deserialize)]
-struct KopsSettings {
-    /// kops takes its keys in any case; these are the ones its documents show.
-    #[serde(alias = "KOPS_STATE_STORE")]
-    kops_state_store: Option<String>,
-}
+/// The field of kops' own settings file, whose keys kops takes in any case.
+const STORE_SETTING: &str = "kops_state_store";
 
 impl Global {
     /// The state store, which is opened once.
@@ -160,7 +154,7 @@ impl Global {
         let given = filled(self.state.clone()).or_else(|| variable("KOPS_STATE_STORE"));
         let text = match given {
             Some(text) => Some(text),
-            None => kops_settings()?.kops_state_store.filter(|text| !text.trim().is_empty()),
+            None => kops_settings()?.filter(|text| !text.trim().is_empty()),
         };
         text.map(|text| StoreUrl::parse(&text)).transpose()
     }
@@ -204,17 +198,90 @@ fn variable(name: &str) -> Option<String> {
     filled(std::env::var(name).ok())
 }
 
-fn kops_settings() -> anyhow::Result<KopsSettings> {
+/// The store that kops' own settings file names.
+fn kops_settings() -> anyhow::Result<Option<String>> {
     let Some(path) = dirs::home_dir().map(|home| home.join(".kops.yaml")) else {
-        return Ok(KopsSettings::default());
+        return Ok(None);
     };
-    let text = match files::read_text(&path, yaml::MAX_BYTES as u64) {
-        Ok(text) => text,
-        Err(error) if error.is_absent() => return Ok(KopsSettings::default()),
-        Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
-    };
-    if text.trim().is_empty() {
-        return Ok(KopsSettings::default());
+    let name = path.display().to_string();
+    match files::read_text(&path, yaml::MAX_BYTES as u64) {
+        Ok(text) => store_in(&text, &name),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error).context(name),
     }
-    serde_yaml::from_str(&text).with_context(|| format!("{}", path.display()))
+}
+
+fn store_in(text: &str, origin: &str) -> anyhow::Result<Option<String>> {
+    let settings =
+        yaml::parse_value(text).map_err(|error| document::yaml_error(&error, text, origin))?;
+    let entries = match &settings.value {
+        yaml::Value::Null => return Ok(None),
+        yaml::Value::Map(entries) => entries,
+        _ => bail!("{origin}: settings are a mapping, not {}", settings.describe()),
+    };
+    let mut named = entries.iter().filter(|entry| entry.key.eq_ignore_ascii_case(STORE_SETTING));
+    let (first, second) = (named.next(), named.next());
+    if let Some(second) = second {
+        bail!("{origin}:{}: {STORE_SETTING} stands there twice; leave one", second.key_at);
+    }
+    match first.map(|entry| &entry.value) {
+        None => Ok(None),
+        Some(value) if value.is_null() => Ok(None),
+        Some(value) => match value.text() {
+            Some(text) => Ok(Some(text.to_owned())),
+            None => bail!(
+                "{origin}:{}: {STORE_SETTING} takes the address of a store, not {}",
+                value.at,
+                value.describe()
+            ),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_is_read_out_of_settings_of_kops() {
+        for (text, store) in [
+            ("", None),
+            ("# nothing yet\n", None),
+            ("kops_cluster_name: dev.example.com\n", None),
+            ("kops_state_store:\n", None),
+            ("kops_state_store: s3://state\n", Some("s3://state")),
+            ("KOPS_STATE_STORE: 's3://state'\n", Some("s3://state")),
+            ("Kops_State_Store: s3://state # ours\nother: [1, {a: b}]\n", Some("s3://state")),
+            // A folder may be called so.
+            ("kops_state_store: yes\n", Some("yes")),
+        ] {
+            assert_eq!(store_in(text, "x").unwrap().as_deref(), store, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn settings_are_read_with_the_limits_of_specs() {
+        let deep = "[".repeat(100);
+        for (text, told) in [
+            (
+                "kops_state_store: [a]\n",
+                "x:1:19: kops_state_store takes the address of a store, not a list",
+            ),
+            ("- a\n", "x: settings are a mapping, not a list"),
+            (
+                "a: 1\nkops_state_store: a\nKOPS_STATE_STORE: b\n",
+                "x:3:1: kops_state_store stands there twice",
+            ),
+            (
+                "kops_state_store: a\nkops_state_store: b\n",
+                "x:2:1: this key stands already at line 1",
+            ),
+            ("a: \u{1b}\n", "control character U+001B"),
+            ("a: 1\n---\na: 2\n", "not 2 documents"),
+            (&deep, "nested deeper than 64 levels"),
+        ] {
+            let error = store_in(text, "x").unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
 }

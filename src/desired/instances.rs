@@ -15,12 +15,12 @@ use crate::ec2::launch_template::{LaunchTemplate, Resolved, Spot, Volume};
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::limits::volume::{Asked, has_iops};
-use crate::spec::arn::name_of;
 use crate::spec::cluster::{Cluster, Subnet};
 use crate::spec::instance_group::InstanceGroup;
 use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
+use crate::spec::profile_arn::ProfileArn;
 use crate::spec::role::Role;
 use crate::vpc::security_group::SecurityGroup;
 
@@ -102,7 +102,7 @@ fn template(
     let spec = &group.spec;
     refuse_incomplete(group, desired);
     let name = group.aws_name(cluster.name());
-    let (profile, after) = profile(cluster, group, role);
+    let (profile, after) = profile(cluster, group, role)?;
     let mut tags = names::labels(cluster.spec.cloud_labels.as_ref());
     tags.extend(names::tags(cluster, &name, false));
     let metadata = spec.instance_metadata.as_ref();
@@ -151,15 +151,21 @@ fn refuse_incomplete(group: &InstanceGroup, desired: &mut DesiredCluster) {
 }
 
 /// The name of the instance profile, and what of it must be there before.
-fn profile(cluster: &Cluster, group: &InstanceGroup, role: Role) -> (String, Vec<ResourceId>) {
+fn profile(
+    cluster: &Cluster,
+    group: &InstanceGroup,
+    role: Role,
+) -> Result<(String, Vec<ResourceId>), String> {
     // What AWS has of a profile of the user's own is looked at with the IAM kinds.
     if let Some(arn) = group.profile_arn() {
-        return (name_of(arn).to_owned(), Vec::new());
+        let arn: ProfileArn =
+            arn.parse().map_err(|form| format!("{arn:?} is no ARN of a profile; {form}"))?;
+        return Ok((arn.name, Vec::new()));
     }
     let profile = role.iam_name(cluster.name());
     let link = ResourceId::new(IamInstanceProfileRole::KIND, &profile);
     let own = ResourceId::new(IamInstanceProfile::KIND, &profile);
-    (profile, vec![own, link])
+    Ok((profile, vec![own, link]))
 }
 
 fn security_groups(

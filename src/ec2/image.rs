@@ -151,15 +151,9 @@ impl Images {
                 let Some(names) = self.by_name.get(owner_account(owner)) else {
                     return Err(NONE.to_owned());
                 };
-                let ids: Vec<&String> = match name.contains(['*', '?']) {
-                    true => {
-                        let names = names.iter();
-                        let fit = names.filter(|(found, _)| pattern::covers(name, found));
-                        fit.flat_map(|(_, ids)| ids).collect()
-                    }
-                    false => names.get(name).into_iter().flatten().collect(),
-                };
-                let named = ids.into_iter().filter_map(|id| self.by_id.get(id));
+                let names = names.iter().filter(|(found, _)| pattern::filters(name, found));
+                let ids = names.flat_map(|(_, ids)| ids);
+                let named = ids.filter_map(|id| self.by_id.get(id));
                 named.filter(|image| is_owners(image)).collect()
             }
             None => {
@@ -230,5 +224,6 @@ mod tests {
         let several = find("kope.io/k8s-*").unwrap_err();
         assert_eq!(several, "2 images have that name: ami-1, ami-3");
         assert_eq!(find("kope.io/k8s-1.?1-*"), Ok("ami-3"));
+        assert_eq!(find(r"kope.io/k8s-1.11-\*"), Err(NONE.to_owned()));
     }
 }

@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use super::network::NetworkBalancers;
 use super::network_load_balancer::{LiveNetworkLoadBalancer, NetworkLoadBalancer};
 use super::tags;
-use super::target_group::TargetGroup;
+use super::target_group::{self, TargetGroup};
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault};
 use crate::core::belongings::{Around, Belonging, Presence};
@@ -24,7 +24,6 @@ use crate::core::seen::{Looked, Seen};
 use crate::core::sweep::{Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
-use crate::spec::arn::target_group_name;
 
 const DESCRIBE: &str = "elasticloadbalancing:DescribeListeners";
 const CREATE: &str = "elasticloadbalancing:CreateListener";
@@ -78,7 +77,8 @@ impl LiveListener {
     }
 
     fn target(&self) -> &str {
-        self.target_group.as_deref().map_or("something else", target_group_name)
+        let named = self.target_group.as_deref().and_then(target_group::name_of);
+        named.unwrap_or("something else")
     }
 }
 

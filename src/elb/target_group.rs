@@ -18,6 +18,7 @@ use crate::core::sweep::{Offer, Place, Sweep, Unclaimed};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::limits::TARGET_GROUP_NAME;
+use crate::limits::arn::Arn;
 use crate::vpc::interface::User;
 use crate::vpc::vpc::Vpc;
 
@@ -326,11 +327,33 @@ async fn of_targets(aws: &Aws, arn: &str, holders: &mut Holders) -> Result<(), A
     let answer = aws.elbv2.describe_target_groups().target_group_arns(arn).send().await;
     let answer = answer.map_err(|error| AwsError::new(operation, arn, error))?;
     for balancer in answer.target_groups().iter().flat_map(|group| group.load_balancer_arns()) {
-        let name = balancer.split('/').nth(2).unwrap_or(balancer);
+        let name = balancer_name(balancer).ok_or_else(|| {
+            Answer::of(operation, arn).not_understood(format!(
+                "LoadBalancerArns has {balancer:?}, no load balancer's ARN"
+            ))
+        })?;
         let passes = User::Balancer(name.to_owned()).is_going(aws).await?;
         holders.add(passes, format!("load balancer {balancer}"));
     }
     Ok(())
+}
+
+/// `targetgroup/NAME/ID` (Service Authorization Reference, "Resource types defined by AWS Elastic
+/// Load Balancing V2", and so below).
+pub(super) fn name_of(arn: &str) -> Option<&str> {
+    let (name, id) = of_service(arn)?.of_kind("targetgroup")?.split_once('/')?;
+    (!name.is_empty() && !id.is_empty()).then_some(name)
+}
+
+/// `loadbalancer/TYPE/NAME/ID`.
+fn balancer_name(arn: &str) -> Option<&str> {
+    let (_, rest) = of_service(arn)?.of_kind("loadbalancer")?.split_once('/')?;
+    let (name, id) = rest.split_once('/')?;
+    (!name.is_empty() && !id.is_empty()).then_some(name)
+}
+
+fn of_service(arn: &str) -> Option<Arn<'_>> {
+    Arn::parse(arn).ok().filter(|arn| arn.service == "elasticloadbalancing")
 }
 
 impl Unclaimed for TargetGroup {
@@ -343,5 +366,28 @@ impl Unclaimed for TargetGroup {
                 sweep.offer(Offer::new(id, place, TargetGroupDeletion(found.arn.clone())));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_off_arns_of_their_kind_only() {
+        let arn = |resource: &str| {
+            format!("arn:aws:elasticloadbalancing:us-west-2:123456789012:{resource}")
+        };
+        assert_eq!(name_of(&arn("targetgroup/tcp-a/50d1")), Some("tcp-a"));
+        assert_eq!(balancer_name(&arn("loadbalancer/net/api-a/50d1")), Some("api-a"));
+        for resource in ["targetgroup/tcp-a", "targetgroup//1", "targetgroup/tcp-a/", "tcp-a/50d1"]
+        {
+            assert_eq!(name_of(&arn(resource)), None, "{resource}");
+        }
+        for resource in ["loadbalancer/net/api-a", "loadbalancer/api-a", "targetgroup/net/a/1"] {
+            assert_eq!(balancer_name(&arn(resource)), None, "{resource}");
+        }
+        assert_eq!(name_of("targetgroup/tcp-a/50d1"), None);
+        assert_eq!(name_of("arn:aws:s3:::targetgroup/tcp-a/50d1"), None);
     }
 }

@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     Throttled,
     /// A disruption budget has no room now.
     Budget,
+    /// Several disruption budgets hold the pod, which the API then never evicts.
+    Budgets,
     /// Somebody else wrote in between.
     Conflict,
     /// The namespace is being deleted; its controller deletes what is in it.
@@ -45,10 +47,24 @@ impl Fault {
             | Self::Conflict
             | Self::NamespaceEnding
             | Self::Expired => true,
-            Self::Missing | Self::Unauthenticated | Self::Forbidden | Self::Refused => false,
+            Self::Budgets
+            | Self::Missing
+            | Self::Unauthenticated
+            | Self::Forbidden
+            | Self::Refused => false,
         }
     }
 }
+
+/// What the API server says of several budgets, without a reason (kubernetes,
+/// `pkg/registry/core/pod/storage/eviction.go`).
+const SEVERAL_BUDGETS: &str = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+
+/// How it says that an object of the name has another UID, with the reason of any conflict
+/// (apiserver, `pkg/registry/rest/delete.go` and `pkg/storage/interfaces.go`). No name can hold
+/// these.
+const OTHER_UID: [&str; 2] =
+    ["the UID in the precondition (", "Precondition failed: UID in precondition: "];
 
 /// A request that failed.
 #[derive(Clone, Debug)]
@@ -90,9 +106,6 @@ impl KubernetesError {
             let causes = status.details.iter().flat_map(|details| &details.causes);
             causes.into_iter().any(|cause| cause.reason == name)
         };
-        // The API server words it so, and gives no reason (kubernetes,
-        // `pkg/registry/core/pod/storage/eviction.go`).
-        let has_two_budgets = message.contains("more than one PodDisruptionBudget");
         let fault = match code {
             401 => Fault::Unauthenticated,
             403 if has_cause("NamespaceTerminating") => Fault::NamespaceEnding,
@@ -103,10 +116,12 @@ impl KubernetesError {
             429 if has_cause("DisruptionBudget") => Fault::Budget,
             429 => Fault::Throttled,
             408 => Fault::Busy,
-            500.. if !has_two_budgets => Fault::Busy,
+            500.. if message == SEVERAL_BUDGETS => Fault::Budgets,
+            500.. => Fault::Busy,
             _ => Fault::Refused,
         };
-        let is_of_another = code == 409 && message.to_lowercase().contains("precondition");
+        let is_of_another =
+            code == 409 && OTHER_UID.iter().any(|sentence| message.contains(sentence));
         Self {
             is_of_another,
             is_answer: true,
@@ -189,16 +204,43 @@ mod tests {
                 "This pod has more than one PodDisruptionBudget, which the eviction subresource \
                  does not support.",
                 "",
-                Fault::Refused,
+                Fault::Budgets,
                 false,
             ),
             (403, "pods \"web\" is forbidden", "", Fault::Forbidden, false),
+            (500, "webhook: no more than one PodDisruptionBudget", "", Fault::Busy, true),
             (422, "denied request: frozen until Monday", "", Fault::Refused, false),
+            (422, "denied request: it has a PodDisruptionBudget", "", Fault::Refused, false),
             (400, "continue key is not valid", "", Fault::Refused, false),
             (401, "Unauthorized", "", Fault::Unauthenticated, false),
         ] {
             let found = fault(code, message, cause);
             assert_eq!((found, found.passes()), (expected, passes), "{code} {message}");
         }
+    }
+
+    #[test]
+    fn another_object_of_the_name_is_told_by_the_whole_sentence() {
+        let is_of_another = |message: &str| {
+            let status = json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                "message": message, "code": 409,
+            });
+            let status = serde_json::from_value(status).unwrap();
+            KubernetesError::of_status("evicting default/web", 409, &status, None).is_of_another
+        };
+        assert!(is_of_another(
+            "Operation cannot be fulfilled on pods \"web\": the UID in the precondition (1) does \
+             not match the UID in record (2). The object might have been deleted and then recreated"
+        ));
+        assert!(is_of_another(
+            "Operation cannot be fulfilled on pods \"web\": StorageError: invalid object, Code: 4, \
+             Key: /registry/pods/default/web, ResourceVersion: 0, AdditionalErrorMsg: Precondition \
+             failed: UID in precondition: 1, UID in object meta: 2"
+        ));
+        assert!(!is_of_another(
+            "Operation cannot be fulfilled on pods \"precondition\": the object has been modified; \
+             please apply your changes to the latest version and try again"
+        ));
     }
 }

@@ -1,22 +1,21 @@
 //! Keys of KMS, as EC2 is given them and policies name them.
 
-use super::arn::parts;
+use super::arn::Arn;
 use super::{partition::Partition, shorten};
 
 const SOURCE: &str = "EC2 API, CreateVolume, KmsKeyId";
 
 /// Why a text is no id, alias or ARN of a key, or `None` if it is one.
 pub(crate) fn key_refusal(text: &str) -> Option<String> {
-    let is_key = match parts(text)[..] {
-        ["arn", partition, "kms", region, account, resource] => {
-            Partition::names().contains(&partition)
-                && is_word(region, "-")
-                && account.len() == 12
-                && account.bytes().all(|byte| byte.is_ascii_digit())
-                && (resource.strip_prefix("key/").is_some_and(|id| is_word(id, "-"))
-                    || is_alias(resource))
+    let is_key = match Arn::parse(text) {
+        Ok(arn) => {
+            Partition::names().contains(&arn.partition)
+                && arn.service == "kms"
+                && is_word(arn.region, "-")
+                && arn.has_account()
+                && (arn.of_kind("key").is_some_and(|id| is_word(id, "-")) || is_alias(arn.resource))
         }
-        _ => is_word(text, "-") || is_alias(text),
+        Err(_) => is_word(text, "-") || is_alias(text),
     };
     (!is_key).then(|| {
         format!(

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::arn;
+use super::arn::{self, Arn};
 
 /// The values that a condition operator compares with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -109,9 +109,9 @@ pub(crate) fn resource_refusal(resource: &str, partitions: &[&str]) -> Option<St
         return None;
     }
     let parts = arn::parts(resource);
-    if parts[0] != "arn" || parts.len() < 2 {
+    let ["arn", partition, ..] = parts[..] else {
         return Some("a resource is * or an ARN, arn:PARTITION:SERVICE:REGION:ACCOUNT:NAME".into());
-    }
+    };
     // One that ends so stands for the parts that it lacks too.
     if parts.len() < 6 && !resource.ends_with('*') {
         return Some(format!(
@@ -119,7 +119,6 @@ pub(crate) fn resource_refusal(resource: &str, partitions: &[&str]) -> Option<St
             parts.len()
         ));
     }
-    let partition = parts[1];
     if !arn::is_open(partition) && !partitions.contains(&partition) {
         return Some(match partitions {
             [one] => format!("its partition is {partition:?}, and the cluster lies in {one}"),
@@ -175,9 +174,8 @@ pub(crate) fn value_doubt(operand: Operand, value: &str) -> Option<&'static str>
             "an address or a range is expected, such as 203.0.113.0/24",
         ),
         Operand::Arn => {
-            let parts = arn::parts(value);
-            let is_arn = parts[0] == "arn" && parts.len() == 6;
-            (is_arn || arn::is_open(value), "an ARN is expected")
+            let is_arn = arn::is_open(value) || Arn::parse(value).is_ok();
+            (is_arn, "an ARN is expected")
         }
     };
     (!is_right).then_some(wanted)

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::limits::arn::Arn;
 use crate::policy::document::{Conditions, Document, Effect, Principals, Scope, Statement, Values};
 use crate::policy::pattern;
 
@@ -203,9 +204,8 @@ fn principal_key(scope: &Scope<Principals>) -> String {
 
 /// AWS gives back an account's number as the ARN of its root.
 fn account_of_root(principal: &str) -> String {
-    let parts: Vec<&str> = principal.split(':').collect();
-    match parts[..] {
-        ["arn", _, "iam", "", account, "root"] => account.to_owned(),
+    match Arn::parse(principal) {
+        Ok(Arn { service: "iam", region: "", account, resource: "root", .. }) => account.to_owned(),
         _ => principal.to_owned(),
     }
 }

@@ -110,7 +110,7 @@ fn sort_of(error: &KubernetesError) -> Sort {
         // The next look asks for the credentials again, and decides.
         KubernetesFault::Unauthenticated => Sort::ForNow,
         KubernetesFault::Forbidden => Sort::Forbidden,
-        KubernetesFault::Refused if error.message.contains("PodDisruptionBudget") => Sort::Budgets,
+        KubernetesFault::Budgets => Sort::Budgets,
         KubernetesFault::Refused => Sort::ForGood,
         _ => Sort::ForNow,
     }

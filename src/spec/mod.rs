@@ -6,7 +6,6 @@
 //! with it. The text itself is kept ([`document`]) and edited in place ([`patch`]), so that
 //! nothing the user wrote is lost. Nothing here touches a file or the network.
 
-pub(crate) mod arn;
 pub(crate) mod cluster;
 pub(crate) mod document;
 mod fields;

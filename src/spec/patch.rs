@@ -15,6 +15,7 @@ use super::problem::{Problem, Problems};
 use super::yaml::plain::Plain;
 use super::yaml::{self, Node, Value, YamlError};
 use super::{document, schema, secret};
+use crate::visible::yaml::visible_yaml;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Edit {
@@ -281,12 +282,12 @@ fn set_text(
 fn scalar(text: &str) -> ScalarValue {
     match Plain::of(text) {
         Plain::Text => ScalarValue::string(text),
-        _ => ScalarValue::single_quoted(text),
+        _ => ScalarValue::double_quoted(text),
     }
 }
 
 fn yaml_node(value: &Json) -> anyhow::Result<YamlNode> {
-    let text = yaml::write(&serde_json::json!({ "value": value }))?;
+    let text = visible_yaml(&serde_json::json!({ "value": value }))?;
     let document = yaml_edit::Document::from_str(&text)?;
     document.get("value").context("the value cannot be written as YAML")
 }
@@ -359,7 +360,7 @@ spec:
     fn only_the_field_changes() {
         assert_eq!(
             changed(&["spec.kubernetesVersion=1.11"]),
-            ["-  kubernetesVersion: 1.10.0 # pinned", "+  kubernetesVersion: '1.11' # pinned"]
+            ["-  kubernetesVersion: 1.10.0 # pinned", "+  kubernetesVersion: \"1.11\" # pinned"]
         );
         assert_eq!(changed(&["spec.iam.legacy=false"]), ["-  iam: {}", "+  iam: {legacy: false}"]);
         assert_eq!(
@@ -439,7 +440,7 @@ spec:
             }
         }
         let changed = changed(&["spec.channel=yes"]);
-        assert_eq!(changed, ["+  channel: 'yes'"]);
+        assert_eq!(changed, ["+  channel: \"yes\""]);
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 use std::str::FromStr;
 
-use super::arn::name_of;
+use crate::limits::arn::Arn;
 use crate::limits::partition::Partition;
+
+/// What a profile is called in ARNs.
+pub(crate) const IAM_KIND: &str = "instance-profile";
 
 /// `arn:PARTITION:iam::ACCOUNT:instance-profile/PATH/NAME`. The account is kept as written:
 /// one that is not twelve digits is a warning, not an error, as kops accepts it.
@@ -32,25 +35,19 @@ impl FromStr for ProfileArn {
     fn from_str(text: &str) -> Result<Self, &'static str> {
         const FORM: &str =
             "write it like arn:aws:iam::123456789012:instance-profile/KopsExampleRole";
-        let parts: Vec<&str> = text.splitn(6, ':').collect();
-        let [arn, partition, service, region, account, resource] = parts[..] else {
-            return Err(FORM);
-        };
-        let path = resource.strip_prefix("instance-profile/").ok_or(FORM)?;
-        let name = name_of(path);
+        let arn = Arn::parse(text).map_err(|_| FORM)?;
+        let path = arn.of_kind(IAM_KIND).ok_or(FORM)?;
+        let name = arn.iam_name(IAM_KIND).ok_or(FORM)?;
         let names = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
-        let valid = arn == "arn"
-            && Partition::names().contains(&partition)
-            && service == "iam"
-            && region.is_empty()
-            && !account.is_empty()
-            && account.bytes().all(|b| b.is_ascii_digit())
-            && !name.is_empty()
+        let valid = Partition::names().contains(&arn.partition)
+            && arn.region.is_empty()
+            && !arn.account.is_empty()
+            && arn.account.bytes().all(|b| b.is_ascii_digit())
             && path.split('/').all(|part| part.chars().all(names));
         if !valid {
             return Err(FORM);
         }
-        Ok(Self { account: account.to_owned(), name: name.to_owned(), text: text.to_owned() })
+        Ok(Self { account: arn.account.to_owned(), name: name.to_owned(), text: text.to_owned() })
     }
 }
 
@@ -77,6 +74,9 @@ mod tests {
             "arn:aws:iam::123456789012:role/nodes",
             "arn:aws:iam::me:instance-profile/nodes",
             "arn:aws:iam::123456789012:instance-profile/",
+            "arn:aws:iam::123456789012:instance-profile/team/",
+            "arn:aws:iam:us-west-2:123456789012:instance-profile/nodes",
+            "arn:aws:ec2::123456789012:instance-profile/nodes",
             "arn:aws:iam::123456789012:instance-profile/a b",
             "arn:aws:iam::123456789012:instance-profile/*/nodes",
             "arn:*:iam::123456789012:instance-profile/nodes",

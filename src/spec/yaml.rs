@@ -10,6 +10,8 @@ mod reader;
 
 use std::fmt;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::path::{FieldPath, Segment};
 use super::secret;
 use plain::Plain;
@@ -280,46 +282,6 @@ fn without_end(text: String, root: &Node) -> String {
     }
 }
 
-/// A value as YAML in block style. A text that kops would take for a number, a flag or
-/// nothing stands in quotes.
-pub(crate) fn write(value: &serde_json::Value) -> anyhow::Result<String> {
-    let mut quoted = Vec::new();
-    let marked = with_marks(value, &mut quoted);
-    let mut text = serde_yaml::to_string(&marked)?;
-    for (index, word) in quoted.iter().enumerate() {
-        text = text.replace(&mark(index), &format!("'{word}'"));
-    }
-    Ok(text)
-}
-
-/// What stands for a quoted text while YAML is written by a library that reads YAML 1.2.
-fn mark(index: usize) -> String {
-    format!("kapstan-quotes-{index}-here")
-}
-
-fn with_marks(value: &serde_json::Value, quoted: &mut Vec<String>) -> serde_json::Value {
-    use serde_json::Value as Json;
-    let mut marked = |text: &str| match Plain::of(text) {
-        Plain::Text => text.to_owned(),
-        _ => {
-            quoted.push(text.to_owned());
-            mark(quoted.len() - 1)
-        }
-    };
-    match value {
-        Json::String(text) => Json::String(marked(text)),
-        Json::Array(items) => items.iter().map(|item| with_marks(item, quoted)).collect(),
-        Json::Object(fields) => fields
-            .iter()
-            .map(|(key, value)| {
-                let key = with_marks(&Json::from(key.as_str()), quoted);
-                (key.as_str().unwrap_or_default().to_owned(), with_marks(value, quoted))
-            })
-            .collect(),
-        other => other.clone(),
-    }
-}
-
 /// The line that an error stands in, without secrets, with a caret under the column. Of a long
 /// line it is the part around that column.
 pub(crate) fn excerpt(text: &str, at: Position) -> String {
@@ -336,13 +298,23 @@ pub(crate) fn excerpt(text: &str, at: Position) -> String {
     let shown: String = line.chars().skip(skipped).take(WIDTH).map(plain).collect();
     let number = at.line.to_string();
     let gutter = " ".repeat(number.len());
-    let caret = " ".repeat(before - skipped);
+    let left: String = shown.chars().take(before - skipped).collect();
+    let caret = " ".repeat(left.width());
     format!("{gutter} |\n{number} | {shown}\n{gutter} | {caret}^")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::visible::yaml::visible_yaml;
+
+    #[test]
+    fn the_caret_stands_under_its_column_whatever_is_before() {
+        let excerpt = |text: &str, column| excerpt(text, Position { line: 1, column });
+        assert_eq!(excerpt("a: ]", 4), "  |\n1 | a: ]\n  |    ^");
+        assert_eq!(excerpt("日本: ]", 5), "  |\n1 | 日本: ]\n  |       ^");
+        assert_eq!(excerpt("e\u{301}: ]", 5), "  |\n1 | e\u{301}: ]\n  |    ^");
+    }
 
     #[test]
     fn documents_keep_their_own_text() {
@@ -394,16 +366,68 @@ mod tests {
         assert!(parse("a: |\n  %YAML 1.2\n  ---\nb: 1\n").is_ok());
     }
 
+    /// Each is something else to a reader of YAML 1.1 (PyYAML, Go), of YAML 1.2, or to both, where
+    /// it stands without quotes: the rules of both for numbers, flags, nothing, times and merges,
+    /// and what begins or ends a value.
     #[test]
-    fn what_kops_would_read_otherwise_is_written_with_quotes() {
+    fn what_a_reader_may_take_for_something_else_is_written_with_quotes() {
+        let resolved = [
+            "", "~", "null", "Null", "NULL", "y", "Y", "n", "N", "yes", "Yes", "YES", "no", "No",
+            "NO", "true", "True", "TRUE", "false", "False", "FALSE", "on", "On", "ON", "off",
+            "Off", "OFF", "0", "-1", "+1", "012", "0755", "09", "0o7", "0O7", "0x1F", "0X1f",
+            "0b11", "-0b11", "1_000", "_1_", "1e3", "1E3", "1e+3", "1.5", ".5", "5.", "1.0e+20",
+            "1.", "-.5", "1.2.3e4", ".inf", "-.Inf", "+.INF", ".nan", ".NaN", "1:40", "190:20:30",
+            "1:30.5", "2018-01-01", "2018-1-1", "2018-01-01T10:00:00Z", "2018-01-01 10:00:00",
+            "<<", "=", "99999999999999999999", "1.10",
+        ];
+        let parted = [
+            " a", "a ", "\ta", "a\t", " ", "- a", "-", "? a", "?", ": a", ":", "a: b", "a:",
+            "a #b", "# a", "#", "&a", "*a", "!a", "!!str a", "|", ">", "| a", "> a", "'a'",
+            "\"a\"", "%a", "@a", "`a", "[a]", "{a: b}", "[", "{", "]", "}", ",", ", a", "---",
+            "--- a", "...", "... a", "a\rb", "a\u{85}b", "a\u{2028}b", "\u{feff}a", "a\u{7f}b",
+            "\u{1b}[31m", "\0", "a\u{202e}b",
+            // go-yaml reads none of these as the text of a block.
+            "\ta\nb\n", "\n\n\ta\n", "\t\n",
+        ];
+        for text in resolved.into_iter().chain(parted) {
+            let value = serde_json::json!({ text: [text, {"k": text}] });
+            let written = visible_yaml(&value).unwrap();
+            for line in written.lines() {
+                let begin = line.trim_start_matches("- ").trim_start_matches("k: ").chars().next();
+                let is_quoted = matches!(begin, Some('"' | '\'' | ' '));
+                assert!(is_quoted, "{text:?}: {written}");
+            }
+            assert_eq!(parse(&written).unwrap()[0].root.to_json(), value, "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_it_was() {
+        for text in [
+            "m5.large", "1.10.3", "a,b", "a#b", "a:b", "s3://b/k", "-a", "?a", "~a", "=a", "<<a",
+            "yES", "größe 日本", "it's", "\"", "\\x80", "a\\", "two\nlines", "two\nlines\n",
+            "three\n\n\n", "\n", "\n\n", "\na", "  two\nindented\n", "\n  after none\n",
+            "a\n\n  b\n", "a \nb ", "---\na\n", "...\n", "# a\n# b\n", "a: b\nc: d\n", "%a\nb",
+            " \n", " \na", "a\n ", "a\r\nb\r\n", "a\n\u{200b}\n", "{\"Effect\": \"Allow\"}",
+            "\n \ta", "#!/bin/sh\nset -e\n  echo 'a' | tee\n",
+        ] {
+            let value = serde_json::json!({
+                "k": text, "l": [text, [text], {"a": text, "b": text}], "m": {text: {"a": [text]}}, "z": 1,
+            });
+            let written = visible_yaml(&value).unwrap();
+            let read =
+                parse(&written).unwrap_or_else(|error| panic!("{text:?}: {error}: {written}"));
+            assert_eq!(read[0].root.to_json(), value, "{written}");
+        }
+        let long = "word ".repeat(100);
         let value = serde_json::json!({
-            "a": ["yes", "y", "0755", "0x40", "1_00", "1e3", ".inf", "~", "", "1:40", "1.10.3"],
-            "yes": 1, "010": true, "b": "2018-01-01", "c": "two\nlines\n",
+            "empty": [[], {}], "long": long.trim_end(), "none": null, "flags": [true, false],
+            "numbers": [0, -1, 1.5, 1e20, 1e-7, 9_007_199_254_740_993_i64], "list": [["a"], [["b"]]],
+            "lines": "one\ntwo\n", "maps": [{"a": 1, "b": {"c": [2]}}],
         });
-        let text = write(&value).unwrap();
-        insta::assert_snapshot!(text);
-        let root = parse(&text).unwrap().remove(0).root;
-        assert_eq!(root.to_json(), value);
+        let written = visible_yaml(&value).unwrap();
+        insta::assert_snapshot!(written);
+        assert_eq!(parse(&written).unwrap()[0].root.to_json(), value);
     }
 
     #[test]
@@ -442,7 +466,7 @@ mod tests {
             assert_eq!(document.root.depth(), reader::MAX_DEPTH);
             let json = document.root.to_json();
             assert_eq!(document.root.clone().to_json(), json);
-            parse(&write(&json).unwrap()).unwrap();
+            parse(&visible_yaml(&json).unwrap()).unwrap();
         });
         let mut steps = "a0: &a0 [[x]]\n".to_owned();
         for step in 1..78 {

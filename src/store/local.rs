@@ -231,7 +231,8 @@ fn if_present(error: std::io::Error) -> std::io::Result<()> {
     }
 }
 
-/// The user who owns a file, by name where the system knows one.
+/// The user who owns a file, by name where the system's own list has one. Those of a directory
+/// service stay numbers: only C's library knows them, and calling it takes unsafe code.
 fn owner(about: &fs::Metadata) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
     let id = about.uid().to_string();

@@ -1,86 +1,78 @@
 //! YAML in which nothing is hidden.
 
-use serde::Serialize;
-use serde_yaml::Value;
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use serde_saphyr::{DoubleQuoted, ser_options};
 
 use crate::visible::text::is_hidden;
 
-/// What YAML writes as an escape, so that it puts the text around into the one notation that has
-/// escapes.
+/// What the printer writes as an escape, so that it puts the text around into the one notation
+/// that has escapes.
 const MARK: char = '\u{80}';
 const WRITTEN_MARK: &str = r"\x80";
 
-/// Hidden characters that the serialiser escapes by itself.
-const ESCAPED: [&str; 3] = [r"\L", r"\P", r"\uFEFF"];
-
-/// A value as YAML, with hidden characters as YAML's own escapes. The serialiser writes those as
-/// they are that it takes for printable.
+/// A value as YAML in block style, with hidden characters as YAML's own escapes. A text that a
+/// reader of YAML 1.1 or 1.2 takes for something else stands in quotes.
 ///
 /// # Errors
 /// It cannot be serialised.
-pub(crate) fn visible_yaml(value: &impl Serialize) -> Result<String, serde_yaml::Error> {
-    let mut value = serde_yaml::to_value(value)?;
-    if !mark(&mut value) {
-        return serde_yaml::to_string(&value);
+pub(crate) fn visible_yaml(value: &impl Serialize) -> anyhow::Result<String> {
+    let value = serde_json::to_value(value)?;
+    // Lines stay as long as they are.
+    let options = ser_options! { folded_wrap_chars: usize::MAX };
+    let text = serde_saphyr::to_string_with_options(&Printed(&value), options)?;
+    if !text.contains(is_passed_over) {
+        return Ok(text);
     }
-    let text = serde_yaml::to_string(&value)?;
     let mut out = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    while let Some((before, after)) = rest.split_once(WRITTEN_MARK) {
-        out.push_str(before);
-        let hidden = after.chars().next().filter(|c| is_passed_over(*c));
-        match hidden {
-            Some(hidden) => {
-                match u32::from(hidden) {
-                    code @ ..=0xffff => out.push_str(&format!(r"\u{code:04x}")),
-                    code => out.push_str(&format!(r"\U{code:08x}")),
-                }
-                rest = &after[hidden.len_utf8()..];
-            }
-            None => {
-                if !ESCAPED.iter().any(|escape| after.starts_with(escape)) {
-                    // It stood for itself.
-                    out.push_str(WRITTEN_MARK);
-                }
-                rest = after;
-            }
+    for c in text.chars() {
+        if !is_passed_over(c) {
+            out.push(c);
+            continue;
+        }
+        let unmarked = out.strip_suffix(WRITTEN_MARK).map_or(out.len(), str::len);
+        out.truncate(unmarked);
+        match u32::from(c) {
+            code @ ..=0xffff => write!(out, r"\u{code:04x}")?,
+            code => write!(out, r"\U{code:08x}")?,
         }
     }
-    out.push_str(rest);
     Ok(out)
 }
 
-/// What the serialiser takes for printable though it is hidden.
+/// What the printer writes as it is though it is hidden.
 fn is_passed_over(c: char) -> bool {
-    is_hidden(c) && !c.is_control()
+    is_hidden(c) && !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
-/// Puts a mark before each hidden character. Returns whether there was one.
-fn mark(value: &mut Value) -> bool {
-    match value {
-        Value::String(text) => match text.contains(is_passed_over) {
-            true => {
-                *text = marked(text);
-                true
+/// A value as the printer gets it.
+struct Printed<'a>(&'a Value);
+
+impl Serialize for Printed<'_> {
+    fn serialize<S: Serializer>(&self, printer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            // go-yaml takes the tab for indentation, in which YAML has none.
+            Value::String(text) if text.trim_start_matches('\n').starts_with('\t') => {
+                DoubleQuoted(marked(text)).serialize(printer)
             }
-            false => false,
-        },
-        Value::Sequence(all) => all.iter_mut().fold(false, |any, one| mark(one) | any),
-        Value::Mapping(all) => {
-            let mut any = false;
-            let pairs = std::mem::take(all).into_iter().map(|(mut key, mut value)| {
-                any |= mark(&mut key) | mark(&mut value);
-                (key, value)
-            });
-            let pairs: serde_yaml::Mapping = pairs.collect();
-            *all = pairs;
-            any
+            Value::String(text) => printer.serialize_str(&marked(text)),
+            Value::Array(items) => printer.collect_seq(items.iter().map(Printed)),
+            Value::Object(fields) => {
+                printer.collect_map(fields.iter().map(|(key, value)| (marked(key), Printed(value))))
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => self.0.serialize(printer),
         }
-        _ => false,
     }
 }
 
-fn marked(text: &str) -> String {
+/// A text with a mark before each character that is passed over.
+fn marked(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_passed_over) {
+        return Cow::Borrowed(text);
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if is_passed_over(c) {
@@ -88,20 +80,24 @@ fn marked(text: &str) -> String {
         }
         out.push(c);
     }
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn hidden_characters_are_escaped_and_mean_the_same() {
         let text = "a\u{202e}b\u{80}\u{200b}\u{9b}\n\u{80}c\u{e0041}\u{2028}\u{feff}\u{80}\u{2029}";
-        let value = serde_json::json!({"k\u{2066}": [text, "plain"], "other": 1});
+        // These look like what is written of marks.
+        let others = [r"\x80\L", "\\x80\u{200b}", r"\x80\u200b", "\\x80\n\\x80\\L\n"];
+        let value = json!({"k\u{2066}": [text, "plain", others], "other": 1, r"\x80\P": "ü"});
         let yaml = visible_yaml(&value).unwrap();
         assert!(!yaml.contains(|c: char| is_hidden(c) && c != '\n'), "{yaml}");
-        assert_eq!(serde_yaml::from_str::<serde_json::Value>(&yaml).unwrap(), value);
-        assert_eq!(visible_yaml(&serde_json::json!({"a": "ü"})).unwrap(), "a: ü\n");
+        assert_eq!(serde_saphyr::from_str::<Value>(&yaml).unwrap(), value);
+        assert_eq!(visible_yaml(&json!({"a": "ü"})).unwrap(), "a: ü\n");
     }
 }

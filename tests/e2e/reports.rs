@@ -39,7 +39,7 @@ fn json_and_yaml_carry_the_same_facts() {
     world.ok(&["set", "cluster", NAME, "spec.iam.allowContainerRegistry=true"]);
     let plan = world.plan(NAME, &[]);
     let yaml = world.ok(&["update", "cluster", NAME, "-o", "yaml"]).stdout;
-    assert_eq!(serde_yaml::from_str::<Json>(&yaml).unwrap(), plan);
+    assert_eq!(serde_saphyr::from_str::<Json>(&yaml).unwrap(), plan);
     assert_eq!(plan["apiVersion"], "kapstan/v1");
     assert_eq!(plan["kind"], "Plan");
     assert_eq!(plan["stateStore"], format!("s3://{}/{NAME}", world.bucket));

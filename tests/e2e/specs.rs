@@ -45,7 +45,7 @@ fn set_touches_only_its_field() {
     assert_eq!(run.stdout, "Cluster/dev.example.com changed\n");
     let expected = commented()
         .replace("auditLogMaxAge: 10 # days", "auditLogMaxAge: 30 # days")
-        .replace("kubernetesVersion: 1.10.3", "kubernetesVersion: '1.11'");
+        .replace("kubernetesVersion: 1.10.3", "kubernetesVersion: \"1.11\"");
     assert_eq!(world.ok(&["get", "cluster", NAME, "-o", "yaml"]).stdout, expected);
     world.ok(&["unset", "cluster", NAME, "spec.hooks"]);
     let kept = world.ok(&["get", "cluster", NAME, "-o", "yaml"]).stdout;
@@ -386,10 +386,10 @@ fn what_kops_reads_otherwise_is_refused_with_both_readings() {
     assert!(refused.stderr.contains("kops reads 64 here; write 64 or 100"), "{refused:#?}");
     for (field, written) in [
         ("spec.rootVolumeSize=0x40", "rootVolumeSize: 64\n"),
-        ("spec.maxPrice=0.10", "maxPrice: '0.10'\n"),
-        ("spec.cloudLabels.a=yes", "a: 'yes'"),
-        ("spec.cloudLabels.b=0755", "b: '0755'"),
-        ("spec.cloudLabels[\"off\"]=1_00", "'off': '1_00'"),
+        ("spec.maxPrice=0.10", "maxPrice: \"0.10\"\n"),
+        ("spec.cloudLabels.a=yes", "a: \"yes\""),
+        ("spec.cloudLabels.b=0755", "b: \"0755\""),
+        ("spec.cloudLabels[\"off\"]=1_00", "\"off\": \"1_00\""),
     ] {
         let run = set(field);
         assert_eq!(run.code, 0, "{run:#?}");

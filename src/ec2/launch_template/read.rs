@@ -18,7 +18,8 @@ use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::seen::Looked;
 use crate::core::whose::Marks;
-use crate::spec::arn::name_of;
+use crate::limits::arn::Arn;
+use crate::spec::profile_arn::IAM_KIND;
 
 pub(super) const DESCRIBE: &str = "ec2:DescribeLaunchTemplates";
 pub(super) const DESCRIBE_VERSIONS: &str = "ec2:DescribeLaunchTemplateVersions";
@@ -186,16 +187,33 @@ fn version_from_sdk(row: &LaunchTemplateVersion) -> Result<LiveTemplate, AwsErro
     let version = answer.part("versionNumber", row.version_number())?;
     let data = answer.part("launchTemplateData", row.launch_template_data())?;
     let (tags, old_versions) = (Tags::new(), Vec::new());
-    Ok(LiveTemplate { content: content_from_sdk(data), id, name, tags, version, old_versions })
+    let content = content_from_sdk(data, profile(answer, data)?);
+    Ok(LiveTemplate { content, id, name, tags, version, old_versions })
 }
 
-fn content_from_sdk(data: &ResponseLaunchTemplateData) -> Content {
+/// The name of the instance profile, which stands there as such or in an ARN.
+fn profile(
+    answer: Answer<'_>,
+    data: &ResponseLaunchTemplateData,
+) -> Result<Option<String>, AwsError> {
+    let Some(profile) = data.iam_instance_profile() else { return Ok(None) };
+    let name = match (profile.name(), profile.arn()) {
+        (Some(name), _) => name,
+        (None, None) => return Ok(None),
+        (None, Some(text)) => {
+            let name = Arn::parse(text).ok().and_then(|arn| arn.iam_name(IAM_KIND));
+            name.ok_or_else(|| {
+                let message = format!("iamInstanceProfile.arn is {text:?}, no ARN of a profile");
+                answer.not_understood(message)
+            })?
+        }
+    };
+    Ok(Some(name.to_owned()))
+}
+
+fn content_from_sdk(data: &ResponseLaunchTemplateData, profile: Option<String>) -> Content {
     let nic = data.network_interfaces().first();
     let groups = nic.map(|nic| nic.groups()).filter(|groups| !groups.is_empty());
-    let profile = data.iam_instance_profile().and_then(|profile| {
-        let by_arn = || profile.arn().map(name_of);
-        profile.name().or_else(by_arn)
-    });
     let mut volumes = Vec::new();
     let mut ephemeral = Vec::new();
     for mapping in data.block_device_mappings() {
@@ -223,7 +241,7 @@ fn content_from_sdk(data: &ResponseLaunchTemplateData) -> Content {
         image: data.image_id().map(str::to_owned),
         machine_type: data.instance_type().map(|name| name.as_str().to_owned()),
         ssh_key: data.key_name().map(str::to_owned),
-        profile: profile.map(str::to_owned),
+        profile,
         security_groups: groups.unwrap_or(data.security_group_ids()).to_vec(),
         public_ip: nic.and_then(|nic| nic.associate_public_ip_address()),
         volumes,
@@ -256,4 +274,33 @@ fn content_from_sdk(data: &ResponseLaunchTemplateData) -> Content {
 /// AWS gives user data in base64.
 pub(crate) fn decode(text: &str) -> Vec<u8> {
     STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::LaunchTemplateIamInstanceProfileSpecification as Specification;
+
+    use super::*;
+
+    #[test]
+    fn a_profile_is_named_as_such_or_by_its_arn_and_never_by_another_text() {
+        let told = |specification: Specification| {
+            let data = ResponseLaunchTemplateData::builder();
+            let data = data.iam_instance_profile(specification).build();
+            profile(Answer::of(DESCRIBE_VERSIONS, "lt-1"), &data)
+        };
+        let of_arn = |arn: &str| told(Specification::builder().arn(arn).build());
+        let profile_arn = "arn:aws:iam::123456789012:instance-profile/team/nodes";
+        assert_eq!(of_arn(profile_arn).unwrap().as_deref(), Some("nodes"));
+        let named = Specification::builder().name("nodes").build();
+        assert_eq!(told(named).unwrap().as_deref(), Some("nodes"));
+        assert_eq!(told(Specification::builder().build()).unwrap(), None);
+        for text in ["nodes", "team/nodes", "arn:aws:iam::123456789012:role/nodes"] {
+            let error = of_arn(text).unwrap_err().to_string();
+            assert!(
+                error.contains("lt-1 failed") && error.contains("no ARN of a profile"),
+                "{error}"
+            );
+        }
+    }
 }
