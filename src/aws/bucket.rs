@@ -11,6 +11,7 @@ use aws_sdk_s3::types::{Delete, ObjectCannedAcl, ObjectIdentifier};
 
 use super::config::sdk_config;
 use super::error::{AwsError, Fault};
+use super::network::Network;
 
 /// The metadata under which an object keeps who wrote it.
 const WRITTEN_BY: &str = "kapstan-written-by";
@@ -31,6 +32,13 @@ pub(crate) struct Owner {
     pub(crate) account: String,
     /// How that is known, and what to do where it is another; for who was refused.
     pub(crate) advice: String,
+}
+
+/// How a bucket is reached, and whose it must be.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    pub(crate) network: Network,
+    pub(crate) owner: Owner,
 }
 
 /// An object as it was read.
@@ -66,13 +74,11 @@ impl Bucket {
     pub(crate) async fn open(
         name: &str,
         acl: Option<ObjectCannedAcl>,
-        owner: &Owner,
+        Access { network, owner }: &Access,
     ) -> Result<Self, AwsError> {
-        let config = sdk_config(None).await;
-        let own_endpoint =
-            config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let config = sdk_config(network, None).await;
         let builder = aws_sdk_s3::config::Builder::from(&config)
-            .force_path_style(own_endpoint)
+            .force_path_style(network.has_own_s3)
             .interceptor(owner.clone());
         let client = Client::from_conf(builder.clone().build());
         let region = region_of(&client, name, owner).await?;

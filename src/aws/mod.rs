@@ -9,9 +9,11 @@ pub(crate) mod bucket;
 mod config;
 pub(crate) mod ec2;
 mod error;
+pub(crate) mod network;
 mod once;
 pub(crate) mod tags;
 pub(crate) mod target;
+mod trust;
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -27,6 +29,7 @@ use aws_sdk_iam::primitives::{DateTime, DateTimeFormat};
 pub(crate) use answer::Answer;
 use error::NotSent;
 pub(crate) use error::{AwsError, Fault, done, of_record_change};
+use network::Network;
 pub(crate) use once::sent_once;
 use target::Admitted;
 
@@ -97,11 +100,11 @@ impl Intercept for Calls {
 }
 
 impl Aws {
-    /// Clients for where a cluster is. Credentials, endpoint (`AWS_ENDPOINT_URL`) and proxy come
-    /// from where every AWS tool takes them.
-    pub(crate) async fn connect(admitted: &Admitted) -> Self {
+    /// Clients for where a cluster is. Credentials, endpoint (`AWS_ENDPOINT_URL`), proxy and trust
+    /// (`AWS_CA_BUNDLE`) come from where every AWS tool takes them.
+    pub(crate) async fn connect(network: &Network, admitted: &Admitted) -> Self {
         let target = admitted.target();
-        let config = config::sdk_config(Some(&target.region)).await;
+        let config = config::sdk_config(network, Some(&target.region)).await;
         let calls = Calls::default();
         // Whose the credentials are was asked to get here.
         calls.count.store(1, Ordering::Relaxed);

@@ -7,6 +7,7 @@ use super::answer::Answer;
 use super::config::sdk_config;
 use super::error::AwsError;
 use crate::limits::arn::Arn;
+use super::network::Network;
 
 /// The account whose credentials are at work. AWS alone tells it.
 #[derive(Clone, Debug)]
@@ -17,9 +18,9 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// Asks AWS, in a region or else in the user's own.
-    pub(crate) async fn ask(region: Option<&str>) -> Result<Self, AwsError> {
+    pub(crate) async fn ask(network: &Network, region: Option<&str>) -> Result<Self, AwsError> {
         const OPERATION: &str = "sts:GetCallerIdentity";
-        let config = sdk_config(region).await;
+        let config = sdk_config(network, region).await;
         let call = aws_sdk_sts::Client::new(&config).get_caller_identity();
         let answer = call.send().await.map_err(|error| AwsError::new(OPERATION, "", error))?;
         let account = Answer::of(OPERATION, "").text("Account", answer.account())?;

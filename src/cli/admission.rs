@@ -35,15 +35,16 @@ pub(super) enum Purpose {
 
 /// Admits a command to a cluster's AWS. `mark` is what the store remembers.
 pub(super) async fn admit(
+    ui: &Ui,
     global: &Global,
     store: &Store,
     cluster: &ClusterName,
     region: &str,
     mark: Option<Mark>,
 ) -> anyhow::Result<Admission> {
-    let admitted = compare(global, cluster, region, mark.as_ref()).await?;
+    let admitted = compare(ui, global, cluster, region, mark.as_ref()).await?;
     Ok(Admission {
-        aws: Aws::connect(&admitted).await,
+        aws: Aws::connect(global.network(ui).await?, &admitted).await,
         target: admitted.target().clone(),
         store: store.clone(),
         cluster: cluster.clone(),
@@ -54,12 +55,13 @@ pub(super) async fn admit(
 
 /// Compares alone, for what needs nothing of AWS.
 pub(super) async fn compare(
+    ui: &Ui,
     global: &Global,
     cluster: &ClusterName,
     region: &str,
     mark: Option<&Mark>,
 ) -> anyhow::Result<Admitted> {
-    let identity = global.identity(Some(region)).await?;
+    let identity = global.identity(ui, Some(region)).await?;
     let remembered = mark.map(|mark| &mark.target);
     Admitted::compare(identity, region, remembered).map_err(|elsewhere| told(cluster, &elsewhere))
 }

@@ -53,7 +53,7 @@ async fn adopt(
         }
         (Err(error), _) => return Err(error),
     };
-    let target = global.identity(Some(&region)).await?.at(&region);
+    let target = global.identity(ui, Some(&region)).await?.at(&region);
     let before = match &found {
         Found::Nothing => "nowhere, since it was never applied".to_owned(),
         Found::Mark(mark) if mark.target == target => {

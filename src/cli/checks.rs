@@ -2,6 +2,7 @@
 
 use anyhow::{bail, ensure};
 
+use super::settings::Global;
 use super::ui::Ui;
 use crate::desired::{self, DesiredCluster, Input, Notice, user_data};
 use crate::policy::additional;
@@ -15,6 +16,19 @@ use crate::spec::validate;
 use crate::store::Store;
 use crate::store::objects::{Kept, KeptGroups};
 use crate::store::url::StoreUrl;
+
+/// Warns of the places that a new spec of a cluster names and that hold other clusters too.
+pub(super) async fn warn_of_shared_places(
+    ui: &Ui,
+    global: &Global,
+    document: &Document,
+) -> anyhow::Result<()> {
+    let Spec::Cluster(cluster) = &document.spec else { return Ok(()) };
+    let (store, url) = global.store(ui).await?;
+    let shared = shared_places(&store, &url, cluster).await?;
+    shared.iter().for_each(|notice| ui.warn_of(notice));
+    Ok(())
+}
 
 /// The places that a cluster's instances may use and that hold other clusters too. The state store
 /// is asked only where the spec names a place of its own.

@@ -93,7 +93,7 @@ async fn delete(
     let (removal, mark) = futures::future::try_join(removal, store.mark(name)).await?;
     if args.unregister {
         if let Some(mark) = &mark {
-            admission::compare(global, name, &mark.target.region, Some(mark)).await?;
+            admission::compare(ui, global, name, &mark.target.region, Some(mark)).await?;
         }
         if removal.is_empty() {
             store.existing(&Place::Cluster(name.clone())).await?;
@@ -108,7 +108,7 @@ async fn delete(
         true => Purpose::ClearingUp,
         false => Purpose::Deleting,
     };
-    let admission = admission::admit(global, &store, name, &region, mark).await?.to(purpose);
+    let admission = admission::admit(ui, global, &store, name, &region, mark).await?.to(purpose);
     let found = owned::observe(&admission.aws, &asked).await.with_context(|| {
         format!("what {name} has in AWS could not be looked at, so nothing was deleted")
     })?;

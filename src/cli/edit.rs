@@ -124,6 +124,7 @@ async fn edit(
         }
         match read_edited(ui, global, kept, cluster, &own) {
             Ok(document) => {
+                checks::warn_of_shared_places(ui, global, &document).await?;
                 let write = async |held: &Held| {
                     held.begin()?;
                     store.update(kept, &document).await

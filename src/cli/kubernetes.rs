@@ -43,7 +43,7 @@ pub(super) async fn observer(
     let region = checked.cluster.region().map(str::to_owned);
     let region =
         region.ok_or_else(|| anyhow!("the region of {name} is not known: no subnet has a zone"))?;
-    let admission = admission::admit(global, &store, &name, &region, mark).await?;
+    let admission = admission::admit(ui, global, &store, &name, &region, mark).await?;
     let connection = match kubernetes {
         None => None,
         Some(args) => {

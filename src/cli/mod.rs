@@ -154,7 +154,7 @@ pub(crate) fn main() -> ExitCode {
 async fn run(ui: &Ui, cli: &Cli) -> anyhow::Result<Done> {
     let global = &cli.global;
     if !matches!(cli.command, Command::Version | Command::Completion(_)) {
-        global.check_expected_account().await?;
+        global.check_expected_account(ui).await?;
     }
     let done = match &cli.command {
         Command::Create(args) => return create::run(ui, global, args).await,

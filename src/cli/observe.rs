@@ -48,7 +48,7 @@ pub(crate) async fn plan(
     }));
     desired.notices.extend(checks::shared_places(&store, &url, &checked.cluster).await?);
 
-    let admission = admission::admit(global, &store, &name, &desired.region, mark).await?;
+    let admission = admission::admit(ui, global, &store, &name, &desired.region, mark).await?;
     let aws = &admission.aws;
     let mut live = live::observe(aws, &reads::asked(&desired, &options.lifecycles)).await?;
     let mut plan = plan::make(&desired, &live, options);

@@ -126,9 +126,7 @@ pub(super) async fn check_all(
                 })
                 .collect();
             results.push(document.refuse(validate::distinct(cluster, &groups)));
-            let (_, url) = global.store(ui).await?;
-            let shared = checks::shared_places(store, &url, cluster).await?;
-            shared.iter().for_each(|notice| ui.warn_of(notice));
+            checks::warn_of_shared_places(ui, global, document).await?;
         }
     }
     checks::all(results)

@@ -136,6 +136,9 @@ pub(super) async fn edit_cluster(
         let (store, _) = global.store(ui).await?;
         let kept = store.existing_cluster(&name).await?;
         let after = edited(ui, global, &kept.document, None, edits)?;
+        if let Some(after) = &after {
+            checks::warn_of_shared_places(ui, global, after).await?;
+        }
         write(ui, &store, &kept, after, held).await
     };
     locked(ui, global, what, [name.clone()], work).await

@@ -8,12 +8,13 @@ use tokio::sync::OnceCell;
 
 use super::duration::duration;
 use super::ui::{ColorChoice, Ui};
+use crate::aws::network::Network;
 use crate::aws::target::Identity;
 use crate::files;
 use crate::spec::name::ClusterName;
 use crate::spec::{document, yaml};
 use crate::store::url::StoreUrl;
-use crate::store::{Owner, Store};
+use crate::store::{Access, Owner, Store};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
@@ -69,6 +70,9 @@ pub(crate) struct Global {
     opened: OnceCell<(Store, StoreUrl)>,
 
     #[arg(skip)]
+    network: OnceCell<Network>,
+
+    #[arg(skip)]
     identity: OnceCell<Identity>,
 }
 
@@ -97,19 +101,23 @@ impl Global {
                 url
             }
         };
-        Ok((Store::open(&url, async || self.state_owner().await).await?, url))
+        let access = async || {
+            let network = self.network(ui).await?.clone();
+            Ok(Access { network, owner: self.state_owner(ui).await? })
+        };
+        Ok((Store::open(&url, access).await?, url))
     }
 
     /// Whose a bucket must be. That of the credentials, unless another is given: what the bucket
     /// itself holds can prove nothing, and what was remembered elsewhere, another machine lacks.
-    async fn state_owner(&self) -> anyhow::Result<Owner> {
+    async fn state_owner(&self, ui: &Ui) -> anyhow::Result<Owner> {
         const FLAG: &str = "--state-owner (KAPSTAN_STATE_OWNER)";
         let given = filled(self.state_owner.clone()).or_else(|| variable("KAPSTAN_STATE_OWNER"));
         if let Some(account) = given {
             let advice = format!("which {FLAG} asks for");
             return Ok(Owner { account: account_number(FLAG, account)?, advice });
         }
-        let identity = self.identity(None).await.with_context(|| {
+        let identity = self.identity(ui, None).await.with_context(|| {
             format!("the account of the bucket is not known, and is not looked for with {FLAG}")
         })?;
         let advice = format!(
@@ -118,13 +126,30 @@ impl Global {
         Ok(Owner { account: identity.account().to_owned(), advice })
     }
 
+    /// How AWS is reached, which is read once. What others could read on the way is a warning,
+    /// before anything is sent.
+    pub(crate) async fn network(&self, ui: &Ui) -> anyhow::Result<&Network> {
+        let read = async || {
+            let network = Network::configured().await?;
+            network.doubts.iter().for_each(|doubt| ui.warn(doubt));
+            Ok(network)
+        };
+        self.network.get_or_try_init(read).await
+    }
+
     /// Whose credentials are at work, which is asked once, in a region or else in the user's own.
     ///
     /// # Errors
     /// It is not the account that the user expects.
-    pub(crate) async fn identity(&self, region: Option<&str>) -> anyhow::Result<&Identity> {
+    pub(crate) async fn identity(
+        &self,
+        ui: &Ui,
+        region: Option<&str>,
+    ) -> anyhow::Result<&Identity> {
         let expected = self.expected_account()?;
-        let identity = self.identity.get_or_try_init(async || Identity::ask(region).await).await?;
+        let network = self.network(ui).await?;
+        let ask = async || Identity::ask(network, region).await;
+        let identity = self.identity.get_or_try_init(ask).await?;
         if let Some(expected) = expected {
             let account = identity.account();
             ensure!(
@@ -136,9 +161,9 @@ impl Global {
     }
 
     /// Refuses whatever the command is, if the user expects another account.
-    pub(crate) async fn check_expected_account(&self) -> anyhow::Result<()> {
+    pub(crate) async fn check_expected_account(&self, ui: &Ui) -> anyhow::Result<()> {
         if self.expected_account()?.is_some() {
-            self.identity(None).await?;
+            self.identity(ui, None).await?;
         }
         Ok(())
     }

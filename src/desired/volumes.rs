@@ -2,6 +2,7 @@
 
 use super::{DesiredCluster, Input, Notice, names};
 use crate::ec2::volume::EbsVolume;
+use crate::limits::kms::is_policy_resource;
 use crate::limits::volume::has_iops;
 use crate::spec::cluster::{Cluster, EtcdCluster, EtcdMember};
 use crate::spec::object::filled;
@@ -51,7 +52,8 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// kops leaves out operations of types that have none to choose.
+/// kops leaves out operations of types that have none to choose, and names a key in the masters'
+/// policy as the spec does.
 fn notices(cluster: &Cluster, path: &FieldPath, member: &EtcdMember, desired: &mut DesiredCluster) {
     let kind = member.volume().kind;
     if member.volume_iops.is_some_and(|iops| iops > 0) && !has_iops(&kind) {
@@ -59,6 +61,18 @@ fn notices(cluster: &Cluster, path: &FieldPath, member: &EtcdMember, desired: &m
             object: format!("Cluster/{}", cluster.name()),
             message: format!("{path}.volumeIops is ignored, since {kind} has none to choose"),
             next: "remove it, or choose gp3, io1 or io2".to_owned(),
+        });
+    }
+    if let Some(key) = filled(&member.kms_key_id)
+        && !is_policy_resource(key)
+    {
+        desired.notices.push(Notice {
+            object: format!("Cluster/{}", cluster.name()),
+            message: format!("{path}.kmsKeyId is {key}, and IAM takes keys by their ARN alone"),
+            next: format!(
+                "write arn:aws:kms:REGION:ACCOUNT:key/ID, which aws kms describe-key --key-id {key} \
+                 --query KeyMetadata.Arn tells"
+            ),
         });
     }
 }

@@ -96,11 +96,15 @@ fn what_else(about: &Metadata) -> Option<&'static str> {
     }
 }
 
+/// Reads a file that the user names, through links too.
+pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, Unread> {
+    let file = rustix::fs::open(path, READ, Mode::empty()).map_err(io::Error::from)?;
+    Opened::new(File::from(file))?.read(most)
+}
+
 /// Reads the text of a file that the user names, through links too.
 pub(crate) fn read_text(path: &Path, most: u64) -> Result<String, Unread> {
-    let file = rustix::fs::open(path, READ, Mode::empty()).map_err(io::Error::from)?;
-    let bytes = Opened::new(File::from(file))?.read(most)?;
-    String::from_utf8(bytes).map_err(|_| Unread::NoText)
+    String::from_utf8(read(path, most)?).map_err(|_| Unread::NoText)
 }
 
 /// Writes a file that is its owner's alone, also where it was there before.

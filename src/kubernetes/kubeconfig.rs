@@ -13,6 +13,7 @@ use kube::config::{AuthInfo, Cluster, KubeConfigOptions, Kubeconfig, KubeconfigE
 
 use crate::files::{self, Unread};
 use crate::spec::secret;
+use crate::visible::on_the_way::is_loopback;
 
 /// Far above what the kubeconfig of a thousand clusters has, certificates and all.
 const MOST: u64 = 16 * 1024 * 1024;
@@ -67,12 +68,6 @@ pub(super) fn doubts(config: &Config) -> Vec<String> {
 /// The address of the API, without credentials in it.
 pub(super) fn address(config: &Config) -> String {
     secret::without_credentials(&config.cluster_url.to_string())
-}
-
-fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let address = host.parse::<std::net::IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// That of KUBECONFIG, which may name several files, or `~/.kube/config`.

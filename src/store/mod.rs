@@ -25,7 +25,7 @@ use std::time::SystemTime;
 
 use anyhow::Context as _;
 
-pub(crate) use crate::aws::bucket::{Content, Owner};
+pub(crate) use crate::aws::bucket::{Access, Content, Owner};
 
 use url::StoreUrl;
 
@@ -90,15 +90,15 @@ impl<E: Into<anyhow::Error>> From<E> for Refused {
 }
 
 impl Store {
-    /// Opens a store; `owner` tells whose a bucket must be.
+    /// Opens a store; `access` tells how a bucket is reached, and whose it must be.
     pub(crate) async fn open(
         url: &StoreUrl,
-        owner: impl AsyncFnOnce() -> anyhow::Result<Owner>,
+        access: impl AsyncFnOnce() -> anyhow::Result<Access>,
     ) -> anyhow::Result<Self> {
         match url {
             StoreUrl::Local(root) => Ok(Self::Local(local::LocalStore::new(root.clone()))),
             StoreUrl::S3 { bucket, prefix } => {
-                let store = s3::S3Store::open(bucket, prefix, &owner().await?).await;
+                let store = s3::S3Store::open(bucket, prefix, &access().await?).await;
                 Ok(Self::S3(
                     store.with_context(|| format!("the state store {url} cannot be used"))?,
                 ))

@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use super::{Expect, NotRemoved, Refused, Stored, Version, Written, who};
-use crate::aws::bucket::{Bucket, Condition, Owner, configured_acl};
+use crate::aws::bucket::{Access, Bucket, Condition, configured_acl};
 use crate::aws::{AwsError, Fault};
 use crate::spec::yaml;
 
@@ -14,9 +14,9 @@ pub(crate) struct S3Store {
 }
 
 impl S3Store {
-    pub(super) async fn open(bucket: &str, prefix: &str, owner: &Owner) -> anyhow::Result<Self> {
+    pub(super) async fn open(bucket: &str, prefix: &str, access: &Access) -> anyhow::Result<Self> {
         let acl = configured_acl().map_err(anyhow::Error::msg)?;
-        match Bucket::open(bucket, acl, owner).await {
+        match Bucket::open(bucket, acl, access).await {
             Ok(bucket) => Ok(Self { bucket, prefix: prefix.to_owned() }),
             Err(error) if error.fault == Fault::Missing => bail!(
                 "the bucket {bucket} does not exist; create it, or correct --state \

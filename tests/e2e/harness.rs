@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 /// The address of the sandbox, which lives as long as this process.
-fn sandbox() -> &'static str {
+pub fn sandbox() -> &'static str {
     static SANDBOX: OnceLock<(String, Child)> = OnceLock::new();
     let (address, _) = SANDBOX.get_or_init(|| {
         let start = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox/start");
@@ -28,6 +28,13 @@ fn sandbox() -> &'static str {
         (line.trim().to_owned(), child)
     });
     address
+}
+
+/// The Python that the sandbox runs with, and its libraries.
+pub fn sandbox_python() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    target.unwrap_or_else(|| root.join("target")).join("sandbox/bin/python")
 }
 
 /// An AWS account, a state store in it and a home folder, all of one test's own.
@@ -145,9 +152,7 @@ impl World {
     /// Runs one of the sandbox's scripts in this world's account.
     fn script(&self, script: &str, args: &[&str]) -> Json {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-        let venv = target.unwrap_or_else(|| root.join("target")).join("sandbox");
-        let output = Command::new(venv.join("bin/python"))
+        let output = Command::new(sandbox_python())
             .arg(root.join("tests/sandbox").join(script))
             .args([sandbox(), &self.key])
             .args(args)

@@ -27,6 +27,7 @@ mod lifecycles;
 mod limits;
 mod locks;
 mod modes;
+mod network;
 mod ownership;
 mod places;
 mod quotas;

@@ -97,6 +97,19 @@ fn a_place_that_holds_other_clusters_is_a_warning_that_names_them() {
     for args in [["update", "cluster", NAME], ["iam", "diff", NAME], ["iam", "show", NAME]] {
         warned(&world.ok(&args), &format!("{bucket} holds b.example.com"));
     }
+    // Whatever changes the spec tells it.
+    for args in [
+        ["set", "cluster", NAME, "spec.sshAccess=[10.0.0.0/8]"],
+        ["unset", "cluster", NAME, "spec.sshAccess"],
+        ["replace", "-f", &file, "--force"],
+    ] {
+        warned(&world.ok(&args), &format!("{bucket} holds b.example.com"));
+    }
+    let editor = world.write("editor", "#!/bin/sh\necho '# a comment' >> \"$1\"\n");
+    let mut edit = world.command(&["edit", "cluster", NAME]);
+    let edited = Run::from(edit.env("EDITOR", format!("sh {editor}")).output().unwrap());
+    warned(&edited, &format!("{bucket} holds b.example.com"));
+    assert_eq!(edited.code, 0, "{edited:#?}");
     let plan = world.plan(NAME, &[]);
     assert!(plan["warnings"].to_string().contains("holds b.example.com"), "{plan:#}");
     // The other's place is one of its own.
