@@ -5,12 +5,13 @@ use clap::{Args, ValueEnum};
 use super::carry_out;
 use super::done::Done;
 use super::locked::{Held, locked_if};
-use super::observe;
+use super::observe::{self, Observed};
 use super::output::{self, ReportFormat};
 use super::settings::Global;
 use super::ui::Ui;
-use crate::apply::OnFailure;
+use crate::apply::{OnFailure, Outcome};
 use crate::plan::{Options, Prune};
+use crate::report::machine;
 use crate::report::text::{self, Detail};
 use crate::resolve::lifecycle::{Lifecycles, Mode, Override, Phase};
 
@@ -22,6 +23,7 @@ use crate::resolve::lifecycle::{Lifecycles, Mode, Override, Phase};
   kapstan update cluster dev.example.com
   kapstan update cluster dev.example.com --yes
   kapstan update cluster dev.example.com --yes --expect-plan FINGERPRINT
+  kapstan update cluster dev.example.com --show-user-data
   kapstan update cluster dev.example.com -o json --detailed-exitcode
   kapstan update cluster dev.example.com --phase security --yes
   kapstan update cluster dev.example.com --yes --lifecycle-overrides \\
@@ -66,6 +68,13 @@ pub(crate) struct UpdateClusterArgs {
     /// Apply only the plan that a dry run has told under this fingerprint
     #[arg(long, value_name = "FINGERPRINT")]
     expect_plan: Option<String>,
+
+    /// Show the whole user data of launch templates that change or are created
+    ///
+    /// Without it, user data is told by its size and the beginning of its SHA-256. It may hold
+    /// secrets: mind who reads the report, and where it is kept.
+    #[arg(long)]
+    show_user_data: bool,
 
     /// The form of the report
     #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
@@ -117,6 +126,21 @@ impl UpdateClusterArgs {
         }
     }
 
+    fn report(
+        &self,
+        ui: &Ui,
+        observed: &Observed,
+        outcome: Option<&Outcome>,
+        format: ReportFormat,
+    ) -> anyhow::Result<()> {
+        let report = machine::report(&observed.plan, &observed.place, outcome);
+        let report = match self.show_user_data {
+            true => report.with_user_data(&observed.plan),
+            false => report,
+        };
+        output::machine(ui, &report, format)
+    }
+
     /// The command that would apply what this one shows.
     fn apply_with(&self, cluster: &str) -> String {
         let mut command = format!("kapstan update cluster {cluster}");
@@ -164,6 +188,9 @@ async fn update(
     if args.output == ReportFormat::Text {
         let detail = if ui.verbose { Detail::Documents } else { Detail::Changes };
         ui.out(&text::plan(plan, place, detail))?;
+        if args.show_user_data {
+            ui.out(&text::user_data(plan))?;
+        }
     }
     let command = args.apply_with(&plan.cluster);
     let held = held.filter(|_| plan.refusals.is_empty());
@@ -173,7 +200,7 @@ async fn update(
                 ui.out(&text::dry_run_end(plan, &command))?;
                 carry_out::tell_fingerprint(ui, plan, &command);
             }
-            format => output::report(ui, plan, place, None, format)?,
+            format => args.report(ui, &observed, None, format)?,
         }
         carry_out::refuse(ui, plan)?;
         carry_out::check_expected(plan, args.expect_plan.as_deref())?;
@@ -188,7 +215,7 @@ async fn update(
         carry_out::carry_out(ui, plan, OnFailure::Stop, held.at(&observed.admission)).await?;
     match args.output {
         ReportFormat::Text => ui.out(&text::apply_end(plan, &outcome, &command))?,
-        format => output::report(ui, plan, place, Some(&outcome), format)?,
+        format => args.report(ui, &observed, Some(&outcome), format)?,
     }
     carry_out::finish(&outcome)
 }
@@ -209,6 +236,7 @@ pub(super) async fn apply(
         prune_volumes: false,
         target: Target::Direct,
         expect_plan: None,
+        show_user_data: false,
         output: ReportFormat::Text,
         detailed_exitcode: false,
     };

@@ -21,11 +21,7 @@ pub(crate) trait Value: Clone + Debug + PartialEq {
 
     /// Tells a difference, under the name of its field.
     fn drift(field: &str, delta: &Delta<Self>, drift: &mut Drift) {
-        drift.fields.push(FieldChange {
-            field: field.to_owned(),
-            before: delta.before.as_ref().map(Self::tell),
-            after: delta.after.as_ref().map(Self::tell),
-        });
+        drift.fields.push(delta.as_field(field));
     }
 }
 
@@ -169,6 +165,16 @@ impl<T: Value> Want<T> {
 pub(crate) struct Delta<T> {
     pub(crate) before: Option<T>,
     pub(crate) after: Option<T>,
+}
+
+impl<T: Value> Delta<T> {
+    pub(crate) fn as_field(&self, name: &str) -> FieldChange {
+        FieldChange {
+            field: name.to_owned(),
+            before: self.before.as_ref().map(T::tell),
+            after: self.after.as_ref().map(T::tell),
+        }
+    }
 }
 
 /// A side of a table of fields.

@@ -189,9 +189,14 @@ pub(crate) trait Manage: Clone + Debug + PartialEq {
         self.clone()
     }
 
+    /// How reports tell what differs.
+    fn told(&self, changed: &ChangedOf<Self>) -> Drift {
+        changed.drift()
+    }
+
     /// What is told of it where there is none yet.
     fn creation(&self, view: View<'_>) -> Drift {
-        self.wanted(view).difference(&Self::Fields::nothing()).drift()
+        self.told(&self.wanted(view).difference(&Self::Fields::nothing()))
     }
 
     /// The same, with what an update needs to know of what it changes.
@@ -408,7 +413,7 @@ pub(crate) fn state<M: Manage, Write>(
             if changed.is_none() {
                 return State::Partly(None, stuck);
             }
-            let drift = changed.drift();
+            let drift = resource.told(&changed);
             let id = M::aws_id(found);
             let write = change(Update { resource: resource.facing(found, view), id, changed });
             match stuck.is_empty() {

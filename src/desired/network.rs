@@ -191,16 +191,15 @@ fn zone_egress(
         Some("External") => return Ok(resources),
         Some(instance) if instance.starts_with("i-") => Via::Instance(instance.to_owned()),
         Some(existing) => {
-            resources.push(
-                NatGateway {
-                    name: gateway.name.clone(),
-                    existing: Id::of_spec(Some(existing)),
-                    subnet: None,
-                    elastic_ip: None,
-                    tags: names::tags(cluster, &gateway.name, true),
-                }
-                .into(),
-            );
+            let first = first_zone_through(cluster, existing).unwrap_or(zone);
+            let name = format!("{first}.{name}");
+            let gateway = Ref::to(&name);
+            if first == zone {
+                let existing = Id::of_spec(Some(existing));
+                let tags = names::tags(cluster, &name, true);
+                let (subnet, elastic_ip) = (None, None);
+                resources.push(NatGateway { name, existing, subnet, elastic_ip, tags }.into());
+            }
             Via::NatGateway(gateway)
         }
         None => {
@@ -237,6 +236,16 @@ fn zone_egress(
     };
     resources.push(route.into());
     Ok(resources)
+}
+
+/// The zone by which a gateway is called that the private subnets of several may share.
+fn first_zone_through<'a>(cluster: &'a Cluster, gateway: &str) -> Option<&'a str> {
+    let own = cluster.subnets().iter().filter(|subnet| filled(&subnet.id).is_none());
+    let through = own.filter(|subnet| {
+        cluster.subnet_kind(subnet) == SubnetKind::Private
+            && filled(&subnet.egress) == Some(gateway)
+    });
+    through.filter_map(|subnet| filled(&subnet.zone)).min()
 }
 
 /// The one utility subnet of a zone.

@@ -3,7 +3,7 @@
 use super::{DesiredCluster, Input, Notice, names};
 use crate::core::id::Ref;
 use crate::ec2::key_pair::SshKey;
-use crate::spec::ssh_credential::{self, not_for_ec2};
+use crate::spec::ssh_credential::{self, imported_fingerprint, not_for_ec2};
 
 /// The name of the key pair; `None` if instances get none, or if it is not known which.
 pub(super) fn key(input: Input<'_>) -> Option<Ref<SshKey>> {
@@ -36,11 +36,24 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
             let reason = not_for_ec2(one).unwrap_or_default();
             format!("the SSH key that is kept cannot be used: {reason}")
         }
+        ([one], Some(id)) if cluster.spec.ssh_key_name.is_none() => {
+            match imported_fingerprint(one) {
+                Ok(fingerprint) => {
+                    let (public_key, fingerprint) = (Some(one.clone()), Some(fingerprint));
+                    let tags = names::tags(cluster, &id.name, false);
+                    let name = id.name.clone();
+                    desired.resources.push(SshKey { name, public_key, fingerprint, tags }.into());
+                    return;
+                }
+                Err(reason) => format!("the SSH key that is kept cannot be used: {reason}"),
+            }
+        }
         (keys, Some(id)) => {
             // What EC2 cannot import, it must have already.
             let public_key = keys.first().filter(|key| not_for_ec2(key).is_none()).cloned();
             let tags = names::tags(cluster, &id.name, false);
-            desired.resources.push(SshKey { name: id.name.clone(), public_key, tags }.into());
+            let name = id.name.clone();
+            desired.resources.push(SshKey { name, public_key, fingerprint: None, tags }.into());
             return;
         }
     };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::{try_join_all, try_join3};
 
 use crate::aws::{Answer, Aws, AwsError, batch, ec2};
+use crate::core::drift::Image;
 use crate::policy::pattern;
 
 const NONE: &str = "no such image can be seen from this account and region";
@@ -14,10 +15,19 @@ pub(crate) struct LiveImage {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) owner: String,
+    /// What AWS calls the owner, where it has a word for it.
+    pub(crate) alias: Option<String>,
     pub(crate) root_device: String,
     /// Whose images were asked for when this was the answer; an alias stands for accounts that only
     /// EC2 knows.
     pub(crate) asked: Option<String>,
+}
+
+impl LiveImage {
+    pub(crate) fn told(&self) -> Image {
+        let Self { id, name, owner, alias, .. } = self.clone();
+        Image { id, name, owner, owner_alias: alias }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -85,6 +95,7 @@ async fn describe(
                 // Images without a name, or without a disk, are of old kinds that none of ours is.
                 name: image.name().unwrap_or_default().to_owned(),
                 owner: answer.text("imageOwnerId", image.owner_id())?,
+                alias: image.image_owner_alias().map(str::to_owned),
                 root_device: image.root_device_name().unwrap_or_default().to_owned(),
                 asked: owner.map(str::to_owned),
                 id: id.clone(),
@@ -187,6 +198,7 @@ mod tests {
             id: id.to_owned(),
             name: name.to_owned(),
             owner: owner.to_owned(),
+            alias: None,
             root_device: "/dev/xvda".to_owned(),
             asked: asked.map(str::to_owned),
         };

@@ -7,6 +7,8 @@ use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
+use crate::core::drift::Drift;
+use crate::core::fields::{Changed, Changes as _, Found, Value, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::id::Id;
@@ -21,21 +23,64 @@ use crate::limits::KEY_PAIR_NAME;
 
 const DESCRIBE: &str = "ec2:DescribeKeyPairs";
 
+const OTHER_KEY: &str = "It is another key. The pair is deleted, and the kept key imported under its \
+                         name; instances that run keep the key that they were started with, until \
+                         rolling-update --force replaces them.";
+
+const MADE_BY_EC2: &str = "EC2 made this pair itself, and tells nothing by which its key can be \
+                           compared. It is deleted, and the kept key imported under its name; \
+                           instances that run keep the key that they were started with, until \
+                           rolling-update --force replaces them.";
+
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SshKey {
     pub(crate) name: String,
     /// The key in OpenSSH's form; `None` for a key pair of the user's own.
     pub(crate) public_key: Option<String>,
+    /// That of the key, as EC2 tells it; `None` where the spec names the key pair, which may hold
+    /// any key.
+    pub(crate) fingerprint: Option<String>,
     pub(crate) tags: Tags,
 }
 
-/// A key pair that was found. Its name carries the key's fingerprint, so that no more need be
-/// compared.
+fields! { SshKeyFields { fingerprint: Fingerprint = "fingerprint" } }
+
+/// What EC2 tells of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fingerprint(String);
+
+impl Fingerprint {
+    /// Without what tools write before it or behind it, and others do not (EC2 user guide, "Verify
+    /// the fingerprint of your key pair").
+    fn bare(&self) -> &str {
+        let text = self.0.strip_prefix("SHA256:").unwrap_or(&self.0);
+        text.trim_end_matches('=')
+    }
+
+    /// Whether it is the SHA-1 of a private key, which EC2 tells of the RSA keys that it made
+    /// itself: nothing of it is known by the public key.
+    fn is_of_private_key(&self) -> bool {
+        is_hexadecimal(&self.0, 20)
+    }
+}
+
+impl Value for Fingerprint {
+    fn tell(&self) -> String {
+        self.0.clone()
+    }
+
+    fn is(&self, found: &Self) -> bool {
+        self.bare() == found.bare()
+    }
+}
+
+/// A key pair that was found.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveKeyPair {
     /// That of EC2, which no call needs.
     pub(crate) id: String,
     pub(crate) name: Id<SshKey>,
+    pub(crate) fingerprint: String,
     pub(crate) tags: Tags,
 }
 
@@ -44,16 +89,17 @@ impl LiveKeyPair {
     /// the sixteen bytes of the key's fingerprint.
     pub(crate) fn marks(&self, cluster: &str) -> Marks<'_> {
         let own = self.name.strip_prefix("kubernetes.").and_then(|own| own.strip_prefix(cluster));
-        let fits = own.and_then(|own| own.strip_prefix('-')).is_some_and(is_fingerprint);
+        let fits =
+            own.and_then(|own| own.strip_prefix('-')).is_some_and(|own| is_hexadecimal(own, 16));
         Marks::of(&self.name).or_id(&self.id).tags(&self.tags).fits(fits)
     }
 }
 
-/// Whether a text is sixteen bytes in hexadecimal digits, with colons between them.
-fn is_fingerprint(text: &str) -> bool {
+/// Whether a text is so many bytes in hexadecimal digits, with colons between them.
+fn is_hexadecimal(text: &str, count: usize) -> bool {
     let bytes: Vec<&str> = text.split(':').collect();
     let is_byte = |byte: &&str| byte.len() == 2 && byte.bytes().all(|b| b.is_ascii_hexdigit());
-    bytes.len() == 16 && bytes.iter().all(is_byte)
+    bytes.len() == count && bytes.iter().all(is_byte)
 }
 
 /// The key pairs of these names, and all that bear a name of the cluster's.
@@ -98,8 +144,10 @@ async fn read(aws: &Aws, names: &[String]) -> Result<Vec<LiveKeyPair>, AwsError>
     let answer = answer.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
     let live = answer.key_pairs().iter().map(|key| {
         let name = Id::given(Answer::of(DESCRIBE, ""), "keyName", key.key_name())?;
+        let answer = Answer::of(DESCRIBE, &name);
         Ok(LiveKeyPair {
-            id: Answer::of(DESCRIBE, &name).text("keyPairId", key.key_pair_id())?,
+            id: answer.text("keyPairId", key.key_pair_id())?,
+            fingerprint: answer.text("keyFingerprint", key.key_fingerprint())?,
             tags: ec2::tags_from_sdk(key.tags()),
             name,
         })
@@ -109,7 +157,7 @@ async fn read(aws: &Aws, names: &[String]) -> Result<Vec<LiveKeyPair>, AwsError>
 
 impl Manage for SshKey {
     type Live = LiveKeyPair;
-    type Fields = ();
+    type Fields = SshKeyFields<Wanted>;
 
     fn id(&self) -> ResourceId {
         ResourceId::new(SshKey::KIND, &self.name)
@@ -135,9 +183,22 @@ impl Manage for SshKey {
         found.name.clone()
     }
 
-    fn wanted(&self, _: View<'_>) {}
+    fn wanted(&self, _: View<'_>) -> SshKeyFields<Wanted> {
+        SshKeyFields { fingerprint: Want::if_told(self.fingerprint.clone().map(Fingerprint)) }
+    }
 
-    fn found(&self, _: &LiveKeyPair, _: View<'_>) {}
+    fn found(&self, found: &LiveKeyPair, _: View<'_>) -> SshKeyFields<Found> {
+        SshKeyFields { fingerprint: Some(Fingerprint(found.fingerprint.clone())) }
+    }
+
+    fn told(&self, changed: &SshKeyFields<Changed>) -> Drift {
+        let before = changed.fingerprint.as_ref().and_then(|delta| delta.before.as_ref());
+        let remark = before.map(|before| match before.is_of_private_key() {
+            true => MADE_BY_EC2,
+            false => OTHER_KEY,
+        });
+        Drift { remark, ..changed.drift() }
+    }
 
     fn ownership(&self) -> Ownership {
         if self.public_key.is_none() { Ownership::Shared } else { Ownership::Ours }
@@ -166,25 +227,51 @@ impl Manage for SshKey {
             .send()
             .await;
         match answer.map_err(|error| AwsError::new("ec2:ImportKeyPair", &self.name, error)) {
-            // The name carries the key's fingerprint: what has it is the same key.
-            Err(error) if error.fault == Fault::Conflict => Ok(None),
+            // There is one, perhaps by a call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                match self.stands(&read(work.aws, std::slice::from_ref(&self.name)).await?) {
+                    true => Ok(None),
+                    false => Err(error),
+                }
+            }
             answer => answer.map(|_| None),
         }
     }
 
-    async fn update(&self, _: &Work<'_>, _: &Id<Self>, (): &()) -> Result<(), AwsError> {
-        Ok(())
+    /// EC2 changes no key pair: it goes, and the kept key is imported under its name.
+    async fn update(
+        &self,
+        work: &Work<'_>,
+        name: &Id<Self>,
+        _: &SshKeyFields<Changed>,
+    ) -> Result<(), AwsError> {
+        KeyPairDeletion(name.clone()).attempt(work.aws).await?;
+        self.create(work).await.map(|_| ())
     }
 
     #[cfg(test)]
     fn imagined(&self, id: &Id<Self>, _: View<'_>) -> LiveKeyPair {
         let name = Id::imagined(&self.name);
-        LiveKeyPair { id: id.to_string(), name, tags: self.tags.clone() }
+        // Of one that the spec names, any will do.
+        let fingerprint = self.fingerprint.clone().unwrap_or_else(|| "any".to_owned());
+        LiveKeyPair { id: id.to_string(), name, fingerprint, tags: self.tags.clone() }
     }
 
     #[cfg(test)]
-    fn disturbed(&self, _: &LiveKeyPair) -> Vec<(&'static str, LiveKeyPair)> {
-        Vec::new()
+    fn disturbed(&self, live: &LiveKeyPair) -> Vec<(&'static str, LiveKeyPair)> {
+        let other = LiveKeyPair { fingerprint: "other".to_owned(), ..live.clone() };
+        self.fingerprint.iter().map(|_| ("fingerprint", other.clone())).collect()
+    }
+}
+
+impl SshKey {
+    /// Whether a key pair of this name with this key is among those that were found.
+    fn stands(&self, found: &[LiveKeyPair]) -> bool {
+        let is_it = |key: &LiveKeyPair| {
+            let found = Fingerprint(key.fingerprint.clone());
+            self.fingerprint.clone().is_none_or(|wanted| Fingerprint(wanted).is(&found))
+        };
+        found.iter().any(|key| key.name == self.name && is_it(key))
     }
 }
 
@@ -226,6 +313,39 @@ mod tests {
     use super::*;
     use crate::core::whose::Owner;
 
+    fn live(name: &str, fingerprint: &str) -> LiveKeyPair {
+        LiveKeyPair {
+            id: "key-1".to_owned(),
+            name: Id::imagined(name),
+            fingerprint: fingerprint.to_owned(),
+            tags: Tags::new(),
+        }
+    }
+
+    #[test]
+    fn a_key_stands_under_its_name_by_its_fingerprint() {
+        let key = |fingerprint: Option<&str>| SshKey {
+            name: "admin".to_owned(),
+            public_key: None,
+            fingerprint: fingerprint.map(str::to_owned),
+            tags: Tags::new(),
+        };
+        let ed25519 = "ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA";
+        for (wanted, name, found, expected) in [
+            (Some("aa:bb"), "admin", "aa:bb", true),
+            (Some("aa:bb"), "admin", "aa:bc", false),
+            (Some("aa:bb"), "other", "aa:bb", false),
+            (Some("aa:bb"), "admin", "", false),
+            (Some(ed25519), "admin", &format!("{ed25519}="), true),
+            (Some(&format!("{ed25519}=")), "admin", &format!("SHA256:{ed25519}"), true),
+            (Some(ed25519), "admin", "SHA256:zkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA=", false),
+            (None, "admin", "aa:bb", true),
+        ] {
+            let stands = key(wanted).stands(&[live(name, found)]);
+            assert_eq!(stands, expected, "{wanted:?} {name} {found}");
+        }
+    }
+
     #[test]
     fn a_key_pair_is_the_cluster_s_by_the_whole_form_of_its_name() {
         const BYTES: &str = "aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99";
@@ -238,8 +358,7 @@ mod tests {
             ("kubernetes.a.com-aa:bb".to_owned(), false),
             ("kubernetes.a.com-mine".to_owned(), false),
         ] {
-            let key =
-                LiveKeyPair { id: "key-1".to_owned(), name: Id::imagined(name), tags: Tags::new() };
+            let key = live(&name, "any");
             let whose = owner.whose(SshKey::KIND, &key.marks("a.com"));
             assert_eq!(whose.is_owned(), expected, "{}", key.name);
         }

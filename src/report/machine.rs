@@ -3,8 +3,9 @@
 
 use serde::Serialize;
 
+use super::user_data::WholeUserData;
 use crate::apply::Outcome;
-use crate::core::drift::{DocumentChange, Drift, FieldChange};
+use crate::core::drift::{DocumentChange, Drift, FieldChange, Image};
 use crate::core::kind::{Layer, ResourceId};
 use crate::desired::Notice;
 use crate::plan::{Action, Change, Plan};
@@ -53,6 +54,12 @@ struct ReportedChange<'a> {
     permissions: Option<Permissions<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     document: Option<&'a DocumentChange>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_data: Option<WholeUserData<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<&'a Image>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remark: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -87,6 +94,16 @@ struct ReportedOutcome<'a> {
 struct Failure<'a> {
     id: &'a ResourceId,
     error: String,
+}
+
+impl<'a> Report<'a> {
+    /// With the whole user data that the plan changes, for those who ask for it.
+    pub(crate) fn with_user_data(mut self, plan: &'a Plan) -> Self {
+        for (reported, change) in self.changes.iter_mut().zip(&plan.changes) {
+            reported.user_data = change.drift.user_data.as_ref().map(WholeUserData::of);
+        }
+        self
+    }
 }
 
 /// The plan, and what came of it if it was carried out.
@@ -155,5 +172,8 @@ fn change(change: &Change) -> ReportedChange<'_> {
             within,
         }),
         document: change.drift.document.as_ref(),
+        user_data: None,
+        image: change.drift.image.as_ref(),
+        remark: change.drift.remark,
     }
 }

@@ -5,4 +5,5 @@ pub(crate) mod rolling;
 pub(crate) mod statement;
 pub(crate) mod style;
 pub(crate) mod text;
+mod user_data;
 pub(crate) mod validation;

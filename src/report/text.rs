@@ -9,8 +9,10 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::statement;
 use super::style::{self, paint};
+use super::user_data::WholeUserData;
 use crate::apply::{Outcome, Progress};
 use crate::aws::AwsError;
+use crate::core::drift::Image;
 use crate::core::kind::ResourceId;
 use crate::core::wait::Waiting;
 use crate::desired::Notice;
@@ -65,6 +67,27 @@ pub(crate) fn plan(plan: &Plan, place: &str, detail: Detail) -> String {
     out
 }
 
+/// The whole user data that the plan changes, for those who ask for it.
+pub(crate) fn user_data(plan: &Plan) -> String {
+    let mut out = String::new();
+    for change in &plan.changes {
+        let Some(user_data) = &change.drift.user_data else { continue };
+        if out.is_empty() {
+            out.push_str("user data, which may hold secrets\n");
+        }
+        let (mark, style) = mark(change.action);
+        let id = visible(&change.id.to_string()).into_owned();
+        let _ = writeln!(out, "  {} {}", paint(style, mark), paint(style::STRONG, id));
+        for line in WholeUserData::of(user_data).lines() {
+            let _ = writeln!(out, "      {line}");
+        }
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
 fn add_change(out: &mut String, change: &Change, detail: Detail) {
     let (mark, style) = mark(change.action);
     let mut line = format!("  {} {}", paint(style, mark), paint(style::STRONG, &change.id));
@@ -72,6 +95,9 @@ fn add_change(out: &mut String, change: &Change, detail: Detail) {
         let _ = write!(line, "  {}", paint(style::QUIET, &change.reason));
     }
     let _ = writeln!(out, "{line}");
+    if let Some(image) = &change.drift.image {
+        let _ = writeln!(out, "      {}", image_line(image));
+    }
     for field in &change.drift.fields {
         let [before, after] =
             [&field.before, &field.after].map(|side| side.as_deref().map_or("–".into(), visible));
@@ -93,6 +119,9 @@ fn add_change(out: &mut String, change: &Change, detail: Detail) {
             let _ = writeln!(out, "      {line}");
         }
     }
+    if let Some(remark) = change.drift.remark {
+        let _ = writeln!(out, "      {}", paint(style::QUIET, remark));
+    }
     if detail == Detail::Documents
         && let Some(document) = &change.drift.document
     {
@@ -105,6 +134,15 @@ fn add_change(out: &mut String, change: &Change, detail: Detail) {
             }
         }
     }
+}
+
+/// `ami-1 is NAME of account 123456789012 (amazon)`.
+fn image_line(image: &Image) -> String {
+    let Image { id, name, owner, owner_alias } = image;
+    let name = if name.is_empty() { "without a name,".into() } else { visible(name) };
+    let alias = owner_alias.as_deref().map(|alias| format!(" ({})", visible(alias)));
+    let alias = alias.unwrap_or_default();
+    format!("{} is {name} of account {}{alias}", visible(id), visible(owner))
 }
 
 pub(crate) fn mark(action: Action) -> (char, anstyle::Style) {

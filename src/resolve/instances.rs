@@ -120,7 +120,7 @@ impl Filling<'_> {
         };
         match found {
             Ok(image) => {
-                template.resolved.image.clone_from(&image.id);
+                template.resolved.image = image.told();
                 template.resolved.root_device.clone_from(&image.root_device);
                 let is_root = |(name, _): &&(String, _)| device::is_same(name, &image.root_device);
                 if let Some((name, _)) = template.volumes.iter().find(is_root) {

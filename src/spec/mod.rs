@@ -7,6 +7,7 @@
 //! nothing the user wrote is lost. Nothing here touches a file or the network.
 
 pub(crate) mod cluster;
+mod der;
 pub(crate) mod document;
 mod fields;
 pub(crate) mod instance_group;

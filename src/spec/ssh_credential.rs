@@ -4,7 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use md5::{Digest as _, Md5};
 use serde::Deserialize;
+use sha2::Sha256;
 
+use super::der;
 use super::object::Metadata;
 use crate::limits::{KEY_TYPES, Words};
 
@@ -37,6 +39,50 @@ impl SshCredential {
 /// A message that says what the text is instead, and never repeats it: a private key given
 /// by mistake must not reach a log.
 pub(crate) fn fingerprint(public_key: &str) -> Result<String, String> {
+    Ok(hex(&Md5::digest(wire_form(public_key)?), ""))
+}
+
+/// What EC2 tells of a public key that was imported (EC2 user guide, "Verify the fingerprint of
+/// your key pair"): of an RSA key the MD5 of its DER form, of an ed25519 key the SHA-256 of the
+/// form that OpenSSH sends, in base 64.
+///
+/// # Errors
+/// As [`fingerprint`], or it is neither of the two, or not whole.
+pub(crate) fn imported_fingerprint(public_key: &str) -> Result<String, String> {
+    let wire = wire_form(public_key)?;
+    let of_parts = |parts: Option<Vec<&[u8]>>| match parts?[..] {
+        [b"ssh-rsa", exponent, modulus] => {
+            Some(hex(&Md5::digest(der::rsa_public_key(modulus, exponent)), ":"))
+        }
+        [b"ssh-ed25519", key] if key.len() == 32 => Some(STANDARD.encode(Sha256::digest(&wire))),
+        _ => None,
+    };
+    of_parts(parts(&wire)).ok_or_else(|| "it is no whole RSA or ed25519 key".to_owned())
+}
+
+fn hex(bytes: &[u8], between: &str) -> String {
+    let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(between)
+}
+
+/// The parts of a key as OpenSSH sends it.
+fn parts(wire: &[u8]) -> Option<Vec<&[u8]>> {
+    let (mut parts, mut rest) = (Vec::new(), wire);
+    while !rest.is_empty() {
+        let (part, after) = part(rest)?;
+        parts.push(part);
+        rest = after;
+    }
+    Some(parts)
+}
+
+/// A part, which stands behind its length (RFC 4251, section 5), and what comes after it.
+fn part(wire: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = wire.split_first_chunk::<4>()?;
+    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+fn wire_form(public_key: &str) -> Result<Vec<u8>, String> {
     let text = public_key.trim();
     if text.contains("PRIVATE KEY") {
         return Err("this is a private key; give the public one (.pub)".to_owned());
@@ -50,12 +96,10 @@ pub(crate) fn fingerprint(public_key: &str) -> Result<String, String> {
         |(algorithm, encoded)| {
             let blob =
                 STANDARD.decode(encoded).or_else(|_| STANDARD_NO_PAD.decode(encoded)).ok()?;
-            let length = u32::from_be_bytes(blob.get(..4)?.try_into().ok()?) as usize;
-            (blob.get(4..4 + length)? == algorithm.as_bytes()).then_some(blob)
+            (part(&blob)?.0 == algorithm.as_bytes()).then_some(blob)
         },
     );
-    let blob = decoded.ok_or("it is no OpenSSH public key, such as ssh-rsa AAAA… name")?;
-    Ok(Md5::digest(&blob).iter().map(|byte| format!("{byte:02x}")).collect())
+    decoded.ok_or_else(|| "it is no OpenSSH public key, such as ssh-rsa AAAA… name".to_owned())
 }
 
 /// Why EC2 cannot import a public key in OpenSSH's form, or `None` if it can.
@@ -72,7 +116,7 @@ pub(crate) fn not_for_ec2(public_key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{fingerprint, not_for_ec2};
+    use super::{fingerprint, imported_fingerprint, not_for_ec2};
 
     #[test]
     fn ec2_takes_two_kinds_of_keys() {
@@ -97,6 +141,37 @@ mod tests {
         // ssh-keygen -l -E md5 of the key in tests/goldens/id_rsa.pub.
         let key = include_str!("../../tests/goldens/clusters/minimal/id_rsa.pub");
         assert_eq!(fingerprint(key).unwrap(), "c4a6ed9aa889b9e2c39cd663eb9c7157");
+    }
+
+    #[test]
+    fn keys_have_the_fingerprints_that_ec2_tells() {
+        // `ssh-keygen -e -m PKCS8 -f KEY.pub | openssl pkey -pubin -outform DER | md5sum`, and
+        // `ssh-keygen -l -f KEY.pub`, with EC2's padding.
+        let golden = include_str!("../../tests/goldens/clusters/minimal/id_rsa.pub");
+        let exponent_3 = "ssh-rsa AAAAB3NzaC1yc2EAAAABAwAAAIEAtR9kuGr0tKRtwyNtcrhl9zAhj6P+uIaEXHys+mN\
+                          Ttl8iJosMrNX41gSoAhPLYdsZmDFe33kSTnQuSOpz6eOpN4ByaCp0WwrtFUOmuV2PM8kO6HcA\
+                          ELiB9ueI9LP3cRMj+R97iRHCEAsZ13UEoRTkHQoaacUdmCrMfphJykKlbXM=";
+        let ed25519 = "ssh-ed25519 \
+                       AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me";
+        for (key, expected) in [
+            (golden, "fb:e2:fc:44:ae:95:2f:b4:d1:b7:35:52:6b:a8:24:c1"),
+            (exponent_3, "d0:da:e7:d9:a2:82:cc:fe:a2:a5:fd:2e:56:16:02:d7"),
+            (ed25519, "ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA="),
+        ] {
+            assert_eq!(imported_fingerprint(key).as_deref(), Ok(expected), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_whole_has_none() {
+        // The last of them has a part too many.
+        for key in [
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAwABAg==",
+            "ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB",
+            "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAQMAAAABAw==",
+        ] {
+            assert!(imported_fingerprint(key).is_err(), "{key}");
+        }
     }
 
     #[test]

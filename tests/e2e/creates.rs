@@ -303,6 +303,7 @@ fn a_row_without_its_id_is_an_error_that_names_it() {
         ("ec2:DescribeDhcpOptions", "dhcpOptionsId"),
         ("ec2:DescribeVolumes", "volumeId"),
         ("ec2:DescribeKeyPairs", "keyName"),
+        ("ec2:DescribeKeyPairs", "keyFingerprint"),
         ("ec2:DescribeImages", "imageId"),
         ("ec2:DescribeLaunchTemplateVersions", "launchTemplateName"),
         ("autoscaling:DescribeAutoScalingGroups", "AutoScalingGroupName"),

@@ -35,6 +35,7 @@ mod refused_reads;
 mod removals;
 mod removals_network;
 mod reports;
+mod reviewed;
 mod rolling;
 mod rolling_api;
 mod rolling_calls;

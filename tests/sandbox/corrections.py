@@ -1,11 +1,15 @@
 """Where moto behaves otherwise than AWS documents, on the paths that kapstan uses."""
 
+import base64
 import copy
 import fnmatch
+import hashlib
 import re
 import sys
 from urllib.parse import parse_qs
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.autoscaling.models import AutoScalingBackend, InstanceState
 from moto.autoscaling.responses import AutoScalingResponse
@@ -13,7 +17,8 @@ from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
 from moto.ec2 import utils as ec2_utils
 from moto.ec2.exceptions import DependencyViolationError
-from moto.ec2.models import ec2_backends
+from moto.ec2.models import ec2_backends, key_pairs
+from moto.ec2.models.amis import Ami
 from moto.ec2.models.dhcp_options import DHCPOptionsSetBackend
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend, LaunchTemplateVersion
@@ -40,6 +45,9 @@ FILTER_VALUES = 200
 LAUNCH_CONFIGURATIONS = 50
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTags.html
 TAGGED_BALANCERS = 20
+
+# Of Amazon Linux (https://docs.aws.amazon.com/linux/al2023/ug/ec2.html).
+AMAZON = "137112412989"
 
 # The calls that take a client token, as far as kapstan sends them
 # (https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html).
@@ -145,6 +153,8 @@ def correct():
     take_any_filter_value()
     tag_templates_later()
     choose_instances_by_use()
+    tell_digests_of_ed25519_keys()
+    alias_amazon_alone()
 
 
 def keep_user_data():
@@ -469,3 +479,31 @@ def choose_instances_by_use():
 def tag_templates_later():
     """DescribeLaunchTemplates tells of tags that CreateTags and DeleteTags set and took since."""
     LaunchTemplate.tags = property(lambda template: template.get_tags(), lambda template, tags: None)
+
+
+def tell_digests_of_ed25519_keys():
+    """Of an ed25519 key the fingerprint is the SHA-256 that OpenSSH tells, in padded base64 and
+    without a word before it; moto tells one of its DER form in hexadecimal digits
+    (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/verify-keys.html)."""
+    of_der = ec2_utils.public_key_fingerprint
+
+    def as_told(public_key, hash_constructor):
+        if not isinstance(public_key, Ed25519PublicKey):
+            return of_der(public_key, hash_constructor)
+        line = public_key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+        wire = base64.b64decode(line.split()[1])
+        return base64.b64encode(hashlib.sha256(wire).digest()).decode()
+
+    ec2_utils.public_key_fingerprint = key_pairs.public_key_fingerprint = as_told
+
+
+def alias_amazon_alone():
+    """ImageOwnerAlias is `amazon` for Amazon's own images (EC2 API, Image); moto tells it of all that
+    it has loaded."""
+    begin = Ami.__init__
+
+    def with_alias(ami, *args, owner_alias=None, **settings):
+        alias = owner_alias if settings.get("owner_id") == AMAZON else None
+        begin(ami, *args, owner_alias=alias, **settings)
+
+    Ami.__init__ = with_alias

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::content::{Content, Volume};
 use crate::aws::tags::Tags;
-use crate::core::drift::{Drift, FieldChange};
+use crate::core::drift::{Drift, FieldChange, UserDataChange};
 use crate::core::fields::{
     Changed, Changes as _, Delta, Fields as _, Found, Side, Value, Want, Wanted, fields,
 };
@@ -183,13 +183,20 @@ fn at<'a>(volumes: &'a [(String, Volume)], device: &str) -> Option<&'a Volume> {
     volumes.iter().find(|(own, _)| own == device).map(|(_, volume)| volume)
 }
 
-/// It is never told itself, since it may hold secrets.
+/// It is told by its fingerprint, since it may hold secrets.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct UserData(Vec<u8>);
 
 impl Value for UserData {
     fn tell(&self) -> String {
         fingerprint(&self.0)
+    }
+
+    /// The whole of it lies apart, for those who ask for it.
+    fn drift(field: &str, delta: &Delta<Self>, drift: &mut Drift) {
+        drift.fields.push(delta.as_field(field));
+        let [before, after] = [&delta.before, &delta.after].map(|side| side.clone().map(|it| it.0));
+        drift.user_data = Some(UserDataChange { before, after });
     }
 }
 

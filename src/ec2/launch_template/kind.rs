@@ -13,7 +13,10 @@ use crate::aws::tags::{CLUSTER_TAG, Tags, owner_tag};
 use crate::aws::{Answer, Aws, AwsError, Fault, done, ec2};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
-use crate::core::fields::{Changed, Fields as _, Found, Want, Wanted};
+use crate::core::drift::Drift;
+#[cfg(test)]
+use crate::core::drift::Image;
+use crate::core::fields::{Changed, Changes as _, Fields as _, Found, Want, Wanted};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::id::{Id, Ref};
@@ -106,6 +109,13 @@ impl Manage for LaunchTemplate {
         }
     }
 
+    /// Whose image instances boot from is told with every version, though the image be the same:
+    /// an id says nothing of that.
+    fn told(&self, changed: &TemplateFields<Changed>) -> Drift {
+        let image = changed.makes_version().then(|| self.resolved.image.clone());
+        Drift { image: image.filter(|image| !image.id.is_empty()), ..changed.drift() }
+    }
+
     fn given(&self) -> Given<'_> {
         Given::name(&LAUNCH_TEMPLATE_NAME, &self.name).tags(&self.tags)
     }
@@ -162,7 +172,8 @@ impl Manage for LaunchTemplate {
     #[cfg(test)]
     fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveTemplate {
         let root_device = super::disturbed::ROOT_DEVICE.to_owned();
-        let resolved = Resolved { image: self.image.clone(), root_device, ..Resolved::default() };
+        let image = Image { id: self.image.clone(), ..Image::default() };
+        let resolved = Resolved { image, root_device, ..Resolved::default() };
         let groups = self.security_groups.iter().map(|group| view.id_of(group).into());
         LiveTemplate {
             id: id.clone(),
@@ -229,7 +240,7 @@ impl LaunchTemplate {
     fn content(&self, security_groups: Vec<String>) -> Content {
         let root = (self.resolved.root_device.clone(), self.root.clone());
         Content {
-            image: Some(self.resolved.image.clone()),
+            image: Some(self.resolved.image.id.clone()),
             machine_type: Some(self.machine_type.clone()),
             ssh_key: self.ssh_key.as_ref().map(|key| key.name.clone()),
             profile: Some(self.profile.clone()),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::content::{Spot, Volume};
 use crate::aws::tags::Tags;
+use crate::core::drift::Image;
 use crate::core::id::Ref;
 use crate::core::kind::ResourceId;
 use crate::ec2::key_pair::SshKey;
@@ -44,7 +45,7 @@ pub(crate) struct LaunchTemplate {
 /// What only AWS tells, filled in before the plan is made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Resolved {
-    pub(crate) image: String,
+    pub(crate) image: Image,
     pub(crate) root_device: String,
     /// How many disks of the instance itself are mapped.
     pub(crate) ephemeral: i32,

@@ -178,6 +178,27 @@ fn shared() -> DesiredCluster {
     desired(&cluster("shared.example.com", &spec), &groups, &[])
 }
 
+/// One whose zones leave through one gateway of the user's own.
+pub(super) fn one_way_out() -> DesiredCluster {
+    let subnet = |name: &str, zone: &str, cidr: &str| json!({"name": name, "zone": zone, "type": "Private", "cidr": cidr, "egress": "nat-theirs"});
+    let spec = spec(&json!({
+        "api": {"loadBalancer": {"type": "Internal"}},
+        "dnsZone": "example.com",
+        "networkID": "vpc-theirs",
+        "subnets": [
+            subnet("b", "us-west-2b", "172.20.64.0/19"),
+            subnet("a", "us-west-2a", "172.20.32.0/19"),
+            subnet("c", "us-west-2c", "172.20.96.0/19"),
+        ],
+        "topology": {"masters": "private", "nodes": "private"},
+    }));
+    let groups = [
+        machines("masters", "Master", "a", &json!({})),
+        machines("nodes", "Node", "b", &json!({})),
+    ];
+    desired(&cluster("one-way.example.com", &spec), &groups, &[SSH_KEY.to_owned()])
+}
+
 /// One without DNS.
 fn gossip() -> DesiredCluster {
     let spec = spec(&json!({

@@ -5,7 +5,7 @@ use super::examples;
 use super::imagined::{Imagined, planned};
 use crate::apply::{Outcome, Progress};
 use crate::aws::{AwsError, Fault};
-use crate::core::drift::{DocumentChange, Drift, FieldChange};
+use crate::core::drift::{DocumentChange, Drift, FieldChange, Image, UserDataChange};
 use crate::core::kind::ResourceId;
 use crate::core::wait::{Held, Waiting};
 use crate::desired::Notice;
@@ -55,9 +55,10 @@ fn statements(principal: bool) -> Vec<Statement> {
 /// Whatever text a change holds. A field that is new must be thought of here.
 fn hostile(change: &Change, permissions: &Difference) -> Change {
     let Change { id: own, action, drift, reason: _, needs, behind, write } = change;
-    let Drift { fields, permissions: _, within: _, document: _ } = drift;
+    let Drift { fields, permissions: _, within: _, document: _, user_data: _, image: _, remark } = drift;
     let field = || FieldChange { field: text(), before: Some(text()), after: Some(text()) };
     let json = || Some(serde_json::json!({ HOSTILE: [HOSTILE] }));
+    let bytes = || Some(HOSTILE.as_bytes().to_vec());
     Change {
         id: id(own),
         action: *action,
@@ -66,6 +67,14 @@ fn hostile(change: &Change, permissions: &Difference) -> Change {
             permissions: permissions.clone(),
             within: permissions.gained.clone(),
             document: Some(DocumentChange { before: json(), after: json() }),
+            user_data: Some(UserDataChange { before: bytes(), after: bytes() }),
+            image: Some(Image {
+                id: text(),
+                name: text(),
+                owner: text(),
+                owner_alias: Some(text()),
+            }),
+            remark: *remark,
         },
         reason: text(),
         needs: needs.iter().map(id).collect(),
@@ -114,6 +123,7 @@ fn nothing_in_a_plan_forges_a_line_or_moves_a_terminal() {
         for detail in [Detail::Changes, Detail::Documents] {
             check(name, &text::plan(&plan, HOSTILE, detail));
         }
+        check(name, &text::user_data(&plan));
         check(name, &text::dry_run_end(&plan, "kapstan update"));
         for notice in plan.warnings.iter().chain(&plan.refusals) {
             check(name, &notice.to_string());
@@ -138,7 +148,7 @@ fn nothing_in_a_plan_forges_a_line_or_moves_a_terminal() {
             told: Vec::new(),
         };
         check(name, &text::apply_end(&plan, &outcome, "kapstan update"));
-        let report = machine::report(&plan, HOSTILE, Some(&outcome));
+        let report = machine::report(&plan, HOSTILE, Some(&outcome)).with_user_data(&plan);
         let json = serde_json::to_string_pretty(&report).unwrap();
         check(name, &in_json(&json));
         check(name, &visible_yaml(&report).unwrap());

@@ -93,6 +93,7 @@ impl Imagined {
                         id: template.image.clone(),
                         name: String::new(),
                         owner: ACCOUNT.to_owned(),
+                        alias: None,
                         root_device: ROOT_DEVICE.to_owned(),
                         asked: None,
                     });

@@ -12,8 +12,11 @@ use crate::core::manage::Ownership;
 use crate::core::seen::Looked;
 use crate::desired::DesiredCluster;
 use crate::ec2::instance::Instance;
+use crate::ec2::key_pair::LiveKeyPair;
+use crate::ec2::launch_template::LaunchTemplate;
 use crate::resolve::lifecycle::{Lifecycle, Override};
 use crate::route53::dns_zone::ZoneVpc;
+use crate::vpc::nat_gateway::{LiveNatGateway, NatGateway};
 
 /// One of each kind, and of each line of the table of kinds, in the first example that has it;
 /// those of IAM stand alone.
@@ -166,6 +169,63 @@ fn a_private_zone_that_the_vpc_does_not_see() {
     let plan = planned(&desired, &live, &[]);
     assert_eq!(outcome(&plan), "update DNSZone");
     assert!(is_of("vpc", &plan.changes[0].drift));
+}
+
+#[test]
+fn a_gateway_that_several_zones_share_is_one_resource() {
+    let desired = examples::one_way_out();
+    let gateways = desired.resources.iter().filter(|one| one.id().kind == NatGateway::KIND);
+    assert_eq!(gateways.count(), 1);
+    let mut aws = Imagined::settled(&desired);
+    assert_eq!(outcome(&planned(&desired, &aws.live, &[])), "nothing");
+    let mut gateways = aws.live.seen.rows::<LiveNatGateway>().to_vec();
+    gateways[0].tags.clear();
+    aws.live.seen.put(Looked::Found(gateways));
+    assert_eq!(outcome(&planned(&desired, &aws.live, &[])), "update NatGateway");
+}
+
+#[test]
+fn a_key_pair_with_another_key_is_a_change_unless_the_spec_names_it() {
+    for (name, expected) in [("public", "update SSHKey"), ("shared", "nothing")] {
+        let (_, desired) = examples::all().into_iter().find(|(own, _)| *own == name).unwrap();
+        let mut aws = Imagined::settled(&desired);
+        let mut keys = aws.live.seen.rows::<LiveKeyPair>().to_vec();
+        let public = [
+            ("d9:ce:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd", "another key"),
+            // The SHA-1 of a private key.
+            (
+                "d9:ce:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00:11",
+                "EC2 made this pair itself",
+            ),
+        ];
+        for (fingerprint, remark) in public {
+            keys[0].fingerprint = fingerprint.to_owned();
+            aws.live.seen.put(Looked::Found(keys.clone()));
+            let plan = planned(&desired, &aws.live, &[]);
+            assert_eq!(outcome(&plan), expected, "{name}");
+            let told = plan.changes.iter().filter_map(|change| change.drift.remark);
+            assert!(told.into_iter().all(|told| told.contains(remark)), "{fingerprint}");
+        }
+    }
+}
+
+#[test]
+fn whose_image_it_is_is_told_with_all_that_is_made_of_it() {
+    let (_, desired) = examples::all().into_iter().find(|(name, _)| *name == "gossip").unwrap();
+    let aws = Imagined::settled(&desired);
+    let templates = desired.resources.iter().filter(|one| one.id().kind == LaunchTemplate::KIND);
+    let template: &Resource = templates.into_iter().next().unwrap();
+    let told = |live: &Live| {
+        let plan = planned(&desired, live, &[]);
+        let change = plan.changes.into_iter().find(|change| change.id == template.id()).unwrap();
+        change.drift.image.map(|image| (image.id, image.owner))
+    };
+    let expected = Some(("ami-1".to_owned(), "123456789012".to_owned()));
+    assert_eq!(told(&aws.without(&desired, template)), expected);
+    for (field, live) in aws.disturbed(template) {
+        let expected = expected.clone().filter(|_| field != "tags");
+        assert_eq!(told(&live), expected, "{field}");
+    }
 }
 
 /// Numbers that are the same in every run (Knuth, "The Art of Computer Programming", 3.3.4).
