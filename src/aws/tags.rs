@@ -11,6 +11,12 @@ pub(crate) const CLUSTER_TAG: &str = "KubernetesCluster";
 /// What the keys of tags begin with that tell whose something is.
 pub(crate) const OWNER_TAG: &str = "kubernetes.io/cluster/";
 
+/// The tags that tell of which cluster of a name something is that there is one of in an account:
+/// of the one in this region, with its specs in this store. They are written with what is made, and
+/// compared where they are; kops knows neither.
+pub(crate) const REGION_TAG: &str = "kapstan.io/region";
+pub(crate) const STORE_TAG: &str = "kapstan.io/store";
+
 pub(crate) fn owner_tag(cluster: &str) -> String {
     format!("{OWNER_TAG}{cluster}")
 }

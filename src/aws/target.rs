@@ -6,8 +6,8 @@ use std::fmt;
 use super::answer::Answer;
 use super::config::sdk_config;
 use super::error::AwsError;
-use crate::limits::arn::Arn;
 use super::network::Network;
+use crate::limits::arn::Arn;
 
 /// The account whose credentials are at work. AWS alone tells it.
 #[derive(Clone, Debug)]

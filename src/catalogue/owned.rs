@@ -9,13 +9,23 @@ use crate::core::belongings::{Around, Belonging};
 use crate::core::in_use::{Thing, User};
 use crate::core::look::{self, Asked};
 use crate::ec2::in_use;
+use crate::iam;
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Everything {
+    pub(crate) found: Vec<Belonging>,
+    /// The other state store in which there is a cluster of this name and region, as its roles
+    /// tell: no tag tells the two apart in what else was found.
+    pub(crate) other_store: Option<String>,
+}
 
 /// Reads everything.
 ///
 /// # Errors
 /// Anything could not be looked at: what is not known to be there cannot be left out of a
 /// deletion.
-pub(crate) async fn observe(aws: &Aws, asked: &Asked) -> Result<Vec<Belonging>, AwsError> {
+pub(crate) async fn observe(aws: &Aws, asked: &Asked) -> Result<Everything, AwsError> {
     let seen = look::observe(aws, asked, kinds::looks()).await?;
     if let Some(error) = seen.refused() {
         return Err(error.clone());
@@ -23,9 +33,12 @@ pub(crate) async fn observe(aws: &Aws, asked: &Asked) -> Result<Vec<Belonging>, 
     let mut owner = asked.owner.clone();
     kinds::name_found(&mut owner, &seen);
     let around = Around { owner: &owner, ..Around::asked(asked, &seen) };
+    let other_store =
+        iam::presence::of_twins(&around).find_map(|tags| owner.home().other_store(tags));
+    let other_store = other_store.map(str::to_owned);
     let mut found = kinds::belongings(&around);
     hold(aws, &mut found).await?;
-    Ok(found)
+    Ok(Everything { found, other_store })
 }
 
 /// Holds back what instances use that do not go with the cluster, and the network around them.

@@ -11,7 +11,8 @@ use super::settings::Global;
 use super::ui::Ui;
 use super::{carry_out, checks};
 use crate::apply::OnFailure;
-use crate::catalogue::owned;
+use crate::catalogue::owned::{self, Everything};
+use crate::core::home::Home;
 use crate::core::look::Asked;
 use crate::core::whose::Owner;
 use crate::desired::{self, Notice};
@@ -103,17 +104,24 @@ async fn delete(
     let has_region = args.region.is_some() || mark.is_some();
     let kept = specs(ui, &store, name, has_region).await?;
     let region = region(name, args.region.as_deref(), &kept, mark.as_ref())?;
-    let asked = everything(name, &region, &kept);
+    let place = url.of_cluster(name.as_str());
+    let home = match &kept {
+        // The store of a cluster that is kept nowhere may be lost.
+        Specs::None => Home::new(&region, None),
+        Specs::Read(..) | Specs::Unreadable(_) => Home::new(&region, Some(&place)),
+    };
+    let asked = everything(name, home, &kept);
     let purpose = match removal.is_empty() {
         true => Purpose::ClearingUp,
         false => Purpose::Deleting,
     };
     let admission = admission::admit(ui, global, &store, name, &region, mark).await?.to(purpose);
-    let found = owned::observe(&admission.aws, &asked).await.with_context(|| {
-        format!("what {name} has in AWS could not be looked at, so nothing was deleted")
-    })?;
-    let place = url.of_cluster(name.as_str());
+    let Everything { found, other_store } =
+        owned::observe(&admission.aws, &asked).await.with_context(|| {
+            format!("what {name} has in AWS could not be looked at, so nothing was deleted")
+        })?;
     let mut plan = teardown::make(name.as_str(), &admission.target.account, &region, found);
+    plan.refusals.extend(other_store.map(|other| kept_elsewhere(name, &place, &other)));
     let nothing = nothing_found(&plan, &admission, &removal, &place);
     match held {
         // A look alone tells, and fails at nothing.
@@ -231,6 +239,23 @@ fn nothing_found(
     })
 }
 
+/// Why a deletion must not begin where another store has a cluster of this name and region: all
+/// that carries its tags may be that one's.
+fn kept_elsewhere(name: &ClusterName, place: &str, other: &str) -> Notice {
+    Notice {
+        object: format!("Cluster/{name}"),
+        message: format!(
+            "its roles tell that it is kept in {other}, and these specs are in {place}, so that all \
+             that carries its tags may be that cluster's"
+        ),
+        next: format!(
+            "delete it with that store (--state), or, if it was moved from there, give this one its \
+             roles, as kapstan update cluster {name} tells; to remove these specs only: kapstan \
+             delete cluster {name} --unregister --yes"
+        ),
+    }
+}
+
 fn dry_run_end(plan: &Plan) -> String {
     let (name, count) = (&plan.cluster, plan.count(Action::Delete));
     if !plan.refusals.is_empty() || !plan.warnings.is_empty() {
@@ -313,7 +338,7 @@ async fn specs(
 }
 
 /// What to look for: all that speaks of the cluster, or bears its names.
-fn everything(name: &ClusterName, region: &str, kept: &Specs) -> Asked {
+fn everything(name: &ClusterName, home: Home, kept: &Specs) -> Asked {
     let owner = match kept {
         Specs::Read(cluster, groups) => {
             let groups: Vec<&InstanceGroup> = groups.iter().collect();
@@ -325,7 +350,7 @@ fn everything(name: &ClusterName, region: &str, kept: &Specs) -> Asked {
         Some(cluster) => desired::hosted_zone(cluster),
         None => HostedZone::Above { cluster: name.to_string(), private: false },
     };
-    reads::everything(owner, zone, region)
+    reads::everything(owner.at(home), zone)
 }
 
 async fn unregister(

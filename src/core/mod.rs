@@ -9,6 +9,7 @@ pub(crate) mod drift;
 pub(crate) mod fields;
 pub(crate) mod given;
 pub(crate) mod holders;
+pub(crate) mod home;
 pub(crate) mod id;
 #[cfg(test)]
 pub(crate) mod imagined;

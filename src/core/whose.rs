@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::aws::tags::{CLUSTER_TAG, OWNER_TAG, Tags, owner_tag};
+use crate::core::home::Home;
 use crate::core::kind::Kind;
 
 /// Whose a thing is, and what says so.
@@ -39,6 +40,8 @@ pub(crate) struct Marks<'a> {
     /// All by which a spec may name it: id, ARN, name, address.
     ids: Vec<&'a str>,
     tags: Option<&'a Tags>,
+    /// The tags of what comes and goes with it.
+    beside: Option<&'a Tags>,
     hangs_on: Option<(String, Whose)>,
     fits: bool,
 }
@@ -71,6 +74,12 @@ impl<'a> Marks<'a> {
         Self { tags: Some(tags), ..self }
     }
 
+    /// The tags of what comes and goes with it: where one of the two is another cluster's of the
+    /// same name, the other is too.
+    pub(crate) fn beside(self, tags: Option<&'a Tags>) -> Self {
+        Self { beside: tags, ..self }
+    }
+
     /// It goes the way of something else; `how` tells of what: `part of VPC/vpc-1`.
     pub(crate) fn hangs_on(self, how: impl fmt::Display, whose: Whose) -> Self {
         Self { hangs_on: Some((how.to_string(), whose)), ..self }
@@ -87,6 +96,7 @@ impl<'a> Marks<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Owner {
     cluster: String,
+    home: Home,
     named: BTreeMap<(Kind, String), Named>,
     knows_spec: bool,
 }
@@ -102,12 +112,22 @@ struct Named {
 impl Owner {
     /// A cluster whose spec is known; what it names is added.
     pub(crate) fn with_spec(cluster: &str) -> Self {
-        Self { cluster: cluster.to_owned(), named: BTreeMap::new(), knows_spec: true }
+        let (cluster, home) = (cluster.to_owned(), Home::default());
+        Self { cluster, home, named: BTreeMap::new(), knows_spec: true }
     }
 
     /// A cluster of which only the name is known: tags decide, and nothing else.
     pub(crate) fn by_tags(cluster: &str) -> Self {
         Self { knows_spec: false, ..Self::with_spec(cluster) }
+    }
+
+    /// Where the cluster is: there may be others of its name.
+    pub(crate) fn at(self, home: Home) -> Self {
+        Self { home, ..self }
+    }
+
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
     }
 
     pub(crate) fn cluster(&self) -> &str {
@@ -159,7 +179,8 @@ impl Owner {
     }
 
     /// Whose something is. In this order: what the spec names is not ours; what hangs on
-    /// something not ours is not either; then tags decide; then what it hangs on, or is like.
+    /// something not ours is not either; then tags decide, those of the owner before those of its
+    /// home; then what it hangs on, or is like.
     pub(crate) fn whose(&self, kind: Kind, marks: &Marks<'_>) -> Whose {
         if let Some(named) = marks.ids.iter().find_map(|id| self.named(kind, id)) {
             return Whose::Shared(format!("named by {}", named.field));
@@ -173,13 +194,13 @@ impl Owner {
             }
             Some((_, Whose::Owned)) | None => {}
         }
-        if let Some(whose) = marks.tags.and_then(|tags| self.whose_by_tags(tags)) {
-            return whose;
+        match marks.tags.and_then(|tags| self.whose_by_tags(tags)) {
+            Some(Whose::Owned) => {}
+            Some(other) => return other,
+            None if marks.hangs_on.is_some() || marks.fits && self.knows_spec => {}
+            None => return Whose::Foreign("without an owner's tag".to_owned()),
         }
-        match marks.hangs_on.is_some() || marks.fits && self.knows_spec {
-            true => Whose::Owned,
-            false => Whose::Foreign("without an owner's tag".to_owned()),
-        }
+        self.twin(marks).map_or(Whose::Owned, Whose::Foreign)
     }
 
     /// What tags say: the newer tag before the older (`KubernetesCluster`), which kops set
@@ -202,6 +223,26 @@ impl Owner {
         })
     }
 
+    /// What tells that something is of another cluster of the same name, if anything does.
+    pub(crate) fn twin(&self, marks: &Marks<'_>) -> Option<String> {
+        let all = [marks.tags, marks.beside].into_iter().flatten();
+        let told = all.filter_map(|tags| self.home.other(tags)).next()?;
+        let (cluster, home) = (&self.cluster, &self.home);
+        Some(format!("tagged {told}: of another cluster {cluster} than this one, which is {home}"))
+    }
+
+    /// What to do where one of two clusters of a name has what there is only one of in an account.
+    pub(crate) fn instead_of_twin(&self, thing: &Taggable<'_>) -> String {
+        let tags = self.home.tags();
+        let tags = tags.iter().map(|(key, value)| format!("Key={key},Value={value}"));
+        format!(
+            "IAM has one of a name for all regions: rename one of the two clusters, or give this one \
+             profiles of its own (spec.iam.profile of its groups); if there is no other any more, \
+             say so: aws {}",
+            thing.tag(&tags.collect::<Vec<_>>().join(" "))
+        )
+    }
+
     /// The other cluster that has something as its own.
     pub(crate) fn other<'a>(&self, marks: &Marks<'a>) -> Option<&'a str> {
         other_owner(marks.known_tags(), &self.cluster)
@@ -209,25 +250,7 @@ impl Owner {
 
     /// What makes something the cluster's, as a command for the user.
     pub(crate) fn adopt(&self, thing: &Taggable<'_>) -> String {
-        let key = self.tag();
-        let tag = format!("Key={key},Value=owned");
-        let command = match thing {
-            Taggable::Ec2(id) => format!("ec2 create-tags --resources {id} --tags {tag}"),
-            Taggable::ScalingGroup(name) => format!(
-                "autoscaling create-or-update-tags --tags ResourceId={name},\
-                 ResourceType=auto-scaling-group,{tag},PropagateAtLaunch=true"
-            ),
-            Taggable::ClassicBalancer(name) => {
-                format!("elb add-tags --load-balancer-names {name} --tags {tag}")
-            }
-            Taggable::Balancer(arn) => {
-                format!("elbv2 add-tags --resource-arns {arn} --tags {tag}")
-            }
-            Taggable::Role(name) => format!("iam tag-role --role-name {name} --tags {tag}"),
-            Taggable::Profile(name) => {
-                format!("iam tag-instance-profile --instance-profile-name {name} --tags {tag}")
-            }
-        };
+        let command = thing.tag(&format!("Key={},Value=owned", self.tag()));
         format!("if it is this cluster's, say so: aws {command}; if not, rename or delete it")
     }
 }
@@ -242,6 +265,27 @@ pub(crate) enum Taggable<'a> {
     Balancer(&'a str),
     Role(&'a str),
     Profile(&'a str),
+}
+
+impl Taggable<'_> {
+    /// The command that gives it tags.
+    fn tag(&self, tags: &str) -> String {
+        match self {
+            Self::Ec2(id) => format!("ec2 create-tags --resources {id} --tags {tags}"),
+            Self::ScalingGroup(name) => format!(
+                "autoscaling create-or-update-tags --tags ResourceId={name},\
+                 ResourceType=auto-scaling-group,{tags},PropagateAtLaunch=true"
+            ),
+            Self::ClassicBalancer(name) => {
+                format!("elb add-tags --load-balancer-names {name} --tags {tags}")
+            }
+            Self::Balancer(arn) => format!("elbv2 add-tags --resource-arns {arn} --tags {tags}"),
+            Self::Role(name) => format!("iam tag-role --role-name {name} --tags {tags}"),
+            Self::Profile(name) => {
+                format!("iam tag-instance-profile --instance-profile-name {name} --tags {tags}")
+            }
+        }
+    }
 }
 
 /// Whether tags speak of a cluster, whatever they say.
@@ -303,6 +347,33 @@ mod tests {
                 Whose::Foreign(why) => format!("foreign: {why}"),
             };
             assert_eq!(told, written(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_clusters_of_one_name_each_has_its_own() {
+        let home = Home::new("us-west-2", Some("s3://here/a.com"));
+        let owner = Owner::with_spec("a.com").at(home);
+        let own = "kubernetes.io/cluster/a.com=owned";
+        for (marks, is_owned) in [
+            ("", true),
+            ("kapstan.io/region=us-west-2", true),
+            ("kapstan.io/store=s3://here/a.com", true),
+            ("kapstan.io/region=us-west-2 kapstan.io/store=s3://here/a.com", true),
+            ("kapstan.io/region=eu-west-1", false),
+            ("kapstan.io/region=eu-west-1 kapstan.io/store=s3://here/a.com", false),
+            ("kapstan.io/region=us-west-2 kapstan.io/store=s3://there/a.com", false),
+        ] {
+            let whose = |tags: &Tags, beside: &Tags| {
+                let marks = Marks::of("nodes.a.com").tags(tags).beside(Some(beside)).fits(true);
+                owner.whose(IamRole::KIND, &marks).is_owned()
+            };
+            let (owned, marked) = (tags(own), tags(marks));
+            let both = tags(&format!("{own} {marks}"));
+            assert_eq!(whose(&both, &owned), is_owned, "{marks}");
+            assert_eq!(whose(&marked, &owned), is_owned, "{marks}, and no owner's tag");
+            assert_eq!(whose(&owned, &marked), is_owned, "{marks}, beside it");
+            assert!(!whose(&tags(&format!("KubernetesCluster=b.com {marks}")), &owned), "{marks}");
         }
     }
 

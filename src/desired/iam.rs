@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{DesiredCluster, ExistingProfile, Input, Notice};
 use crate::aws::tags::Tags;
 use crate::catalogue::kinds::Resource;
+use crate::core::home::Home;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::iam::role::IamRole;
@@ -77,7 +78,8 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
 
     for role in managed {
         let additional = additional::document(input.cluster, role)?;
-        desired.resources.extend(of_role(input, role, partition, additional));
+        let of_role = of_role(input, desired.owner.home(), role, additional);
+        desired.resources.extend(of_role);
     }
     for (arn, (role, group)) in own {
         if !arn.has_plausible_account() {
@@ -103,13 +105,15 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
 
 fn of_role(
     input: Input<'_>,
+    home: &Home,
     role: Role,
-    partition: Partition,
     additional: Option<Document>,
 ) -> [Resource; 5] {
+    let partition = Partition::of_region(home.region().unwrap_or_default());
     let cluster = input.cluster.name();
     let name = role.iam_name(cluster);
-    let tags = tags(cluster, &name);
+    let mut tags = tags(cluster, &name);
+    tags.extend(home.tags());
     let own = Content::Role(RolePolicy::new(input.cluster, role, input.base));
     let trust = trust::document(partition);
     let policy = |policy: String, content| {

@@ -20,6 +20,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::catalogue::kinds::Resource;
+use crate::core::home::Home;
 use crate::core::kind::Kind;
 use crate::core::whose::Owner;
 use crate::policy::additional;
@@ -99,7 +100,7 @@ pub(crate) fn cluster(input: Input<'_>) -> Result<DesiredCluster, Vec<Problem>> 
     let region = input.cluster.region().unwrap_or_default().to_owned();
     let mut desired = DesiredCluster {
         name: input.cluster.name().to_owned(),
-        owner: owner(input.cluster, input.groups),
+        owner: owner(input.cluster, input.groups).at(Home::new(&region, input.base)),
         region,
         resources: Vec::new(),
         existing: Vec::new(),

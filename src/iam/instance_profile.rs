@@ -9,6 +9,7 @@ use crate::core::drift::Drift;
 use crate::core::fields::{Changed, Found, Value as _, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
+use crate::core::home;
 use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
@@ -87,6 +88,15 @@ impl Manage for IamInstanceProfile {
 
     fn wanted(&self, _: View<'_>) -> IamInstanceProfileFields<Wanted> {
         IamInstanceProfileFields { tags: Want::Is(self.tags.clone()) }
+    }
+
+    fn wanted_over(
+        &self,
+        found: &LiveInstanceProfile,
+        _: View<'_>,
+    ) -> IamInstanceProfileFields<Wanted> {
+        let tags = home::without_late_marks(&self.tags, &found.tags);
+        IamInstanceProfileFields { tags: Want::Is(tags) }
     }
 
     fn found(&self, found: &LiveInstanceProfile, _: View<'_>) -> IamInstanceProfileFields<Found> {

@@ -1,5 +1,6 @@
 //! Whose roles and profiles are, told by looking at both together, and what of them a cluster has.
 
+use crate::aws::tags::Tags;
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
@@ -122,6 +123,17 @@ fn used_through(around: &Around<'_>, name: &str, found: Belonging) -> Belonging 
     }
 }
 
+/// The tags of roles and profiles of the cluster's names that are another cluster's of its name.
+pub(crate) fn of_twins<'a>(around: &Around<'a>) -> impl Iterator<Item = &'a Tags> {
+    let (seen, owner) = (around.seen, around.owner);
+    let all = around.wishes.of::<OwnRole>().iter().flat_map(|own| {
+        let role = seen.one::<LiveIamRole>(&own.name).map(|role| &role.tags);
+        let profile = seen.one::<LiveInstanceProfile>(&own.name).map(|profile| &profile.tags);
+        role.into_iter().chain(profile)
+    });
+    all.filter(|tags| owner.is_marked(tags) && owner.home().other(tags).is_some())
+}
+
 /// Whether a role exists, if anything that was read tells.
 pub(crate) fn has_role(seen: &Seen, name: &str) -> Option<bool> {
     let by_itself = seen.named::<LiveIamRole>(name).exists();
@@ -166,7 +178,8 @@ impl<'a> Parts<'a> {
             found.is_some_and(|policies| policies.get(self.name).is_some())
         });
         let fits = self.role.is_none_or(is_trusted) && has_policy && self.is_carried();
-        let marks = Marks::of(self.name).fits(fits);
+        let profile = self.profile.one().map(|profile| &profile.tags);
+        let marks = Marks::of(self.name).fits(fits).beside(profile);
         match self.role {
             Some(role) => marks.tags(&role.tags),
             None => marks,
@@ -177,6 +190,7 @@ impl<'a> Parts<'a> {
     pub(crate) fn profile(self, owner: &Owner) -> Marks<'a> {
         let is_own = owner.whose(IamRole::KIND, &self.role()).is_owned();
         let marks = Marks::of(self.name).fits(is_own && self.is_carried());
+        let marks = marks.beside(self.role.map(|role| &role.tags));
         match self.profile.one() {
             Some(profile) => marks.tags(&profile.tags),
             None => marks,

@@ -8,6 +8,7 @@ use crate::core::document::{LiveDocument, unchanged};
 use crate::core::drift::Drift;
 use crate::core::fields::{Changed, Delta, Found, Value as _, Want, Wanted, fields};
 use crate::core::given::Given;
+use crate::core::home;
 use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, Ownership, View};
@@ -171,6 +172,11 @@ impl Manage for IamRole {
 
     fn wanted(&self, _: View<'_>) -> IamRoleFields<Wanted> {
         IamRoleFields { trust: Want::Is((&self.trust).into()), tags: Want::Is(self.tags.clone()) }
+    }
+
+    fn wanted_over(&self, found: &LiveIamRole, view: View<'_>) -> IamRoleFields<Wanted> {
+        let tags = home::without_late_marks(&self.tags, &found.tags);
+        IamRoleFields { tags: Want::Is(tags), ..self.wanted(view) }
     }
 
     fn found(&self, found: &LiveIamRole, _: View<'_>) -> IamRoleFields<Found> {

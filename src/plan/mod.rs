@@ -339,11 +339,12 @@ impl Planner<'_> {
             return;
         }
         let state = self.unless_unknown(resource, resource.state(self.view()));
-        let state = match (state, origin) {
-            (state @ (State::Missing(..) | State::Differs(..)), Origin::Managed) => {
-                self.roles.obstacle(resource, &self.owner).unwrap_or(state)
+        let state = match (&state, origin) {
+            (State::NoMatter | State::Denied(_) | State::Impossible(..), _)
+            | (_, Origin::Existing) => state,
+            (_, Origin::Managed) => {
+                self.roles.obstacle(resource, &state, &self.owner).unwrap_or(state)
             }
-            (state, _) => state,
         };
         self.settle(resource, origin, state, reason);
     }

@@ -50,7 +50,8 @@ pub(crate) fn asked(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Asked 
 }
 
 /// All that speaks of a cluster or bears its names, whatever its spec says.
-pub(crate) fn everything(owner: Owner, zone: HostedZone, region: &str) -> Asked {
+pub(crate) fn everything(owner: Owner, zone: HostedZone) -> Asked {
+    let region = owner.home().region().unwrap_or_default();
     let cluster = owner.cluster().to_owned();
     let mut wishes = Wishes::default();
     wishes.add(zone);

@@ -4,8 +4,9 @@
 use super::lifecycle::{Lifecycle, Lifecycles, Origin};
 use crate::catalogue::kinds::{Resource, State};
 use crate::core::drift::Drift;
+use crate::core::kind::Kind;
 use crate::core::seen::Seen;
-use crate::core::whose::{Owner, Taggable, Whose};
+use crate::core::whose::{Marks, Owner, Taggable};
 use crate::desired::DesiredCluster;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::presence::{self, Parts};
@@ -35,8 +36,14 @@ impl<'a> Roles<'a> {
     }
 
     /// What stands in the way of a resource that would be put into a role or a profile which is
-    /// there, but not the cluster's.
-    pub(crate) fn obstacle(&self, resource: &Resource, owner: &Owner) -> Option<State> {
+    /// there, but not the cluster's. One that is as wanted is no use either where another cluster
+    /// of the same name has it.
+    pub(crate) fn obstacle(
+        &self,
+        resource: &Resource,
+        state: &State,
+        owner: &Owner,
+    ) -> Option<State> {
         let (role, profile) = match resource {
             Resource::IamRole(role) => (Some(&role.name), None),
             Resource::IamRolePolicy(policy) => (Some(&policy.role), None),
@@ -45,12 +52,17 @@ impl<'a> Roles<'a> {
             _ => return None,
         };
         let role = role.filter(|role| presence::has_role(self.seen, role) == Some(true));
-        let role = role.map(|name| (name, self.whose_role(name, owner), Taggable::Role(name)));
+        let role = role.map(|name| {
+            let marks = self.parts(name).role();
+            Taken::judge(owner, IamRole::KIND, &marks, &Taggable::Role(name))
+        });
         let profile = profile.filter(|name| presence::has_profile(self.seen, name) == Some(true));
-        let profile =
-            profile.map(|name| (name, self.whose_profile(name, owner), Taggable::Profile(name)));
-        let mut found = role.into_iter().chain(profile);
-        let (name, whose, thing) = found.find(|(_, whose, _)| !whose.is_owned())?;
+        let profile = profile.map(|name| {
+            let marks = self.parts(name).profile(owner);
+            Taken::judge(owner, IamInstanceProfile::KIND, &marks, &Taggable::Profile(name))
+        });
+        let mut taken = role.into_iter().chain(profile).flatten();
+        let taken = taken.find(|taken| taken.by_twin || !matches!(state, State::Equal))?;
         let is_part =
             matches!(resource, Resource::IamRolePolicy(_) | Resource::IamInstanceProfileRole(_));
         if is_part
@@ -59,17 +71,29 @@ impl<'a> Roles<'a> {
             // Refused with the role.
             return Some(State::NoMatter);
         }
-        let message = format!("there is one already ({name}), {}", whose.reason()?);
-        Some(State::Impossible(Drift::default(), message, owner.adopt(&thing)))
+        Some(State::Impossible(Drift::default(), taken.message, taken.next))
     }
 
-    fn whose_role(&self, name: &str, owner: &Owner) -> Whose {
-        let found = Parts::among(self.seen, name, &self.trust);
-        owner.whose(IamRole::KIND, &found.role())
+    fn parts<'s>(&'s self, name: &'s str) -> Parts<'s> {
+        Parts::among(self.seen, name, &self.trust)
     }
+}
 
-    fn whose_profile(&self, name: &str, owner: &Owner) -> Whose {
-        let found = Parts::among(self.seen, name, &self.trust);
-        owner.whose(IamInstanceProfile::KIND, &found.profile(owner))
+/// A role or a profile of a name that the cluster gives, which is not the cluster's.
+struct Taken {
+    message: String,
+    next: String,
+    /// Whether it is that of another cluster of the same name.
+    by_twin: bool,
+}
+
+impl Taken {
+    fn judge(owner: &Owner, kind: Kind, marks: &Marks<'_>, thing: &Taggable<'_>) -> Option<Self> {
+        let whose = owner.whose(kind, marks);
+        let why = whose.reason()?;
+        let by_twin = owner.twin(marks).is_some_and(|twin| twin == why);
+        let next = if by_twin { owner.instead_of_twin(thing) } else { owner.adopt(thing) };
+        let message = format!("there is one already ({}), {why}", marks.id());
+        Some(Self { message, next, by_twin })
     }
 }

@@ -149,6 +149,11 @@ impl World {
         self.script("ownership.py", &["dump"])
     }
 
+    /// All that AWS tells of everything in several regions, by region and id.
+    pub fn dump_of(&self, regions: &[&str]) -> Json {
+        self.script("ownership.py", &[&["dump"], regions].concat())
+    }
+
     /// Runs one of the sandbox's scripts in this world's account.
     fn script(&self, script: &str, args: &[&str]) -> Json {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -319,6 +324,20 @@ impl World {
         let zone = wait(client.create_hosted_zone().name(name).caller_reference(reference).send());
         let zone = zone.unwrap().hosted_zone.unwrap();
         zone.id().trim_start_matches("/hostedzone/").to_owned()
+    }
+
+    /// Lets a name lead to an address.
+    pub fn record(&self, zone: &str, name: &str, address: &str) {
+        use aws_sdk_route53::types as sdk;
+        let value = sdk::ResourceRecord::builder().value(address).build().unwrap();
+        let set = sdk::ResourceRecordSet::builder().name(name).r#type(sdk::RrType::A).ttl(60);
+        let set = set.resource_records(value).build().unwrap();
+        let change = sdk::Change::builder().action(sdk::ChangeAction::Upsert);
+        let change = change.resource_record_set(set).build().unwrap();
+        let batch = sdk::ChangeBatch::builder().changes(change).build().unwrap();
+        let client = aws_sdk_route53::Client::new(&self.sdk());
+        let call = client.change_resource_record_sets().hosted_zone_id(zone);
+        wait(call.change_batch(batch).send()).unwrap();
     }
 
     /// The inline policy of a role as AWS holds it, or `None`.

@@ -26,6 +26,7 @@ mod house;
 mod lifecycles;
 mod limits;
 mod locks;
+mod lookalikes;
 mod modes;
 mod network;
 mod ownership;

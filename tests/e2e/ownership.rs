@@ -581,17 +581,7 @@ fn records_that_lead_elsewhere_are_neither_taken_nor_deleted() {
     let world = World::whole("own_records", NAME, &specs());
     let route53 = aws_sdk_route53::Client::new(&world.sdk());
     let zone = wait(route53.list_hosted_zones().send()).unwrap().hosted_zones()[0].id().to_owned();
-    let put = |name: &str, address: &str| {
-        use aws_sdk_route53::types as sdk;
-        let value = sdk::ResourceRecord::builder().value(address).build().unwrap();
-        let set = sdk::ResourceRecordSet::builder().name(name).r#type(sdk::RrType::A).ttl(60);
-        let set = set.resource_records(value).build().unwrap();
-        let change = sdk::Change::builder().action(sdk::ChangeAction::Upsert);
-        let change = change.resource_record_set(set).build().unwrap();
-        let batch = sdk::ChangeBatch::builder().changes(change).build().unwrap();
-        let call = route53.change_resource_record_sets().hosted_zone_id(&zone);
-        wait(call.change_batch(batch).send()).unwrap();
-    };
+    let put = |name: &str, address: &str| world.record(&zone, name, address);
     put(&format!("api.{NAME}"), "198.51.100.7");
     put(&format!("etcd-a.internal.{NAME}"), "198.51.100.8");
     put(&format!("api.internal.{NAME}"), "203.0.113.123");

@@ -18,12 +18,12 @@ REGION = "us-west-2"
 
 
 class Account:
-    def __init__(self, address, key):
-        self.address, self.key = address, key
+    def __init__(self, address, key, region=REGION):
+        self.address, self.key, self.region = address, key, region
 
     def __getattr__(self, service):
         client = boto3.client(
-            service, endpoint_url=self.address, region_name=REGION, aws_access_key_id=self.key,
+            service, endpoint_url=self.address, region_name=self.region, aws_access_key_id=self.key,
             aws_secret_access_key="secret", config=botocore.config.Config(retries={"max_attempts": 1}))
         setattr(self, service, client)
         return client

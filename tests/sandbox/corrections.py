@@ -185,8 +185,17 @@ def map_ephemeral_disks():
 
 def name_zone_of_balancers():
     """CanonicalHostedZoneNameID is a zone's id; this is that of us-west-2
-    (AWS General Reference, "Elastic Load Balancing endpoints")."""
+    (AWS General Reference, "Elastic Load Balancing endpoints"). A load balancer's name in DNS
+    tells its region; moto takes all for us-east-1."""
     LoadBalancer.canonical_hosted_zone_name_id = "Z1H1FL5HABSF5"
+    create = ELBBackend.create_load_balancer
+
+    def in_region(backend, *args, **settings):
+        balancer = create(backend, *args, **settings)
+        balancer.dns_name = balancer.dns_name.replace("us-east-1", backend.region_name)
+        return balancer
+
+    ELBBackend.create_load_balancer = in_region
 
 
 def give_balancers_the_default_group():

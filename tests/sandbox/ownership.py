@@ -1,7 +1,8 @@
 """Things in an account that are not a cluster's to touch, one of every kind.
 
 usage: ownership.py ADDRESS KEY make SITUATION CLUSTER   make them; prints {what it is: its id}
-       ownership.py ADDRESS KEY dump                     print {id: all that AWS tells of it}
+       ownership.py ADDRESS KEY dump [REGION...]         print {id: all that AWS tells of it}; of
+                                                         regions that are given, {REGION id: …}
 
 A situation is how they are tagged and named:
   ours    the cluster's own tags, and names below the cluster's
@@ -247,7 +248,8 @@ def dump(aws):
         add(row["LaunchConfigurationName"], row, {})
     for row in aws.all("iam", "list_roles", "Roles"):
         name = row["RoleName"]
-        policies = aws.iam.list_role_policies(RoleName=name)["PolicyNames"]
+        policies = {policy: aws.iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+                    for policy in aws.iam.list_role_policies(RoleName=name)["PolicyNames"]}
         whole = aws.iam.get_role(RoleName=name)["Role"]
         add(name + " role", dict(whole, RoleLastUsed=None, policies=policies), tags_of(whole))
     for row in aws.all("iam", "list_instance_profiles", "InstanceProfiles"):
@@ -263,8 +265,13 @@ def dump(aws):
 
 def main():
     address, key, command, *more = sys.argv[1:]
-    aws = Account(address, key)
-    result = Maker(aws, *more).everything() if command == "make" else dump(aws)
+    if command == "make":
+        result = Maker(Account(address, key), *more).everything()
+    elif more:
+        regions = [(region, dump(Account(address, key, region))) for region in more]
+        result = {f"{region} {id}": row for region, found in regions for id, row in found.items()}
+    else:
+        result = dump(Account(address, key))
     json.dump(result, sys.stdout, default=str)
 
 

@@ -55,7 +55,8 @@ fn statements(principal: bool) -> Vec<Statement> {
 /// Whatever text a change holds. A field that is new must be thought of here.
 fn hostile(change: &Change, permissions: &Difference) -> Change {
     let Change { id: own, action, drift, reason: _, needs, behind, write } = change;
-    let Drift { fields, permissions: _, within: _, document: _, user_data: _, image: _, remark } = drift;
+    let Drift { fields, permissions: _, within: _, document: _, user_data: _, image: _, remark } =
+        drift;
     let field = || FieldChange { field: text(), before: Some(text()), after: Some(text()) };
     let json = || Some(serde_json::json!({ HOSTILE: [HOSTILE] }));
     let bytes = || Some(HOSTILE.as_bytes().to_vec());

@@ -70,8 +70,12 @@ const PLACEHOLDER: &str = "203.0.113.123";
 pub(crate) struct Targets {
     /// AWS' names of the cluster's load balancers.
     pub(crate) names: Vec<String>,
+    /// The cluster's region: load balancers of others may have the same names.
+    pub(crate) region: Option<String>,
     /// Whose the load balancers are that there are, by their DNS names.
     pub(crate) balancers: BTreeMap<String, Whose>,
+    /// Whether there is another cluster of the same name, so that addresses tell nothing.
+    pub(crate) has_twin: bool,
     /// The addresses of the cluster's instances.
     pub(crate) addresses: BTreeSet<String>,
 }
@@ -95,14 +99,18 @@ impl Targets {
         let Some(alias) = &record.alias else {
             let all = &record.addresses;
             let is_own = |one: &String| *one == PLACEHOLDER || self.addresses.contains(one);
-            return if !all.is_empty() && all.iter().all(is_own) {
+            return if !self.has_twin && !all.is_empty() && all.iter().all(is_own) {
                 Whose::Owned
             } else {
                 foreign()
             };
         };
         // The name of one that is gone tells whose it was.
-        let was_ours = || self.names.iter().any(|name| is_of_balancer(alias, name));
+        let is_here = || {
+            let region = self.region.as_deref();
+            region.is_none_or(|region| alias.split('.').any(|part| part == region))
+        };
+        let was_ours = || is_here() && self.names.iter().any(|name| is_of_balancer(alias, name));
         let known = self.balancers.get(alias).cloned();
         known.unwrap_or_else(|| if was_ours() { Whose::Owned } else { foreign() })
     }
@@ -196,6 +204,7 @@ impl Manage for DnsName {
     fn marks<'a>(&self, found: &'a LiveRecord, view: View<'a>) -> Vec<Marks<'a>> {
         let mut targets = Targets {
             names: vec![self.balancer_name.clone()],
+            region: view.owner.home().region().map(str::to_owned),
             addresses: view
                 .seen
                 .rows::<InstanceAddress>()
@@ -378,6 +387,7 @@ mod tests {
     fn a_record_is_the_cluster_s_by_what_it_leads_to() {
         let mut targets = Targets {
             names: vec!["api-a-com-vd3t5n".to_owned()],
+            region: Some("us-west-2".to_owned()),
             addresses: BTreeSet::from(["10.0.0.1".to_owned(), "198.51.100.1".to_owned()]),
             ..Targets::default()
         };
@@ -392,6 +402,8 @@ mod tests {
             ("internal-api-a-com-vd3t5n-123456.us-west-2.elb.amazonaws.com", true),
             ("api-a-com-vd3t5n-0a1b2c3d.elb.us-west-2.amazonaws.com", true),
             ("api-a-com-vd3t5n.us-west-2.elb.amazonaws.com", true),
+            ("api-a-com-vd3t5n-123456.eu-west-1.elb.amazonaws.com", false),
+            ("api-a-com-vd3t5n-0a1b2c3d.elb.eu-west-1.amazonaws.com", false),
             ("api-a-com-vd3t5n-mine-12.us-west-2.elb.amazonaws.com", false),
             ("api-a-com-vd3t5n-12.example.com", false),
             ("203.0.113.123", true),

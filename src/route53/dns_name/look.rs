@@ -17,6 +17,7 @@ use crate::elb::load_balancer::{ClassicBalancers, LiveLoadBalancer, LoadBalancer
 use crate::elb::network::NetworkBalancers;
 use crate::elb::network_load_balancer::{LiveNetworkLoadBalancer, NetworkLoadBalancer};
 use crate::elb::target_group::LiveTargetGroup;
+use crate::iam;
 use crate::route53::dns_zone::{self, HostedZones};
 use crate::route53::hosted_zone::{self, DnsZone, HostedZone, LiveZone};
 
@@ -157,6 +158,8 @@ impl Presence for DnsName {
         let own = machines.filter(|one| one.whose.is_owned());
         let mut targets = Targets {
             names: around.names.balancers.clone(),
+            region: around.owner.home().region().map(str::to_owned),
+            has_twin: iam::presence::of_twins(around).next().is_some(),
             addresses: own.flat_map(|one| one.machine.addresses.iter().cloned()).collect(),
             ..Targets::default()
         };
