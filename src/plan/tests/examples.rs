@@ -63,7 +63,7 @@ fn spec(more: &Json) -> Json {
     let member = json!({"name": "a", "instanceGroup": "masters"});
     let tuned = json!({
         "name": "a", "instanceGroup": "masters", "volumeType": "gp3", "volumeIops": 4000,
-        "volumeThroughput": 200, "encryptedVolume": true, "kmsKeyId": "key/1",
+        "volumeThroughput": 200, "encryptedVolume": true, "kmsKeyId": "arn:aws:kms:us-west-2:123456789012:key/1",
     });
     let defaults = json!({
         "bootstrap": "none",
