@@ -8,8 +8,9 @@ use crate::core::seen::{Looked, Seen};
 use crate::desired::DesiredCluster;
 use crate::iam::role_policy::LivePolicies;
 use crate::policy::document::Document;
+use crate::route53::dns_name::DnsName;
 use crate::route53::dns_zone::DnsZone;
-use crate::route53::hosted_zone::{self, LiveZone};
+use crate::route53::hosted_zone::{self, HostedZone, LiveZone};
 
 /// The cluster's hosted zone, as far as it is known.
 #[derive(Debug)]
@@ -48,7 +49,15 @@ pub(crate) fn resolve(
         }
     };
     let id = match found {
-        Ok(id) => id,
+        Ok(id) => {
+            let zone = id.as_deref().and_then(|id| name_of(&desired.zone, id, seen));
+            if let (Some(zone), true) =
+                (zone, lifecycles.of(DnsName::KIND, Origin::Managed).writes())
+            {
+                outside(desired, zone, &mut told);
+            }
+            id
+        }
         Err(reason) if has_zone_in_policies(desired, seen) => {
             let message = format!("{reason}, but the policies in AWS name one");
             let next = "set spec.dnsZone to the id of the zone that they name, or of its successor";
@@ -73,6 +82,34 @@ pub(crate) fn resolve(
         }
     };
     (Zone { id, resource }, told)
+}
+
+/// The name of the zone, if the spec or a look tells it.
+fn name_of<'a>(wanted: &'a HostedZone, id: &str, seen: &'a Seen) -> Option<&'a str> {
+    match wanted {
+        HostedZone::Named { name, .. } => Some(name.trim_end_matches('.')),
+        HostedZone::None | HostedZone::Id(_) | HostedZone::Above { .. } => {
+            let zones = seen.rows::<LiveZone>().iter();
+            zones.filter(|zone| zone.id == *id).map(|zone| zone.name.as_str()).next()
+        }
+    }
+}
+
+/// Route 53 takes records below a zone's name alone, which it says after half the work (Route 53 API
+/// reference, `ChangeResourceRecordSets`).
+fn outside(desired: &DesiredCluster, zone: &str, told: &mut Told) {
+    let names = desired.resources.iter().filter_map(|resource| match resource {
+        Resource::DnsName(record) => Some((resource.id(), &record.name)),
+        _ => None,
+    });
+    let is_outside = |name: &str| !format!(".{name}").ends_with(&format!(".{zone}"));
+    for (id, name) in names.filter(|(_, name)| is_outside(name)) {
+        told.refuse(
+            id,
+            format!("{name} does not lie in the hosted zone {zone}, which takes no other names"),
+            format!("set spec.dnsZone to a zone that {name} lies in, or change the name"),
+        );
+    }
 }
 
 /// Whether roles of ours may change some zone's records. A running cluster must not lose

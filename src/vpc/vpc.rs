@@ -231,14 +231,10 @@ impl Manage for Vpc {
     }
 
     fn judge(&self, changed: &mut VpcFields<Changed>, found: &LiveVpc) -> Vec<Stuck> {
-        let mut fixed = VpcFields { cidr: changed.cidr.take(), ..VpcFields::none() };
-        if self.ownership() == Ownership::Shared {
-            // What is shared is not ours to switch on.
-            fixed.dns_support = changed.dns_support.take();
-            fixed.dns_hostnames = changed.dns_hostnames.take();
-        }
+        let fixed = VpcFields { cidr: changed.cidr.take(), ..VpcFields::none() };
         let instead = self.instead(&fixed);
-        Stuck::fixed(&fixed, &found.id, instead).into_iter().collect()
+        let fixed = Stuck::fixed(&fixed, &found.id, instead);
+        fixed.into_iter().chain(self.switched_off(changed)).collect()
     }
 
     fn twin(found: &LiveVpc, view: View<'_>) -> Option<Twin> {
@@ -352,13 +348,25 @@ impl Vpc {
             }
             Ownership::Shared => format!("set spec.networkCIDR to {cidr}"),
         });
-        let switches = VpcFields { cidr: None, ..fixed.clone() };
+        range.unwrap_or_default()
+    }
+
+    /// What is shared is not ours to switch on. Names of instances may come from elsewhere than
+    /// from the VPC, so that a cluster can do without.
+    fn switched_off(&self, changed: &mut VpcFields<Changed>) -> Option<Stuck> {
+        if self.ownership() != Ownership::Shared {
+            return None;
+        }
+        let switches = VpcFields {
+            dns_support: changed.dns_support.take(),
+            dns_hostnames: changed.dns_hostnames.take(),
+            ..VpcFields::none()
+        };
         let names: Vec<String> =
             switches.drift().fields.into_iter().map(|change| change.field).collect();
-        let switches = (!names.is_empty())
-            .then(|| format!("have the owner of the VPC switch on {} of it", names.join(" and ")));
-        let all: Vec<String> = range.into_iter().chain(switches).collect();
-        all.join(", and ")
+        let why = "a shared VPC is its owner's to set up".to_owned();
+        let next = format!("have the owner of the VPC switch on {} of it", names.join(" and "));
+        Stuck::borne(&switches, why, next)
     }
 
     async fn create_one(&self, aws: &Aws) -> Result<Id<Self>, AwsError> {

@@ -1,9 +1,10 @@
 //! The shapes of clusters that kops' own cases lack: from spec to AWS, settled, and back to
 //! nothing.
 
+use aws_sdk_ec2::types::AttributeBooleanValue;
 use serde_json::{Value as Json, json};
 
-use crate::harness::World;
+use crate::harness::{World, wait};
 
 const NAME: &str = "shape.example.com";
 
@@ -263,6 +264,49 @@ fn shared_private_subnets_need_no_utility_subnet() {
     let name = balancers.iter().find(|name| name.starts_with("api-shape")).unwrap();
     let subnets = &found[format!("LoadBalancer/{name}")]["subnets"];
     assert_eq!(*subnets, json!(["subnet-12345678"]));
+}
+
+#[test]
+fn names_outside_their_zone_are_refused_before_anything_is_written() {
+    let named = "  dnsZone: private.example.com
+  topology: {masters: public, nodes: public, dns: {type: Private}}
+  api: {loadBalancer: {type: Public}}\n";
+    let world = World::bare("shape_outside_zone");
+    let spec = spec(NAME, PUBLIC, named);
+    world.lay_out(&spec);
+    world.create(&spec);
+    world.keep_ssh_key(NAME);
+    let before = world.everything();
+    let said = world.fails(&["update", "cluster", NAME, "--yes"]);
+    let line = "DNSName/api.shape.example.com: api.shape.example.com does not lie in the hosted \
+                zone private.example.com";
+    assert!(said.contains(line), "{said}");
+    assert_eq!(world.everything(), before);
+    // Of records that are left out nothing is refused.
+    world.ok(&["update", "cluster", NAME, "--lifecycle-overrides", "DNSName=Ignore"]);
+}
+
+#[test]
+fn a_shared_vpc_without_dns_is_a_warning() {
+    let world = World::bare("shape_shared_dns");
+    world.zone("example.com", "shapes");
+    let spec = spec(NAME, PUBLIC, SHARED);
+    let laid_out = world.lay_out(&spec);
+    let vpc = laid_out["vpc-12345678"].as_str().unwrap();
+    world.create(&spec.replace("vpc-12345678", vpc));
+    world.keep_ssh_key(NAME);
+    for is_support in [true, false] {
+        let off = AttributeBooleanValue::builder().value(false).build();
+        let call = world.ec2().modify_vpc_attribute().vpc_id(vpc);
+        let call = match is_support {
+            true => call.enable_dns_support(off),
+            false => call.enable_dns_hostnames(off),
+        };
+        wait(call.send()).unwrap();
+    }
+    world.apply(NAME);
+    let told = ["! VPC/shape.example.com", "have the owner of the VPC switch on"];
+    world.assert_settled_but(NAME, &[], &told);
 }
 
 #[test]
