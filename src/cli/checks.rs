@@ -239,10 +239,11 @@ impl Checked {
     pub(crate) fn desired(
         &self,
         base: Option<&str>,
+        kops_version: Option<&str>,
         ssh_keys: &[String],
     ) -> anyhow::Result<DesiredCluster> {
         let groups: Vec<&InstanceGroup> = self.groups.iter().collect();
-        let input = Input { cluster: &self.cluster, groups: &groups, base, ssh_keys };
+        let input = Input { cluster: &self.cluster, groups: &groups, base, kops_version, ssh_keys };
         desired::cluster(input).map_err(|problems| {
             let subject = format!("Cluster/{}", self.cluster.name());
             Problems { subject, problems }.into()

@@ -11,23 +11,30 @@ use super::settings::Global;
 use super::ui::Ui;
 use crate::desired::{self, Input};
 use crate::limits::partition::Partition;
-use crate::policy::role_policy::UNKNOWN_ZONE;
+use crate::policy::generation::{Chosen, Generation, Reason};
 use crate::policy::trust;
+use crate::policy::v1_36::accounts::{self, AccountRole};
+use crate::policy::zone::UNKNOWN_ZONE;
+use crate::report::machine::ReportedGeneration;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
 use crate::spec::instance_group::InstanceGroup;
 use crate::spec::name::ClusterName;
+use crate::spec::problem::{Problem, Problems};
 use crate::spec::role::Role;
+use crate::visible::text::visible;
 
 /// Show the policy documents as they would be, without a look at AWS
 ///
-/// With --role and -o json it is exactly that role's policy document. A hosted zone whose id
-/// only AWS knows is shown as HOSTED_ZONE_ID. Of a file, whatever is wrong that no policy
+/// They are those of kops 1.10 or 1.36, as the cluster is; --generation shows the others. With
+/// --role and -o json it is exactly that role's policy document. A hosted zone whose id only AWS
+/// knows is shown as HOSTED_ZONE_ID, the account as ACCOUNT_ID. Of a file, whatever is wrong that no policy
 /// depends on is a warning.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kapstan iam show dev.example.com
   kapstan iam show dev.example.com --role node -o json
+  kapstan iam show dev.example.com --generation 1.36
   kapstan iam show -f cluster.yaml --role master -o json --state s3://clusters")]
 pub(crate) struct IamShowArgs {
     /// The cluster
@@ -36,6 +43,9 @@ pub(crate) struct IamShowArgs {
     /// Only this role: master, node or bastion
     #[arg(long)]
     role: Option<Role>,
+    /// The documents of this kops, 1.10 or 1.36, instead of the cluster's own
+    #[arg(long, value_name = "GENERATION")]
+    generation: Option<Generation>,
     /// Take the specs from a file (- for standard input) instead of the state store
     #[arg(short = 'f', long = "filename", value_name = "FILE")]
     file: Option<String>,
@@ -45,99 +55,197 @@ pub(crate) struct IamShowArgs {
 }
 
 /// The specs to show, and the cluster's folder in the state store.
-struct Specs {
-    cluster: Cluster,
-    groups: Vec<InstanceGroup>,
+pub(super) struct Specs {
+    pub(super) cluster: Cluster,
+    pub(super) groups: Vec<InstanceGroup>,
     base: Option<String>,
+    /// The text of `kops-version.txt` beside the cluster.
+    kops_version: Option<String>,
+}
+
+impl Specs {
+    /// `groups` are those of these specs.
+    pub(super) fn input<'a>(&'a self, groups: &'a [&'a InstanceGroup]) -> Input<'a> {
+        Input {
+            cluster: &self.cluster,
+            groups,
+            base: self.base.as_deref(),
+            kops_version: self.kops_version.as_deref(),
+            ssh_keys: &[],
+        }
+    }
+
+    /// The roles that groups have; without any group, those that every cluster has.
+    pub(super) fn roles(&self) -> Vec<Role> {
+        let groups = self.groups.iter();
+        let mut roles: Vec<Role> = groups.filter_map(|group| group.spec.role).collect();
+        roles.sort();
+        roles.dedup();
+        if roles.is_empty() { vec![Role::Master, Role::Node] } else { roles }
+    }
 }
 
 pub(crate) async fn run(ui: &Ui, global: &Global, args: &IamShowArgs) -> anyhow::Result<()> {
     let specs = match &args.file {
         Some(file) => from_file(ui, global, args, file)?,
-        None => from_store(ui, global, args).await?,
+        None => from_store(ui, global, args.cluster.as_deref()).await?,
     };
     let groups: Vec<&InstanceGroup> = specs.groups.iter().collect();
-    let base = specs.base.as_deref();
-    let input = Input { cluster: &specs.cluster, groups: &groups, base, ssh_keys: &[] };
+    let input = specs.input(&groups);
+    let chosen = chosen(&specs.cluster, input, args.generation)?;
+    if let Some(notice) = desired::generation_warning(&specs.cluster, &chosen) {
+        ui.warn_of(&notice);
+    }
     for notice in desired::unreadable_stores(input) {
         ui.warn_of(&notice);
     }
     let roles = match args.role {
         Some(role) => vec![role],
-        None => roles_of(&specs),
+        None => specs.roles(),
     };
-    let shown: Vec<Shown> = roles.into_iter().map(|role| Shown::new(input, role)).collect();
-    if shown.iter().any(|shown| shown.policy.to_string().contains(UNKNOWN_ZONE)) {
+    let generation = chosen.generation;
+    let shown: Vec<Shown> =
+        roles.into_iter().map(|role| Shown::new(input, generation, role)).collect();
+    let accounts = match (args.role, generation) {
+        (None, Generation::V1_36) => accounts(input)?,
+        _ => Vec::new(),
+    };
+    let shown: Vec<Shown> = shown.into_iter().chain(accounts).collect();
+    if shown.iter().any(Shown::names_unknown_zone) {
         ui.status(&format!(
             "{UNKNOWN_ZONE} stands for the id of the hosted zone, which only AWS knows; with \
              spec.dnsZone set to the id it is shown"
         ));
     }
     match (args.output, args.role) {
-        (ReportFormat::Text, _) => ui.out(&shown.iter().map(Shown::to_text).collect::<String>()),
+        (ReportFormat::Text, _) => {
+            ui.status(&format!("the documents are those of kops {generation}: {}", chosen.why));
+            ui.out(&shown.iter().map(Shown::to_text).collect::<String>())
+        }
         (ReportFormat::Json, Some(_)) => output::json(ui, &shown[0].policy),
         (ReportFormat::Yaml, Some(_)) => output::yaml(ui, &shown[0].policy),
-        (ReportFormat::Json, None) => output::json(ui, &listed(&specs.cluster, &shown)),
-        (ReportFormat::Yaml, None) => output::yaml(ui, &listed(&specs.cluster, &shown)),
+        (ReportFormat::Json, None) => output::json(ui, &listed(&specs.cluster, &chosen, &shown)),
+        (ReportFormat::Yaml, None) => output::yaml(ui, &listed(&specs.cluster, &chosen, &shown)),
     }
+}
+
+/// The generation whose documents are shown.
+pub(super) fn chosen(
+    cluster: &Cluster,
+    input: Input<'_>,
+    asked: Option<Generation>,
+) -> anyhow::Result<Chosen> {
+    match asked {
+        Some(generation) => Ok(Chosen { generation, why: Reason::Asked }),
+        None => input.generation().map_err(|problem| refused(cluster, vec![problem])),
+    }
+}
+
+fn refused(cluster: &Cluster, problems: Vec<Problem>) -> anyhow::Error {
+    Problems { subject: format!("Cluster/{}", cluster.name()), problems }.into()
+}
+
+/// The roles that service accounts have.
+pub(super) fn account_roles(input: Input<'_>) -> anyhow::Result<Vec<AccountRole>> {
+    accounts::roles(input.cluster, input.groups, input.base)
+        .map_err(|problems| refused(input.cluster, problems))
+}
+
+/// The documents of those roles.
+fn accounts(input: Input<'_>) -> anyhow::Result<Vec<Shown>> {
+    let roles = account_roles(input)?;
+    let zone = desired::told_zone(input.cluster);
+    let shown = roles.into_iter().map(|role| Shown {
+        title: format!("{}/{}", role.namespace, role.account),
+        policy: role.document(zone.as_deref()).map(|document| document.to_json()),
+        additional: None,
+        trust: role.trust().to_json(),
+        attached: role.attached,
+        name: role.name,
+        is_account: true,
+    });
+    Ok(shown.collect())
 }
 
 /// The documents of one role.
 struct Shown {
-    role: Role,
+    /// The role of instances, or the namespace and name of the service account.
+    title: String,
+    is_account: bool,
     name: String,
-    policy: Json,
+    policy: Option<Json>,
+    /// The ARNs of policies that are attached.
+    attached: Vec<String>,
     additional: Option<Json>,
     trust: Json,
 }
 
 impl Shown {
-    fn new(input: Input<'_>, role: Role) -> Self {
-        let (policy, additional) = desired::documents(input, role);
+    fn new(input: Input<'_>, generation: Generation, role: Role) -> Self {
+        let (policy, additional) = desired::documents(input, generation, role);
         let region = input.cluster.region().unwrap_or_default();
         Self {
-            role,
+            title: role.to_string(),
+            is_account: false,
             name: role.iam_name(input.cluster.name()),
-            policy: policy.to_json(),
+            policy: Some(policy.to_json()),
+            attached: Vec::new(),
             additional: additional.map(|document| document.to_json()),
             trust: trust::document(Partition::of_region(region)).to_json(),
         }
     }
 
+    fn names_unknown_zone(&self) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.to_string().contains(UNKNOWN_ZONE))
+    }
+
     fn to_text(&self) -> String {
-        let mut text = format!("# {}: policy {}\n{:#}\n", self.role, self.name, self.policy);
+        let title = visible(&self.title);
+        let mut text = String::new();
+        if let Some(policy) = &self.policy {
+            text.push_str(&format!("# {title}: policy {}\n{policy:#}\n", visible(&self.name)));
+        }
         if let Some(additional) = &self.additional {
             let name = desired::iam::additional_name(&self.name);
-            text.push_str(&format!("# {}: policy {name}\n{additional:#}\n", self.role));
+            text.push_str(&format!("# {title}: policy {name}\n{additional:#}\n"));
+        }
+        for arn in &self.attached {
+            text.push_str(&format!("# {title}: attached to {}: {}\n", self.name, visible(arn)));
         }
         text
     }
 }
 
-fn listed(cluster: &Cluster, shown: &[Shown]) -> Json {
-    let roles = shown.iter().map(|shown| {
+fn listed(cluster: &Cluster, chosen: &Chosen, shown: &[Shown]) -> Json {
+    let (accounts, instances): (Vec<&Shown>, Vec<&Shown>) =
+        shown.iter().partition(|shown| shown.is_account);
+    let roles = instances.iter().map(|shown| {
         let role = json!({
             "name": shown.name,
             "policy": shown.policy,
             "additionalPolicy": shown.additional,
             "trustPolicy": shown.trust,
         });
-        (shown.role.key().to_owned(), role)
+        (shown.title.to_lowercase(), role)
     });
+    let accounts = accounts.iter().map(|shown| {
+        json!({
+            "account": shown.title,
+            "name": shown.name,
+            "policy": shown.policy,
+            "attachedPolicies": shown.attached,
+            "trustPolicy": shown.trust,
+        })
+    });
+    let accounts: Vec<Json> = accounts.collect();
     json!({
         "apiVersion": "kapstan/v1",
         "kind": "PolicyDocuments",
         "cluster": cluster.name(),
+        "iamGeneration": ReportedGeneration::of(chosen),
+        "serviceAccounts": accounts,
         "roles": Json::Object(roles.collect()),
     })
-}
-
-/// The roles that groups have; without any group, those that every cluster has.
-fn roles_of(specs: &Specs) -> Vec<Role> {
-    let mut roles: Vec<Role> = specs.groups.iter().filter_map(|group| group.spec.role).collect();
-    roles.sort();
-    roles.dedup();
-    if roles.is_empty() { vec![Role::Master, Role::Node] } else { roles }
 }
 
 fn from_file(ui: &Ui, global: &Global, args: &IamShowArgs, file: &str) -> anyhow::Result<Specs> {
@@ -168,18 +276,23 @@ fn from_file(ui: &Ui, global: &Global, args: &IamShowArgs, file: &str) -> anyhow
     checks::all(results)?;
     let store = global.configured_store()?;
     let base = store.map(|url| url.of_cluster(cluster.name()));
-    Ok(Specs { cluster: (**cluster).clone(), groups, base })
+    Ok(Specs { cluster: (**cluster).clone(), groups, base, kops_version: None })
 }
 
 fn of(name: &Option<ClusterName>) -> String {
     name.as_ref().map(|name| format!(" {name}")).unwrap_or_default()
 }
 
-async fn from_store(ui: &Ui, global: &Global, args: &IamShowArgs) -> anyhow::Result<Specs> {
-    let name = global.cluster(args.cluster.as_deref())?;
+pub(super) async fn from_store(
+    ui: &Ui,
+    global: &Global,
+    cluster: Option<&str>,
+) -> anyhow::Result<Specs> {
+    let name = global.cluster(cluster)?;
     let (store, url) = global.store(ui).await?;
     let kept = store.existing_cluster(&name).await?;
     let groups = checks::groups(ui, &store, &name).await?;
+    let kops_version = store.kops_version(&name).await?;
     let unknown = UnknownFields::from_strict(global.strict);
     let checked = checks::Checked::from_kept(ui, &kept, &groups, unknown)
         .with_context(|| format!("{name} is not valid"))?;
@@ -189,5 +302,6 @@ async fn from_store(ui: &Ui, global: &Global, args: &IamShowArgs) -> anyhow::Res
         cluster: checked.cluster,
         groups: checked.groups,
         base: Some(url.of_cluster(name.as_str())),
+        kops_version,
     })
 }

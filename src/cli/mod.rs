@@ -17,6 +17,7 @@ mod edit;
 mod get;
 mod iam_diff;
 mod iam_show;
+mod iam_upgrade;
 mod input;
 mod kubernetes;
 mod locked;
@@ -87,7 +88,7 @@ enum Command {
     /// Tell whether a cluster is whole
     #[command(subcommand, arg_required_else_help = true)]
     Validate(ValidateCommand),
-    /// Show policy documents, by themselves or against AWS
+    /// Show policy documents, by themselves, against AWS or against those of another kops
     #[command(subcommand, arg_required_else_help = true)]
     Iam(IamCommand),
     /// Print the version
@@ -116,6 +117,7 @@ enum ValidateCommand {
 enum IamCommand {
     Show(iam_show::IamShowArgs),
     Diff(iam_diff::IamDiffArgs),
+    Upgrade(iam_upgrade::IamUpgradeArgs),
 }
 
 /// Runs the program with its arguments.
@@ -175,6 +177,7 @@ async fn run(ui: &Ui, cli: &Cli) -> anyhow::Result<Done> {
         }
         Command::Iam(IamCommand::Show(args)) => iam_show::run(ui, global, args).await,
         Command::Iam(IamCommand::Diff(args)) => iam_diff::run(ui, global, args).await,
+        Command::Iam(IamCommand::Upgrade(args)) => iam_upgrade::run(ui, global, args).await,
         Command::Version => ui.out(concat!("kapstan ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::AdoptAccount(args) => adopt_account::run(ui, global, args).await,
         Command::Unlock(args) => unlock::run(ui, global, args).await,

@@ -28,10 +28,11 @@ pub(crate) async fn plan(
 ) -> anyhow::Result<Observed> {
     let name = global.cluster(cluster)?;
     let (store, url) = global.store(ui).await?;
-    let (cluster, groups, ssh_keys, mark) = futures::future::try_join4(
+    let (cluster, groups, ssh_keys, kops_version, mark) = futures::future::try_join5(
         store.existing_cluster(&name),
         checks::groups(ui, &store, &name),
         store.ssh_keys(&name),
+        store.kops_version(&name),
         store.mark(&name),
     )
     .await?;
@@ -40,7 +41,7 @@ pub(crate) async fn plan(
     let texts = [&cluster].into_iter().chain(&groups).map(|kept| &kept.document.text);
     let specs = texts.chain(&ssh_keys.keys).map(|text| fingerprint::digest(text)).collect();
     let place = url.of_cluster(name.as_str());
-    let mut desired = checked.desired(Some(&place), &ssh_keys.keys)?;
+    let mut desired = checked.desired(Some(&place), kops_version.as_deref(), &ssh_keys.keys)?;
     desired.refusals.extend(ssh_keys.wrong.into_iter().map(|message| {
         let object = format!("Cluster/{name}");
         let next = "remove it, and keep the right key with kapstan create secret".to_owned();

@@ -58,10 +58,11 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &SetArgs) -> anyhow::Res
         SetCommand::Cluster { arguments } => {
             let is_field = |argument: &str| argument.contains('=');
             let (cluster, fields) = cluster_and_fields(global, arguments, is_field);
-            edit_cluster(ui, global, "set cluster", cluster, &edits(fields)?).await
+            ui.out(&edit_cluster(ui, global, "set cluster", cluster, &edits(fields)?).await?)
         }
         SetCommand::Ig { group, fields } => {
-            edit_group(ui, global, &format!("set ig {group} of"), group, &edits(fields)?).await
+            let what = format!("set ig {group} of");
+            ui.out(&edit_group(ui, global, &what, group, &edits(fields)?).await?)
         }
     }
 }
@@ -123,13 +124,14 @@ pub(super) fn cluster_and_fields<'a>(
     }
 }
 
+/// Edits a cluster, and tells what came of it.
 pub(super) async fn edit_cluster(
     ui: &Ui,
     global: &Global,
     what: &str,
     cluster: Option<&str>,
     edits: &[Edit],
-) -> anyhow::Result<()> {
+) -> anyhow::Result<String> {
     ensure!(!edits.is_empty(), "no field is given");
     let name = global.cluster(cluster)?;
     let work = async |held: &Held| {
@@ -139,7 +141,7 @@ pub(super) async fn edit_cluster(
         if let Some(after) = &after {
             checks::warn_of_shared_places(ui, global, after).await?;
         }
-        write(ui, &store, &kept, after, held).await
+        write(&store, &kept, after, held).await
     };
     locked(ui, global, what, [name.clone()], work).await
 }
@@ -150,13 +152,13 @@ pub(super) async fn edit_group(
     what: &str,
     group: &str,
     edits: &[Edit],
-) -> anyhow::Result<()> {
+) -> anyhow::Result<String> {
     let name = global.cluster(None)?;
     let work = async |held: &Held| {
         let (store, _) = global.store(ui).await?;
         let (cluster, kept) = store.group_in_cluster(&name, group).await?;
         let after = edited(ui, global, &kept.document, Some(&cluster), edits)?;
-        write(ui, &store, &kept, after, held).await
+        write(&store, &kept, after, held).await
     };
     locked(ui, global, what, [name.clone()], work).await
 }
@@ -185,14 +187,13 @@ fn edited(
 }
 
 async fn write(
-    ui: &Ui,
     store: &Store,
     kept: &Kept,
     after: Option<Document>,
     held: &Held,
-) -> anyhow::Result<()> {
-    let Some(after) = after else { return ui.out(&format!("{} unchanged\n", kept.document)) };
+) -> anyhow::Result<String> {
+    let Some(after) = after else { return Ok(format!("{} unchanged\n", kept.document)) };
     held.begin()?;
     store.update(&kept.text, &after).await?;
-    ui.out(&format!("{after} changed\n"))
+    Ok(format!("{after} changed\n"))
 }

@@ -46,10 +46,11 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &UnsetArgs) -> anyhow::R
                 ["spec.", "metadata.", "cluster."].iter().any(|start| argument.starts_with(start))
             };
             let (cluster, fields) = cluster_and_fields(global, arguments, is_field);
-            edit_cluster(ui, global, "unset cluster", cluster, &edits(fields)?).await
+            ui.out(&edit_cluster(ui, global, "unset cluster", cluster, &edits(fields)?).await?)
         }
         UnsetCommand::Ig { group, fields } => {
-            edit_group(ui, global, &format!("unset ig {group} of"), group, &edits(fields)?).await
+            let what = format!("unset ig {group} of");
+            ui.out(&edit_group(ui, global, &what, group, &edits(fields)?).await?)
         }
     }
 }

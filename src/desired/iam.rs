@@ -78,7 +78,8 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
 
     for role in managed {
         let additional = additional::document(input.cluster, role)?;
-        let of_role = of_role(input, desired.owner.home(), role, additional);
+        let policy = input.role_policy(desired.generation.generation, role);
+        let of_role = of_role(input, desired.owner.home(), role, policy, additional);
         desired.resources.extend(of_role);
     }
     for (arn, (role, group)) in own {
@@ -94,7 +95,7 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
         }
         desired.existing.push(ExistingProfile {
             arn,
-            policy: RolePolicy::new(input.cluster, role, input.base),
+            policy: input.role_policy(desired.generation.generation, role),
             additional: additional::document(input.cluster, role)?,
             trust: trust::document(partition),
         });
@@ -107,6 +108,7 @@ fn of_role(
     input: Input<'_>,
     home: &Home,
     role: Role,
+    policy: RolePolicy,
     additional: Option<Document>,
 ) -> [Resource; 5] {
     let partition = Partition::of_region(home.region().unwrap_or_default());
@@ -114,7 +116,7 @@ fn of_role(
     let name = role.iam_name(cluster);
     let mut tags = tags(cluster, &name);
     tags.extend(home.tags());
-    let own = Content::Role(RolePolicy::new(input.cluster, role, input.base));
+    let own = Content::Role(policy);
     let trust = trust::document(partition);
     let policy = |policy: String, content| {
         let role = name.clone();

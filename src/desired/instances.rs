@@ -322,7 +322,13 @@ mod tests {
                 .unwrap();
         let group = json!({"metadata": {"name": "nodes"}, "spec": group});
         let group: InstanceGroup = serde_json::from_value(group).unwrap();
-        let input = Input { cluster: &cluster, groups: &[&group], base: None, ssh_keys: &[] };
+        let input = Input {
+            cluster: &cluster,
+            groups: &[&group],
+            base: None,
+            kops_version: None,
+            ssh_keys: &[],
+        };
         crate::desired::cluster(input).map(|desired| desired.resources)
     }
 

@@ -25,7 +25,9 @@ use crate::core::kind::Kind;
 use crate::core::whose::Owner;
 use crate::policy::additional;
 use crate::policy::document::Document;
+use crate::policy::generation::{self, Chosen, Generation};
 use crate::policy::role_policy::RolePolicy;
+use crate::policy::zone::UNKNOWN_ZONE;
 use crate::route53::hosted_zone::HostedZone;
 use crate::spec::cluster::Cluster;
 use crate::spec::instance_group::InstanceGroup;
@@ -45,6 +47,8 @@ pub(crate) struct Input<'a> {
     pub(crate) groups: &'a [&'a InstanceGroup],
     /// The cluster's folder in the state store; `None` if no store is known.
     pub(crate) base: Option<&'a str>,
+    /// The text of `kops-version.txt` beside the cluster, if there is one.
+    pub(crate) kops_version: Option<&'a str>,
     /// The SSH public keys that are kept for the cluster; there should be one.
     pub(crate) ssh_keys: &'a [String],
 }
@@ -56,6 +60,8 @@ pub(crate) struct DesiredCluster {
     /// Whose the cluster's things are, and what its spec names.
     pub(crate) owner: Owner,
     pub(crate) region: String,
+    /// Whose documents the cluster's roles have.
+    pub(crate) generation: Chosen,
     pub(crate) resources: Vec<Resource>,
     pub(crate) existing: Vec<ExistingProfile>,
     pub(crate) zone: HostedZone,
@@ -98,10 +104,12 @@ impl fmt::Display for Notice {
 /// Every problem that only shows where the parts of the spec meet, with its field's path.
 pub(crate) fn cluster(input: Input<'_>) -> Result<DesiredCluster, Vec<Problem>> {
     let region = input.cluster.region().unwrap_or_default().to_owned();
+    let generation = input.generation().map_err(|problem| vec![problem])?;
     let mut desired = DesiredCluster {
         name: input.cluster.name().to_owned(),
         owner: owner(input.cluster, input.groups).at(Home::new(&region, input.base)),
         region,
+        generation,
         resources: Vec::new(),
         existing: Vec::new(),
         zone: hosted_zone(input.cluster),
@@ -119,6 +127,7 @@ pub(crate) fn cluster(input: Input<'_>) -> Result<DesiredCluster, Vec<Problem>> 
     collect(volumes::add(input, &mut desired));
     collect(load_balancer::add(input, &mut desired));
     dns::add(input, &mut desired);
+    desired.notices.extend(generation_warning(input.cluster, &desired.generation));
     for doubt in additional::doubts(input.cluster) {
         desired.notices.push(Notice {
             object: format!("Cluster/{}", desired.name),
@@ -130,19 +139,46 @@ pub(crate) fn cluster(input: Input<'_>) -> Result<DesiredCluster, Vec<Problem>> 
     if problems.is_empty() { Ok(desired) } else { Err(problems) }
 }
 
+impl Input<'_> {
+    /// Whose documents the cluster's roles have.
+    pub(crate) fn generation(&self) -> Result<Chosen, Problem> {
+        generation::choose(self.cluster, self.kops_version)
+    }
+
+    fn role_policy(&self, generation: Generation, role: Role) -> RolePolicy {
+        RolePolicy::new(generation, self.cluster, self.groups, role, self.base)
+    }
+}
+
+/// What the user should know of the choice of a generation, if anything.
+pub(crate) fn generation_warning(cluster: &Cluster, chosen: &Chosen) -> Option<Notice> {
+    chosen.warning().map(|message| Notice {
+        object: format!("Cluster/{}", cluster.name()),
+        message: message.to_owned(),
+        next: "remove spec.iam.legacy when nothing needs them any more".to_owned(),
+    })
+}
+
 /// The document of a role of the cluster as kapstan would want it, without looking at AWS;
 /// and that of the additional policy.
-pub(crate) fn documents(input: Input<'_>, role: Role) -> (Document, Option<Document>) {
-    let policy = RolePolicy::new(input.cluster, role, input.base);
-    let zone = match hosted_zone(input.cluster) {
-        HostedZone::None => None,
-        HostedZone::Id(id) => Some(id),
-        HostedZone::Named { .. } | HostedZone::Above { .. } => {
-            Some(crate::policy::role_policy::UNKNOWN_ZONE.to_owned())
-        }
-    };
+pub(crate) fn documents(
+    input: Input<'_>,
+    generation: Generation,
+    role: Role,
+) -> (Document, Option<Document>) {
+    let policy = input.role_policy(generation, role);
+    let zone = told_zone(input.cluster);
     let additional = additional::document(input.cluster, role).unwrap_or_default();
     (policy.document(zone.as_deref()), additional)
+}
+
+/// The id of the cluster's hosted zone, as far as it is known without looking at AWS.
+pub(crate) fn told_zone(cluster: &Cluster) -> Option<String> {
+    match hosted_zone(cluster) {
+        HostedZone::None => None,
+        HostedZone::Id(id) => Some(id),
+        HostedZone::Named { .. } | HostedZone::Above { .. } => Some(UNKNOWN_ZONE.to_owned()),
+    }
 }
 
 /// The hosted zone that the cluster's DNS names lie in (kops `pkg/model/dns.go`).

@@ -10,6 +10,7 @@ pub(crate) mod device;
 pub(crate) mod kms;
 pub(crate) mod partition;
 pub(crate) mod policy;
+pub(crate) mod role_name;
 pub(crate) mod s3;
 pub(crate) mod tag;
 pub(crate) mod volume;

@@ -24,6 +24,7 @@ use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::View;
 use crate::core::whose::Owner;
 use crate::desired::{DesiredCluster, Notice};
+use crate::policy::generation::Chosen;
 use crate::resolve::lifecycle::{Lifecycle, Lifecycles, Origin};
 use crate::resolve::roles::Roles;
 use crate::resolve::told::Told;
@@ -77,6 +78,8 @@ pub(crate) struct Plan {
     pub(crate) cluster: String,
     pub(crate) account: String,
     pub(crate) region: String,
+    /// Whose IAM documents are planned; `None` where all goes.
+    pub(crate) generation: Option<Chosen>,
     /// In dependency order.
     pub(crate) changes: Vec<Change>,
     /// What the spec no longer has: deleted only where the plan prunes.
@@ -168,6 +171,7 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> 
             cluster: desired.name.clone(),
             account: live.account.clone(),
             region: desired.region.clone(),
+            generation: Some(desired.generation.clone()),
             changes: Vec::new(),
             removals: Vec::new(),
             prunes: options.prune != Prune::Nothing,

@@ -35,6 +35,7 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Belong
         cluster: cluster.to_owned(),
         account: account.to_owned(),
         region: region.to_owned(),
+        generation: None,
         changes,
         removals: Vec::new(),
         prunes: false,

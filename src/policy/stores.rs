@@ -67,8 +67,7 @@ impl fmt::Display for Location {
 /// `None` if no store is known.
 pub(crate) fn roots(cluster: &Cluster, base: Option<&str>) -> Vec<Location> {
     let spec = &cluster.spec;
-    let config = filled(&spec.config_base).or(filled(&spec.config_store)).or(base);
-    let config = config.map(Location::parse);
+    let config = config_base(cluster, base);
     let inside = |name: &str| config.as_ref().map(|config| config.join(name));
     let key = filled(&spec.key_store).map(Location::parse).or_else(|| inside("pki"));
     let secret = filled(&spec.secret_store).map(Location::parse).or_else(|| inside("secrets"));
@@ -79,6 +78,27 @@ pub(crate) fn roots(cluster: &Cluster, base: Option<&str>) -> Vec<Location> {
     let is_top =
         |place: &&Location| !places.iter().any(|other| other != *place && other.holds(place));
     places.iter().filter(is_top).cloned().collect()
+}
+
+/// The folder that holds all of a cluster's state.
+fn config_base(cluster: &Cluster, base: Option<&str>) -> Option<Location> {
+    let spec = &cluster.spec;
+    filled(&spec.config_base).or(filled(&spec.config_store)).or(base).map(Location::parse)
+}
+
+/// The same as [`backups`], where an etcd cluster that names no place has one in the cluster's
+/// folder (kops `components/etcdmanager/options.go`).
+pub(crate) fn backups_by_default(cluster: &Cluster, base: Option<&str>) -> Vec<Location> {
+    let config = config_base(cluster, base);
+    let mut places: Vec<Location> = Vec::new();
+    for etcd in cluster.etcd_clusters() {
+        let own = etcd.backups.as_ref().and_then(|backups| filled(&backups.backup_store));
+        let name = etcd.name.as_deref().unwrap_or_default();
+        let default = || config.as_ref().map(|base| base.join(&format!("backups/etcd/{name}")));
+        let place = own.map(Location::parse).or_else(default);
+        places.extend(place.filter(|place| !places.contains(place)));
+    }
+    places
 }
 
 /// Where the etcd clusters put their backups, each place once, in the spec's order.

@@ -10,6 +10,7 @@ use crate::core::kind::{Layer, ResourceId};
 use crate::desired::Notice;
 use crate::plan::{Action, Change, Plan};
 use crate::policy::document::Statement;
+use crate::policy::generation::{Chosen, Generation};
 
 /// Grows when a field goes or changes its meaning; new fields may come at any time.
 pub(crate) const API_VERSION: &str = "kapstan/v1";
@@ -23,6 +24,8 @@ pub(crate) struct Report<'a> {
     account: &'a str,
     region: &'a str,
     state_store: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iam_generation: Option<ReportedGeneration>,
     fingerprint: String,
     changes: Vec<ReportedChange<'a>>,
     removals: Vec<ReportedChange<'a>>,
@@ -34,6 +37,19 @@ pub(crate) struct Report<'a> {
     summary: Summary,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<ReportedOutcome<'a>>,
+}
+
+/// Whose IAM documents a cluster has, and why.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReportedGeneration {
+    generation: Generation,
+    reason: String,
+}
+
+impl ReportedGeneration {
+    pub(crate) fn of(chosen: &Chosen) -> Self {
+        Self { generation: chosen.generation, reason: chosen.why.to_string() }
+    }
 }
 
 #[derive(Serialize)]
@@ -119,6 +135,7 @@ pub(crate) fn report<'a>(
         account: &plan.account,
         region: &plan.region,
         state_store: place,
+        iam_generation: plan.generation.as_ref().map(ReportedGeneration::of),
         fingerprint: plan.fingerprint(),
         changes: plan.changes.iter().map(change).collect(),
         removals: plan.removals.iter().map(change).collect(),

@@ -38,12 +38,17 @@ pub(crate) fn plan(plan: &Plan, place: &str, detail: Detail) -> String {
     if plan.changes.is_empty() && removals.is_empty() {
         return out;
     }
+    let documents = plan.generation.as_ref().map(|chosen| {
+        let why = chosen.why.to_string();
+        format!(" · IAM of kops {} ({})", chosen.generation, visible(&why))
+    });
     let head = format!(
-        "{} · account {} · {} · {}",
+        "{} · account {} · {} · {}{}",
         paint(style::STRONG, &plan.cluster),
         visible(&plan.account),
         visible(&plan.region),
-        visible(place)
+        visible(place),
+        documents.unwrap_or_default()
     );
     out.push_str(&head);
     out.push('\n');

@@ -2,7 +2,7 @@
 
 use crate::aws::{Answer, Aws, AwsError};
 use crate::core::id::{Id, Ref};
-use crate::policy::role_policy::zone_id;
+use crate::policy::zone::zone_id;
 use crate::vpc::vpc::Vpc;
 
 const LIST: &str = "route53:ListHostedZones";

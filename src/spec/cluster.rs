@@ -26,18 +26,26 @@ pub(crate) struct ClusterSpec {
     pub(crate) additional_policies: Option<BTreeMap<String, Option<String>>>,
     pub(crate) api: Option<Access>,
     pub(crate) assets: Option<Assets>,
+    pub(crate) aws_load_balancer_controller: Option<LoadBalancerController>,
     /// What instances run at boot; kapstan's own field.
     pub(crate) bootstrap: Option<String>,
+    pub(crate) cert_manager: Option<CertManager>,
+    pub(crate) cloud_config: Option<CloudConfig>,
     pub(crate) cloud_labels: Option<BTreeMap<String, Option<String>>>,
     pub(crate) cloud_provider: Option<String>,
+    pub(crate) cluster_autoscaler: Option<AddOn>,
     pub(crate) config_base: Option<String>,
     pub(crate) config_store: Option<String>,
+    pub(crate) containerd: Option<Containerd>,
     pub(crate) dns_zone: Option<String>,
     pub(crate) docker: Option<Docker>,
+    pub(crate) encryption_config: Option<bool>,
     pub(crate) etcd_clusters: Option<Vec<EtcdCluster>>,
+    pub(crate) external_dns: Option<ExternalDns>,
     pub(crate) file_assets: Option<Vec<FileAsset>>,
     pub(crate) hooks: Option<Vec<Hook>>,
     pub(crate) iam: Option<Iam>,
+    pub(crate) karpenter: Option<AddOn>,
     pub(crate) key_store: Option<String>,
     #[serde(rename = "kubeAPIServer")]
     pub(crate) kube_api_server: Option<KubeApiServer>,
@@ -59,17 +67,21 @@ pub(crate) struct ClusterSpec {
     pub(crate) networking: Option<BTreeMap<String, Option<serde_json::Value>>>,
     pub(crate) node_authorization: Option<NodeAuthorization>,
     pub(crate) node_port_access: Option<Vec<String>>,
+    pub(crate) node_termination_handler: Option<NodeTerminationHandler>,
     #[serde(rename = "nonMasqueradeCIDR")]
     pub(crate) non_masquerade_cidr: Option<String>,
     pub(crate) rolling_update: Option<RollingUpdate>,
     pub(crate) secret_store: Option<String>,
+    pub(crate) service_account_issuer_discovery: Option<IssuerDiscovery>,
     #[serde(rename = "serviceClusterIPRange")]
     pub(crate) service_cluster_ip_range: Option<String>,
+    pub(crate) snapshot_controller: Option<AddOn>,
     pub(crate) ssh_access: Option<Vec<String>>,
     pub(crate) ssh_key_name: Option<String>,
     pub(crate) subnets: Option<Vec<Subnet>>,
     pub(crate) topology: Option<Topology>,
     pub(crate) update_policy: Option<String>,
+    pub(crate) warm_pool: Option<WarmPool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -77,6 +89,101 @@ pub(crate) struct ClusterSpec {
 pub(crate) struct Iam {
     pub(crate) legacy: Option<bool>,
     pub(crate) allow_container_registry: Option<bool>,
+    pub(crate) service_account_external_permissions: Option<Vec<AccountPermissions>>,
+    pub(crate) use_service_account_external_permissions: Option<bool>,
+}
+
+/// What pods of a service account of the user's own may do.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct AccountPermissions {
+    pub(crate) name: Option<String>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) aws: Option<AwsPermissions>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct AwsPermissions {
+    pub(crate) inline_policy: Option<String>,
+    #[serde(rename = "policyARNs")]
+    pub(crate) policy_arns: Option<Vec<String>>,
+}
+
+/// An add-on of which only this counts, that it is there.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct AddOn {
+    pub(crate) enabled: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct LoadBalancerController {
+    pub(crate) enabled: Option<bool>,
+    pub(crate) enable_shield: Option<bool>,
+    #[serde(rename = "enableWAF")]
+    pub(crate) enable_waf: Option<bool>,
+    #[serde(rename = "enableWAFv2")]
+    pub(crate) enable_waf_v2: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct CertManager {
+    pub(crate) enabled: Option<bool>,
+    #[serde(rename = "hostedZoneIDs")]
+    pub(crate) hosted_zone_ids: Option<Vec<String>>,
+    pub(crate) managed: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct CloudConfig {
+    #[serde(rename = "awsEBSCSIDriver")]
+    pub(crate) aws_ebs_csi_driver: Option<EbsCsiDriver>,
+    pub(crate) nlb_security_group_mode: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct EbsCsiDriver {
+    pub(crate) managed: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Containerd {
+    #[serde(rename = "useECRCredentialsForMirrors")]
+    pub(crate) use_ecr_credentials_for_mirrors: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ExternalDns {
+    pub(crate) disable: Option<bool>,
+    pub(crate) provider: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct NodeTerminationHandler {
+    pub(crate) enabled: Option<bool>,
+    #[serde(rename = "enableSQSTerminationDraining")]
+    pub(crate) enable_sqs_termination_draining: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct IssuerDiscovery {
+    pub(crate) discovery_service: Option<DiscoveryService>,
+    pub(crate) discovery_store: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct DiscoveryService {
+    pub(crate) url: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -173,6 +280,7 @@ pub(crate) struct KubeApiServer {
     pub(crate) enable_bootstrap_auth_token: Option<bool>,
     pub(crate) proxy_client_cert_file: Option<String>,
     pub(crate) proxy_client_key_file: Option<String>,
+    pub(crate) service_account_issuer: Option<String>,
     #[serde(rename = "serviceClusterIPRange")]
     pub(crate) service_cluster_ip_range: Option<String>,
     pub(crate) service_node_port_range: Option<String>,
@@ -263,6 +371,14 @@ pub(crate) struct Dns {
     pub(crate) kind: Option<String>,
 }
 
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct WarmPool {
+    pub(crate) enable_lifecycle_hook: Option<bool>,
+    pub(crate) max_size: Option<i64>,
+    pub(crate) min_size: Option<i64>,
+}
+
 impl Cluster {
     /// The cluster's name. Empty only before validation, which refuses that.
     pub(crate) fn name(&self) -> &str {
@@ -309,6 +425,17 @@ impl Cluster {
     pub(crate) fn uses_private_dns(&self) -> bool {
         let dns = self.spec.topology.as_ref().and_then(|topology| topology.dns.as_ref());
         dns.and_then(|dns| dns.kind.as_deref()) == Some("Private")
+    }
+
+    /// Whether the cluster has no DNS names of its own at all.
+    pub(crate) fn is_without_dns(&self) -> bool {
+        let dns = self.spec.topology.as_ref().and_then(|topology| topology.dns.as_ref());
+        dns.and_then(|dns| dns.kind.as_deref()) == Some("None")
+    }
+
+    /// Whether pods get addresses of IPv6.
+    pub(crate) fn is_ipv6(&self) -> bool {
+        filled(&self.spec.non_masquerade_cidr).is_some_and(|cidr| cidr.contains(':'))
     }
 
     /// The load balancer before the API server, if there is one: as asked, or because

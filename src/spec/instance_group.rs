@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::cluster::{FileAsset, Hook};
+use super::cluster::{FileAsset, Hook, WarmPool};
 use super::object::{Metadata, cluster_label, filled};
 use super::path::FieldPath;
 use super::role::Role;
@@ -36,6 +36,7 @@ pub(crate) struct InstanceGroupSpec {
     pub(crate) instance_metadata: Option<InstanceMetadata>,
     pub(crate) instance_protection: Option<bool>,
     pub(crate) machine_type: Option<String>,
+    pub(crate) manager: Option<String>,
     pub(crate) max_price: Option<String>,
     pub(crate) max_size: Option<i64>,
     pub(crate) min_size: Option<i64>,
@@ -100,14 +101,6 @@ pub(crate) struct Volume {
     pub(crate) throughput: Option<i64>,
     #[serde(rename = "type")]
     pub(crate) kind: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct WarmPool {
-    pub(crate) enable_lifecycle_hook: Option<bool>,
-    pub(crate) max_size: Option<i64>,
-    pub(crate) min_size: Option<i64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

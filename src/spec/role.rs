@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::spelling::nearest;
+use crate::limits::role_name;
 
 /// What the instances of a group are for.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
@@ -29,7 +30,7 @@ impl Role {
 
     /// The name of the role's IAM role, profile and policy (kops `pkg/model/names.go`).
     pub(crate) fn iam_name(self, cluster: &str) -> String {
-        format!("{}s.{cluster}", self.key())
+        role_name::shortened(&format!("{}s.{cluster}", self.key()))
     }
 }
 

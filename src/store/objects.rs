@@ -287,6 +287,17 @@ impl Store {
         self.text(&Place::Cluster(name.clone())).await?.map(KeptText::kept).transpose()
     }
 
+    /// The version of the kops that last wrote a cluster; kapstan writes none.
+    pub(crate) async fn kops_version(&self, name: &ClusterName) -> anyhow::Result<Option<String>> {
+        let stored = self.read(&format!("{name}/kops-version.txt")).await?;
+        // What is too large tells no version.
+        let bytes = stored.and_then(|stored| match stored.content {
+            Content::Bytes(bytes) => Some(bytes),
+            Content::TooLarge(_) => None,
+        });
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()))
+    }
+
     /// # Errors
     /// There is no such cluster; the message names those there are.
     pub(crate) async fn existing_cluster(&self, name: &ClusterName) -> anyhow::Result<Kept> {

@@ -122,8 +122,8 @@ fn every_command_is_refused_with_credentials_of_another_account() {
     let others = [
         "create", "create cluster", "create secret sshpublickey", "replace", "delete", "delete ig",
         "get", "get clusters", "get ig", "get all", "edit cluster", "edit ig", "set cluster",
-        "set ig", "unset cluster", "unset ig", "iam show", "version", "unlock", "completion",
-        "adopt-account",
+        "set ig", "unset cluster", "unset ig", "iam show", "iam upgrade", "version", "unlock",
+        "completion", "adopt-account",
     ];
     let mut commands = Vec::new();
     leaves(&world, &[], &mut commands);

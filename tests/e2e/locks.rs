@@ -151,6 +151,7 @@ fn every_command_that_writes_takes_the_lock_and_no_other_does() {
         ("unset cluster", join(&["unset", "cluster", NAME, "spec.iam"], &[])),
         ("unset ig", join(&["unset", "ig", "nodes", "spec.image"], &named)),
         ("update cluster", join(&["update", "cluster", NAME, "--yes"], &[])),
+        ("iam upgrade", join(&["iam", "upgrade", NAME, "--to", "1.36", "--yes"], &[])),
         ("adopt-account", join(&["adopt-account", NAME, "--yes"], &[])),
         ("rolling-update cluster", join(&["rolling-update", "cluster", NAME, "--yes"], &kubeless)),
     ];
@@ -162,6 +163,7 @@ fn every_command_that_writes_takes_the_lock_and_no_other_does() {
         ("validate cluster", join(&["validate", "cluster", NAME], &[])),
         ("iam show", join(&["iam", "show", NAME], &[])),
         ("iam diff", join(&["iam", "diff", NAME], &[])),
+        ("iam upgrade", join(&["iam", "upgrade", NAME, "--to", "1.36"], &[])),
         ("version", join(&["version"], &[])),
         ("completion", join(&["completion", "bash"], &[])),
         // Dry runs.

@@ -19,6 +19,7 @@ mod examples;
 mod existing_profiles;
 mod files;
 mod forged;
+mod generations;
 mod group_fields;
 mod harness;
 mod hostile_input;

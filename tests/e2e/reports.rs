@@ -188,7 +188,7 @@ fn help_is_there_for_every_command_with_examples() {
         "create", "create secret sshpublickey", "replace", "delete", "delete ig", "get",
         "get clusters", "get ig", "get all", "edit cluster", "edit ig", "set cluster", "set ig",
         "unset cluster", "unset ig", "update cluster", "rolling-update cluster",
-        "validate cluster", "delete instance", "iam show", "iam diff", "completion",
+        "validate cluster", "delete instance", "iam show", "iam diff", "iam upgrade", "completion",
     ] {
         let mut args: Vec<&str> = command.split(' ').collect();
         args.push("--help");

@@ -20,7 +20,13 @@ fn instance_group(name: &str, spec: &Json) -> InstanceGroup {
 fn desired(cluster: &Cluster, groups: &[InstanceGroup], ssh_keys: &[String]) -> DesiredCluster {
     let base = format!("s3://state/{}", cluster.name());
     let groups: Vec<&InstanceGroup> = groups.iter().collect();
-    let input = Input { cluster, groups: &groups, base: Some(&base), ssh_keys };
+    let input = Input {
+        cluster,
+        groups: &groups,
+        base: Some(&base),
+        kops_version: Some("1.10.0"),
+        ssh_keys,
+    };
     crate::desired::cluster(input).unwrap()
 }
 

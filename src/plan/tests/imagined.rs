@@ -23,7 +23,7 @@ use crate::iam::presence;
 use crate::iam::role::IamRole;
 use crate::iam::role_policy::IamRolePolicy;
 use crate::plan::{Action, Options, Plan, Prune, make};
-use crate::policy::role_policy::zone_id;
+use crate::policy::zone::zone_id;
 use crate::resolve::lifecycle::{Lifecycles, Mode, Override};
 use crate::route53::dns_zone::{DnsZone, ZoneVpc};
 use crate::route53::hosted_zone::HostedZone;

@@ -1,6 +1,6 @@
 use crate::policy::difference;
 use crate::policy::parse::{self, PrincipalRule};
-use crate::policy::role_policy::*;
+use crate::policy::v1_10::*;
 use serde_json::{Value as Json, json};
 
 /// The cluster of the goldens, with more spec on top.
