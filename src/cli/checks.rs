@@ -11,10 +11,11 @@ use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
 use crate::spec::instance_group::InstanceGroup;
 use crate::spec::name::ClusterName;
-use crate::spec::problem::Problems;
+use crate::spec::not_carried;
+use crate::spec::problem::{Problem, Problems};
 use crate::spec::validate;
 use crate::store::Store;
-use crate::store::objects::{Kept, KeptGroups};
+use crate::store::objects::{Kept, KeptGroups, Unread};
 use crate::store::url::StoreUrl;
 
 /// Warns of the places that a new spec of a cluster names and that hold other clusters too.
@@ -95,12 +96,17 @@ pub(crate) fn document(
         }
         Spec::SshCredential(credential) => validate::ssh_credential(credential),
     };
+    let refused = &document.findings.refused;
+    // What reading found of a field is the better word on it.
+    problems.retain(|problem| !refused.iter().any(|refused| refused.path == problem.path));
+    problems.extend(refused.iter().cloned());
     // A misspelt field is often the cause of another problem, so they are told together.
     if unknown == UnknownFields::Refuse || !problems.is_empty() {
-        problems.extend(document.unknown.iter().cloned());
+        problems.extend(document.findings.unknown.iter().cloned());
     } else {
-        warn_of_unknown(ui, document);
+        warn_of(ui, document, &document.findings.unknown);
     }
+    warn_of(ui, document, &document.findings.gone);
     document.refuse(problems)
 }
 
@@ -119,12 +125,14 @@ pub(crate) fn policies(
         Spec::InstanceGroup(group) => (Vec::new(), validate::instance_group(group, Some(cluster))),
         Spec::SshCredential(_) => (Vec::new(), Vec::new()),
     };
-    for problem in others {
-        ui.warn_of_problem(&document.to_string(), &problem.located(&document.root));
+    let others: Vec<Problem> = others.into_iter().map(|p| p.located(&document.root)).collect();
+    let findings = &document.findings;
+    for told in [&others, &findings.refused, &findings.gone] {
+        warn_of(ui, document, told);
     }
     match unknown {
-        UnknownFields::Refuse => problems.extend(document.unknown.iter().cloned()),
-        UnknownFields::Warn => warn_of_unknown(ui, document),
+        UnknownFields::Refuse => problems.extend(findings.unknown.iter().cloned()),
+        UnknownFields::Warn => warn_of(ui, document, &findings.unknown),
     }
     document.refuse(problems)
 }
@@ -152,10 +160,19 @@ pub(crate) fn all(results: Vec<Result<(), Problems>>) -> anyhow::Result<()> {
     bail!("{}", texts.join("\n"))
 }
 
-pub(crate) fn warn_of_unknown(ui: &Ui, document: &Document) {
-    for problem in &document.unknown {
+pub(crate) fn warn_of(ui: &Ui, document: &Document, problems: &[Problem]) {
+    for problem in problems {
         ui.warn_of_problem(&document.to_string(), problem);
     }
+}
+
+/// Checks that kapstan knows what all that the documents say does to AWS.
+///
+/// # Errors
+/// Each field that it does not.
+pub(crate) fn carried<'a>(documents: impl Iterator<Item = &'a Document>) -> anyhow::Result<()> {
+    let check = |document: &Document| document.refuse(not_carried::problems(document));
+    all(documents.map(check).collect())
 }
 
 /// All groups of a cluster, for what needs each of them.
@@ -168,7 +185,7 @@ pub(crate) async fn groups(
     cluster: &ClusterName,
 ) -> anyhow::Result<Vec<Kept>> {
     let (kept, unreadable) = look_at_groups(ui, store, cluster).await?;
-    let told: Vec<String> = unreadable.iter().map(|error| format!("{error:#}")).collect();
+    let told: Vec<String> = unreadable.iter().map(Unread::to_string).collect();
     ensure!(told.is_empty(), "{}", told.join("\n"));
     Ok(kept)
 }
@@ -179,7 +196,7 @@ pub(super) async fn look_at_groups(
     ui: &Ui,
     store: &Store,
     cluster: &ClusterName,
-) -> anyhow::Result<(Vec<Kept>, Vec<anyhow::Error>)> {
+) -> anyhow::Result<(Vec<Kept>, Vec<Unread>)> {
     let KeptGroups { groups, strays } = store.groups(cluster).await?;
     for key in strays {
         ui.warn(&format!("{key} in the state store is no instance group; it is left alone"));

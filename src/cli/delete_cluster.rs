@@ -298,9 +298,9 @@ async fn specs(
     name: &ClusterName,
     has_region: bool,
 ) -> anyhow::Result<Specs> {
-    let by_tags_alone = |error: &anyhow::Error| {
+    let by_tags_alone = |error: String| {
         ui.warn(&format!(
-            "{error:#}\nWhat it names is not known, so that only tags tell what is the cluster's"
+            "{error}\nWhat it names is not known, so that only tags tell what is the cluster's"
         ));
     };
     let place = Place::Cluster(name.clone());
@@ -316,7 +316,7 @@ async fn specs(
         Ok(Document { spec: Spec::Cluster(cluster), .. }) => cluster,
         Ok(other) => bail!("{place} cannot be {other}"),
         Err(error) if has_region => {
-            by_tags_alone(&error);
+            by_tags_alone(format!("{error:#}"));
             return Ok(Specs::Unreadable(text.cluster_in_part().map(Box::new)));
         }
         Err(error) => {
@@ -327,7 +327,7 @@ async fn specs(
     };
     let (groups, unreadable) = checks::look_at_groups(ui, store, name).await?;
     if !unreadable.is_empty() {
-        unreadable.iter().for_each(by_tags_alone);
+        unreadable.iter().map(ToString::to_string).for_each(by_tags_alone);
         return Ok(Specs::Unreadable(Some(cluster)));
     }
     let groups = groups.into_iter().filter_map(|kept| match kept.document.spec {

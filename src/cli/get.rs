@@ -1,8 +1,9 @@
 //! `get`: shows what the state store has.
 
 use clap::{Args, Subcommand};
+use serde_json::{Value as Json, json};
 
-use super::checks::{self, UnknownFields, warn_of_unknown};
+use super::checks::{self, UnknownFields, warn_of};
 use super::output::{self, ReadFormat};
 use super::settings::Global;
 use super::ui::Ui;
@@ -11,6 +12,8 @@ use crate::spec::document::{Document, Spec};
 use crate::spec::name::ClusterName;
 use crate::spec::object::filled;
 use crate::store::Store;
+use crate::store::objects::{Kept, Place, Unread};
+use crate::visible::text::visible;
 
 /// Show what the state store has
 ///
@@ -83,20 +86,20 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &GetArgs) -> anyhow::Res
     let (store, _) = global.store(ui).await?;
     match &args.what {
         Some(GetCommand::Clusters { cluster, format }) => {
-            let documents = match global.cluster_if_named(cluster.as_deref())? {
-                Some(name) => vec![store.existing_cluster(&name).await?.document],
-                None => all_clusters(ui, &store).await?,
+            let found = match global.cluster_if_named(cluster.as_deref())? {
+                Some(name) => vec![Ok(store.existing_cluster(&name).await?)],
+                None => store.clusters().await?,
             };
-            show(ui, global, &documents, format.output)
+            show(ui, global, &Shown::new(ui, found), format.output)
         }
         Some(GetCommand::InstanceGroups { group, format }) => {
             let cluster = global.cluster(None)?;
-            store.existing_cluster(&cluster).await?;
-            let documents = match group {
-                Some(group) => vec![store.existing_group(&cluster, group).await?.document],
+            store.existing(&Place::Cluster(cluster.clone())).await?;
+            let found = match group {
+                Some(group) => vec![Ok(store.existing_group(&cluster, group).await?)],
                 None => groups(ui, &store, &cluster).await?,
             };
-            show(ui, global, &documents, format.output)
+            show(ui, global, &Shown::new(ui, found), format.output)
         }
         Some(GetCommand::All { cluster, format }) => {
             show_all(ui, global, &store, cluster.as_deref(), format.output).await
@@ -113,65 +116,101 @@ async fn show_all(
     format: ReadFormat,
 ) -> anyhow::Result<()> {
     let name = global.cluster(cluster)?;
-    let mut documents = vec![store.existing_cluster(&name).await?.document];
-    documents.extend(groups(ui, store, &name).await?);
-    show(ui, global, &documents, format)
-}
-
-/// All clusters that can be read. One that cannot must not hide the others.
-async fn all_clusters(ui: &Ui, store: &Store) -> anyhow::Result<Vec<Document>> {
-    let mut documents = Vec::new();
-    for cluster in store.clusters().await? {
-        match cluster {
-            Ok(kept) => documents.push(kept.document),
-            Err(error) => ui.warn(&format!("{error:#}")),
-        }
+    let place = Place::Cluster(name.clone());
+    let mut found: Vec<_> = store.kept(&place).await.transpose().into_iter().collect();
+    if found.is_empty() {
+        store.existing(&place).await?;
     }
-    Ok(documents)
+    found.extend(groups(ui, store, &name).await?);
+    show(ui, global, &Shown::new(ui, found), format)
 }
 
-/// All groups of a cluster that can be read, as for clusters.
-async fn groups(ui: &Ui, store: &Store, cluster: &ClusterName) -> anyhow::Result<Vec<Document>> {
-    let (kept, unreadable) = checks::look_at_groups(ui, store, cluster).await?;
-    unreadable.iter().for_each(|error| ui.warn(&format!("{error:#}")));
-    Ok(kept.into_iter().map(|kept| kept.document).collect())
-}
-
-fn show(
+/// The groups of a cluster, each as far as it can be read.
+async fn groups(
     ui: &Ui,
-    global: &Global,
-    documents: &[Document],
-    format: ReadFormat,
-) -> anyhow::Result<()> {
+    store: &Store,
+    cluster: &ClusterName,
+) -> anyhow::Result<Vec<Result<Kept, Unread>>> {
+    let (kept, unread) = checks::look_at_groups(ui, store, cluster).await?;
+    Ok(kept.into_iter().map(Ok).chain(unread.into_iter().map(Err)).collect())
+}
+
+/// What is shown. What cannot be read is shown too, and hides nothing else.
+struct Shown {
+    documents: Vec<Document>,
+    unread: Vec<Unread>,
+}
+
+impl Shown {
+    fn new(ui: &Ui, found: Vec<Result<Kept, Unread>>) -> Self {
+        let mut shown = Self { documents: Vec::new(), unread: Vec::new() };
+        for one in found {
+            match one {
+                Ok(kept) => shown.documents.push(kept.document),
+                Err(unread) => {
+                    ui.warn(&unread.to_string());
+                    shown.unread.push(unread);
+                }
+            }
+        }
+        shown
+    }
+}
+
+fn show(ui: &Ui, global: &Global, shown: &Shown, format: ReadFormat) -> anyhow::Result<()> {
+    let documents = &shown.documents;
+    for document in documents {
+        warn_of(ui, document, &document.findings.refused);
+        warn_of(ui, document, &document.findings.gone);
+    }
+    let unknown = |document: &Document| document.findings.unknown.clone();
     match UnknownFields::from_strict(global.strict) {
-        UnknownFields::Warn => documents.iter().for_each(|document| warn_of_unknown(ui, document)),
+        UnknownFields::Warn => documents.iter().for_each(|d| warn_of(ui, d, &unknown(d))),
         UnknownFields::Refuse => {
-            let refuse = |document: &Document| document.refuse(document.unknown.clone());
-            checks::all(documents.iter().map(refuse).collect())?;
+            checks::all(documents.iter().map(|d| d.refuse(unknown(d))).collect())?;
         }
     }
     match format {
-        ReadFormat::Table => ui.out(&tables(documents)),
+        ReadFormat::Table => ui.out(&tables(shown)),
         ReadFormat::Yaml => {
             let texts: Vec<&str> = documents.iter().map(|d| d.text.as_str()).collect();
-            ui.document(&texts.join("---\n"))
+            let unread = |unread: &Unread| {
+                format!("# {} cannot be read: {}\n", unread.place, visible(&unread.reason()))
+            };
+            let marks: String = shown.unread.iter().map(unread).collect();
+            ui.document(&format!("{marks}{}", texts.join("---\n")))
         }
-        ReadFormat::Json => match documents {
-            [document] => output::json(ui, document.json()),
-            documents => {
-                output::json(ui, &documents.iter().map(Document::json).collect::<Vec<_>>())
+        ReadFormat::Json => {
+            let read = documents.iter().map(|document| document.json().clone());
+            match read.chain(shown.unread.iter().map(unread_json)).collect::<Vec<_>>().as_slice() {
+                [one] => output::json(ui, one),
+                several => output::json(ui, &several),
             }
-        },
+        }
         ReadFormat::Name => {
             ui.out(&documents.iter().map(|d| format!("{}\n", d.name())).collect::<String>())
         }
     }
 }
 
-fn tables(documents: &[Document]) -> String {
+/// An object that cannot be read, for machines.
+fn unread_json(unread: &Unread) -> Json {
+    let kind = match unread.place {
+        Place::Cluster(_) => "Cluster",
+        Place::InstanceGroup(..) => "InstanceGroup",
+        Place::SshKey { .. } => "SSHCredential",
+    };
+    json!({
+        "kind": kind,
+        "metadata": {"name": unread.place.name()},
+        "cannotBeRead": unread.reason(),
+    })
+}
+
+fn tables(shown: &Shown) -> String {
     let mut clusters = Vec::new();
     let mut groups = Vec::new();
-    for document in documents {
+    for document in &shown.documents {
         match &document.spec {
             Spec::Cluster(cluster) => {
                 let mut zones: Vec<&str> =
@@ -197,6 +236,20 @@ fn tables(documents: &[Document]) -> String {
             Spec::SshCredential(_) => {}
         }
     }
+    for unread in &shown.unread {
+        let mark = format!("cannot be read: {}", visible(&unread.reason()));
+        match &unread.place {
+            Place::Cluster(name) => clusters.push([name.to_string(), String::new(), mark]),
+            Place::InstanceGroup(_, name) => {
+                let nothing = String::new;
+                let name = name.to_string();
+                groups.push([name, nothing(), nothing(), nothing(), nothing(), mark]);
+            }
+            Place::SshKey { .. } => {}
+        }
+    }
+    clusters.sort();
+    groups.sort();
     let mut tables = Vec::new();
     if !clusters.is_empty() {
         tables.push(text::table(["NAME", "CLOUD", "ZONES"], &clusters));

@@ -79,6 +79,7 @@ impl Specs {
     pub(super) fn roles(&self) -> Vec<Role> {
         let groups = self.groups.iter();
         let mut roles: Vec<Role> = groups.filter_map(|group| group.spec.role).collect();
+        roles.retain(|role| Role::ALL.contains(role));
         roles.sort();
         roles.dedup();
         if roles.is_empty() { vec![Role::Master, Role::Node] } else { roles }

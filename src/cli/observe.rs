@@ -36,6 +36,7 @@ pub(crate) async fn plan(
         store.mark(&name),
     )
     .await?;
+    checks::carried([&cluster].into_iter().chain(&groups).map(|kept| &kept.document))?;
     let unknown = UnknownFields::from_strict(global.strict);
     let checked = Checked::from_kept(ui, &cluster, &groups, unknown)?;
     let texts = [&cluster].into_iter().chain(&groups).map(|kept| &kept.document.text);

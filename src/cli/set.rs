@@ -178,9 +178,10 @@ fn edited(
     }
     let after = document::read_one(&text, &before.origin)?;
     // A misspelt path must not become a new field.
-    let is_new =
-        |problem: &&Problem| !before.unknown.iter().any(|known| known.path == problem.path);
-    after.refuse(after.unknown.iter().filter(is_new).cloned().collect())?;
+    let is_new = |problem: &&Problem| {
+        !before.findings.unknown.iter().any(|known| known.path == problem.path)
+    };
+    after.refuse(after.findings.unknown.iter().filter(is_new).cloned().collect())?;
     checks::document(ui, &after, cluster, UnknownFields::from_strict(global.strict))?;
     checks::update(before, &after)?;
     Ok(Some(after))

@@ -33,7 +33,8 @@ pub(super) fn private_table(cluster: &str, zone: &str) -> Ref<RouteTable> {
 
 pub(crate) fn security_group(cluster: &str, role: Role) -> Ref<SecurityGroup> {
     let name = match role {
-        Role::Master => "masters",
+        // API servers are behind the rules of masters (kops 1.36, `firewall.go`).
+        Role::Master | Role::ApiServer => "masters",
         Role::Node => "nodes",
         Role::Bastion => "bastion",
     };

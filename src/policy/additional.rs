@@ -1,6 +1,8 @@
 //! `spec.additionalPolicies`: statements that the user gives a role, as a JSON list in the
 //! YAML (kops `pkg/model/iam.go`).
 
+use std::collections::BTreeMap;
+
 use crate::limits::partition::Partition;
 use crate::limits::{policy, shorten};
 use crate::policy::document::{Document, Statement};
@@ -16,7 +18,7 @@ use crate::spec::spelling::nearest;
 /// # Errors
 /// Every problem of its text.
 pub(crate) fn document(cluster: &Cluster, role: Role) -> Result<Option<Document>, Vec<Problem>> {
-    let Some(text) = cluster.additional_policy(role) else { return Ok(None) };
+    let Some((key, text)) = cluster.additional_policy(role) else { return Ok(None) };
     let partitions = match cluster.region() {
         Some(region) => vec![Partition::of_region(region).name],
         None => Partition::names(),
@@ -26,7 +28,7 @@ pub(crate) fn document(cluster: &Cluster, role: Role) -> Result<Option<Document>
         Ok(statements) if statements.is_empty() => Ok(None),
         Ok(statements) => Ok(Some(Document::new(statements))),
         Err(faults) => {
-            let path = path().key(role.key());
+            let path = path().key(key);
             Err(faults.iter().map(|fault| Problem::new(&path, fault.to_string())).collect())
         }
     }
@@ -34,23 +36,43 @@ pub(crate) fn document(cluster: &Cluster, role: Role) -> Result<Option<Document>
 
 /// Everything that is wrong with the additional policies of a cluster.
 pub(crate) fn check(cluster: &Cluster) -> Vec<Problem> {
-    let keys = cluster.spec.additional_policies.iter().flat_map(|policies| policies.keys());
-    let known = Role::ALL.map(Role::key);
-    let misspelt = keys.filter(|key| !known.contains(&key.as_str())).map(|key| {
-        let hint = nearest(key, known).map(|role| format!("; did you mean {role}?"));
-        let message =
-            format!("is no role: they are {}{}", known.join(", "), hint.unwrap_or_default());
-        Problem::new(&path().key(key), message)
-    });
+    let spec = &cluster.spec;
+    let policies = spec.additional_policies.iter().flat_map(BTreeMap::keys);
+    let external = spec.external_policies.iter().flat_map(BTreeMap::keys);
+    let mut problems = keys(&path(), policies);
     let faults = Role::ALL.into_iter().filter_map(|role| document(cluster, role).err()).flatten();
-    misspelt.chain(faults).collect()
+    problems.extend(faults);
+    problems.extend(keys(&FieldPath::root().key("spec").key("externalPolicies"), external));
+    problems
+}
+
+/// What is wrong with the keys of a map of roles.
+fn keys<'a>(path: &FieldPath, keys: impl Iterator<Item = &'a String>) -> Vec<Problem> {
+    let roles = [Role::Master, Role::Node, Role::Bastion, Role::ApiServer];
+    let known: Vec<&str> = roles.into_iter().flat_map(Role::keys).copied().collect();
+    let given: Vec<&str> = keys.map(String::as_str).collect();
+    let misspelt = given.iter().filter(|key| !known.contains(key)).map(|key| {
+        let hint = nearest(key, known.iter().copied());
+        let hint = hint.map(|role| format!("; did you mean {role}?")).unwrap_or_default();
+        Problem::new(&path.key(key), format!("is no role: they are {}{hint}", known.join(", ")))
+    });
+    // One of the two would be left out.
+    let twice = roles
+        .into_iter()
+        .filter(|role| role.keys().len() > 1 && role.keys().iter().all(|key| given.contains(key)));
+    let twice = twice.map(|role| {
+        let names = role.keys().join(" and ");
+        Problem::new(path, format!("has both {names}, which are one role; put them together"))
+    });
+    misspelt.chain(twice).collect()
 }
 
 /// What IAM may take in the additional policies of a cluster, and would hardly do what was
 /// meant.
 pub(crate) fn doubts(cluster: &Cluster) -> Vec<Problem> {
     let of_role = |role: Role| {
-        let path = path().key(role.key());
+        let key = cluster.additional_policy(role).map_or(role.key(), |(key, _)| key);
+        let path = path().key(key);
         let document = document(cluster, role).ok().flatten();
         let statements = document.map(|document| document.statements).unwrap_or_default();
         let doubts: Vec<String> = statements.iter().flat_map(of_statement).collect();
@@ -103,10 +125,41 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "spec.additionalPolicies.nodes: is no role: they are master, node, bastion; did you \
+                "spec.additionalPolicies.nodes: is no role: they are master, control-plane, node, bastion, apiserver; did you \
              mean node?",
                 "spec.additionalPolicies.master: line 2, column 3 of the text: this statement has no \
              Action (nor NotAction)",
+            ]
+        );
+    }
+
+    #[test]
+    fn both_names_of_the_control_plane_are_taken_and_not_at_once() {
+        let text = r#"[{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]"#;
+        for key in ["master", "control-plane"] {
+            let cluster = cluster(serde_json::json!({ key: text, "apiserver": "[]" }));
+            assert_eq!(check(&cluster), []);
+            assert!(document(&cluster, Role::Master).unwrap().is_some(), "{key}");
+        }
+        let wrong = cluster(serde_json::json!({"control-plane": "[{}]"}));
+        let problems: Vec<_> = check(&wrong).iter().map(|p| p.path.to_string()).collect();
+        assert!(problems.iter().all(|path| path == "spec.additionalPolicies.control-plane"));
+        assert!(!problems.is_empty());
+        let both: Cluster = serde_json::from_value(serde_json::json!({"spec": {
+            "additionalPolicies": {"control-plane": text, "master": text},
+            "externalPolicies": {"control-plane": [], "master": [], "workers": []},
+        }}))
+        .unwrap();
+        let problems: Vec<_> = check(&both).iter().map(ToString::to_string).collect();
+        let twice = "has both master and control-plane, which are one role; put them together";
+        assert_eq!(
+            problems,
+            [
+                format!("spec.additionalPolicies: {twice}"),
+                "spec.externalPolicies.workers: is no role: they are master, control-plane, node, \
+                 bastion, apiserver"
+                    .to_owned(),
+                format!("spec.externalPolicies: {twice}"),
             ]
         );
     }

@@ -65,7 +65,7 @@ impl RolePolicy {
     pub(crate) fn needs_zone(&self) -> bool {
         match self.role {
             Role::Master => true,
-            Role::Node => self.legacy,
+            Role::Node | Role::ApiServer => self.legacy,
             Role::Bastion => false,
         }
     }
@@ -75,7 +75,7 @@ impl RolePolicy {
         let mut statements: Vec<Statement> = Vec::new();
         let built = match self.role {
             Role::Master => self.master(zone),
-            Role::Node => self.node(zone),
+            Role::Node | Role::ApiServer => self.node(zone),
             Role::Bastion => vec![allow(&may::BASTION)],
         };
         for statement in built {

@@ -59,7 +59,7 @@ fn interval(run: &Run, group: &Group) -> Time {
     match group.role {
         Role::Bastion => run.options.bastion_interval,
         Role::Master => run.options.master_interval,
-        Role::Node => run.options.node_interval,
+        Role::Node | Role::ApiServer => run.options.node_interval,
     }
 }
 

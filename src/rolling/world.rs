@@ -178,7 +178,7 @@ impl Group {
             group: &self.name,
             joins: match self.role {
                 Role::Master => Joins::AsMaster,
-                Role::Node => Joins::AsNode,
+                Role::Node | Role::ApiServer => Joins::AsNode,
                 Role::Bastion => Joins::Never,
             },
             target: self.target,
@@ -236,7 +236,8 @@ fn order(role: Role) -> u8 {
     match role {
         Role::Bastion => 0,
         Role::Master => 1,
-        Role::Node => 2,
+        Role::ApiServer => 2,
+        Role::Node => 3,
     }
 }
 

@@ -42,6 +42,7 @@ pub(crate) struct ClusterSpec {
     pub(crate) encryption_config: Option<bool>,
     pub(crate) etcd_clusters: Option<Vec<EtcdCluster>>,
     pub(crate) external_dns: Option<ExternalDns>,
+    pub(crate) external_policies: Option<BTreeMap<String, Option<Vec<String>>>>,
     pub(crate) file_assets: Option<Vec<FileAsset>>,
     pub(crate) hooks: Option<Vec<Hook>>,
     pub(crate) iam: Option<Iam>,
@@ -277,7 +278,7 @@ pub(crate) struct KubeApiServer {
     pub(crate) admission_control: Option<Vec<String>>,
     pub(crate) cloud_provider: Option<String>,
     pub(crate) disable_admission_plugins: Option<Vec<String>>,
-    pub(crate) enable_bootstrap_auth_token: Option<bool>,
+    pub(crate) enable_bootstrap_token_auth: Option<bool>,
     pub(crate) proxy_client_cert_file: Option<String>,
     pub(crate) proxy_client_key_file: Option<String>,
     pub(crate) service_account_issuer: Option<String>,
@@ -413,7 +414,7 @@ impl Cluster {
 
     pub(crate) fn uses_bootstrap_tokens(&self) -> bool {
         let server = self.spec.kube_api_server.as_ref();
-        server.and_then(|server| server.enable_bootstrap_auth_token).unwrap_or(false)
+        server.and_then(|server| server.enable_bootstrap_token_auth).unwrap_or(false)
     }
 
     /// Whether the cluster finds itself by gossip instead of DNS: its name ends in
@@ -513,10 +514,13 @@ impl Cluster {
         }
     }
 
-    /// The text of the additional policy of a role, if the spec has one.
-    pub(crate) fn additional_policy(&self, role: Role) -> Option<&str> {
-        let text = self.spec.additional_policies.as_ref()?.get(role.key())?.as_deref()?;
-        (!text.trim().is_empty()).then_some(text)
+    /// The text of the additional policy of a role, with the key that it stands under, if the
+    /// spec has one.
+    pub(crate) fn additional_policy(&self, role: Role) -> Option<(&'static str, &str)> {
+        let policies = self.spec.additional_policies.as_ref()?;
+        let of_key = |key: &'static str| Some((key, policies.get(key)?.as_deref()?));
+        let mut texts = role.keys().iter().copied().filter_map(of_key);
+        texts.find(|(_, text)| !text.trim().is_empty())
     }
 
     pub(crate) fn subnets(&self) -> &[Subnet] {

@@ -9,7 +9,6 @@ use anyhow::bail;
 
 use super::cluster::Cluster;
 use super::instance_group::InstanceGroup;
-use super::kind::Object;
 use super::object::cluster_label;
 use super::path::FieldPath;
 use super::problem::{Problem, Problems};
@@ -35,8 +34,8 @@ pub(crate) struct Document {
     pub(crate) origin: String,
     pub(crate) root: Node,
     pub(crate) spec: Spec,
-    /// The fields that kops does not have.
-    pub(crate) unknown: Vec<Problem>,
+    /// What reading found; no problems of types.
+    pub(crate) findings: Findings,
     json: serde_json::Value,
 }
 
@@ -149,8 +148,7 @@ pub(crate) fn cluster_in_part(text: &str) -> Option<Cluster> {
     if root.get("apiVersion").and_then(Node::text).is_some_and(|text| text.ends_with("v1alpha1")) {
         v1alpha1::convert_cluster(&mut root);
     }
-    let (path, mut findings) = (FieldPath::root(), Findings::default());
-    let json = schema::read(&root, &fields::CLUSTER, &path, &mut findings);
+    let json = schema::read(&root, fields::of("Cluster")?, &mut Findings::default());
     serde_json::from_value(compact(&json)).ok()
 }
 
@@ -192,17 +190,12 @@ fn read(document: yaml::Document, origin: String) -> anyhow::Result<Document> {
             return Err(header_problem("apiVersion", message).into());
         }
     };
-    let object: &'static Object = match kind.as_str() {
-        "Cluster" => &fields::CLUSTER,
-        "InstanceGroup" => &fields::INSTANCE_GROUP,
-        "SSHCredential" => &fields::SSH_CREDENTIAL,
-        other => {
-            let known = ["Cluster", "InstanceGroup", "SSHCredential"];
-            let hint = nearest(other, known).map(|n| format!("; did you mean {n}?"));
-            let hint = hint.unwrap_or_default();
-            let message = format!("{other:?} is not one of {}{hint}", known.join(", "));
-            return Err(header_problem("kind", message).into());
-        }
+    let Some(fields) = fields::of(&kind) else {
+        let known = fields::KINDS;
+        let hint = nearest(&kind, known).map(|n| format!("; did you mean {n}?"));
+        let hint = hint.unwrap_or_default();
+        let message = format!("{kind:?} is not one of {}{hint}", known.join(", "));
+        return Err(header_problem("kind", message).into());
     };
     match kind.as_str() {
         "Cluster" if is_v1alpha1 => v1alpha1::convert_cluster(&mut root),
@@ -211,13 +204,14 @@ fn read(document: yaml::Document, origin: String) -> anyhow::Result<Document> {
     }
 
     let mut findings = Findings::default();
-    let json = schema::read(&root, object, &root_path, &mut findings);
+    let json = schema::read(&root, fields, &mut findings);
     let name = root.get("metadata").and_then(|metadata| metadata.get("name"));
     let name = name.and_then(Node::text).unwrap_or_default();
     if !findings.problems.is_empty() {
         let subject = format!("{kind}/{name} ({origin})");
         // A misspelt field is often the cause of another problem, so they are told together.
-        let problems = findings.problems.into_iter().chain(findings.unknown).collect();
+        let Findings { problems, refused, unknown, .. } = findings;
+        let problems = problems.into_iter().chain(refused).chain(unknown).collect();
         return Err(Problems { subject, problems }.into());
     }
     let typed = |error| anyhow::anyhow!("{kind}/{name} ({origin}) cannot be read: {error}");
@@ -229,7 +223,7 @@ fn read(document: yaml::Document, origin: String) -> anyhow::Result<Document> {
         }
         _ => Spec::SshCredential(serde_json::from_value(compact(&json)).map_err(typed)?),
     };
-    Ok(Document { text, origin, root, spec, unknown: findings.unknown, json })
+    Ok(Document { text, origin, root, spec, findings, json })
 }
 
 /// `null` for an object or list means that it is absent, as in kops.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::cluster::{FileAsset, Hook, WarmPool};
 use super::object::{Metadata, cluster_label, filled};
 use super::path::FieldPath;
-use super::role::Role;
+use super::role::{self, Role};
 use super::rolling_update::RollingUpdate;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -42,6 +42,7 @@ pub(crate) struct InstanceGroupSpec {
     pub(crate) min_size: Option<i64>,
     pub(crate) mixed_instances_policy: Option<MixedInstancesPolicy>,
     pub(crate) node_labels: Option<BTreeMap<String, Option<String>>>,
+    #[serde(deserialize_with = "role::lenient")]
     pub(crate) role: Option<Role>,
     pub(crate) rolling_update: Option<RollingUpdate>,
     pub(crate) root_volume_delete_on_termination: Option<bool>,
@@ -142,6 +143,7 @@ impl InstanceGroup {
     pub(crate) fn aws_name(&self, cluster: &str) -> String {
         match self.spec.role {
             Some(Role::Master) => format!("{}.masters.{cluster}", self.name()),
+            Some(Role::ApiServer) => format!("{}.apiservers.{cluster}", self.name()),
             _ => format!("{}.{cluster}", self.name()),
         }
     }
@@ -181,7 +183,10 @@ impl InstanceGroup {
     /// Smallest and largest size, kops' defaults filled in
     /// (`upup/pkg/fi/cloudup/populate_instancegroup_spec.go`).
     pub(crate) fn sizes(&self) -> (i64, i64) {
-        let default = if self.spec.role == Some(Role::Node) { 2 } else { 1 };
+        let default = match self.spec.role {
+            Some(Role::Node | Role::ApiServer) => 2,
+            _ => 1,
+        };
         (self.spec.min_size.unwrap_or(default), self.spec.max_size.unwrap_or(default))
     }
 }

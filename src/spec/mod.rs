@@ -14,6 +14,7 @@ pub(crate) mod instance_group;
 mod kind;
 pub(crate) mod name;
 pub(crate) mod new_cluster;
+pub(crate) mod not_carried;
 pub(crate) mod object;
 pub(crate) mod patch;
 pub(crate) mod path;
@@ -25,6 +26,8 @@ mod schema;
 pub(crate) mod secret;
 pub(crate) mod spelling;
 pub(crate) mod ssh_credential;
+#[cfg(test)]
+mod structs;
 pub(crate) mod subnets;
 mod v1alpha1;
 pub(crate) mod validate;

@@ -3,28 +3,54 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize as _, Deserializer, Serialize};
 
 use super::spelling::nearest;
 use crate::limits::role_name;
 
 /// What the instances of a group are for.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(crate) enum Role {
+    /// `ControlPlane` to newer kops, which still writes it so.
     Master,
     Node,
     Bastion,
+    #[serde(rename = "APIServer")]
+    ApiServer,
 }
 
 impl Role {
+    /// The roles that kapstan plans.
     pub(crate) const ALL: [Self; 3] = [Self::Master, Self::Node, Self::Bastion];
 
-    /// The role as `additionalPolicies` and `--role` name it.
+    /// The role that a spec names.
+    fn named(word: &str) -> Option<Self> {
+        match word {
+            "Master" | "ControlPlane" => Some(Self::Master),
+            "Node" => Some(Self::Node),
+            "Bastion" => Some(Self::Bastion),
+            "APIServer" => Some(Self::ApiServer),
+            _ => None,
+        }
+    }
+
+    /// The keys of the role in `additionalPolicies` and `externalPolicies`.
+    pub(crate) fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Master => &["master", "control-plane"],
+            Self::Node => &["node"],
+            Self::Bastion => &["bastion"],
+            Self::ApiServer => &["apiserver"],
+        }
+    }
+
+    /// The role as `--role` names it.
     pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Master => "master",
             Self::Node => "node",
             Self::Bastion => "bastion",
+            Self::ApiServer => "apiserver",
         }
     }
 
@@ -36,8 +62,21 @@ impl Role {
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        f.write_str(match self {
+            Self::Master => "Master",
+            Self::Node => "Node",
+            Self::Bastion => "Bastion",
+            Self::ApiServer => "APIServer",
+        })
     }
+}
+
+/// Reads a role. A word that is none is told by the schema, so it leaves the spec readable.
+///
+/// # Errors
+/// No text.
+pub(super) fn lenient<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Role>, D::Error> {
+    Ok(Option::<String>::deserialize(from)?.and_then(|word| Role::named(&word)))
 }
 
 impl FromStr for Role {

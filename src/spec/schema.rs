@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use super::fields;
-use super::kind::{Kind, Object};
+use super::kind::{Field, Kind, Object, Whole};
 use super::path::{FieldPath, Segment};
 use super::problem::Problem;
 use super::secret::{self, quoted};
@@ -12,21 +12,25 @@ use super::spelling::nearest;
 use super::yaml::plain::{self, Plain};
 use super::yaml::{Entry, Node, Scalar, Value};
 
-/// What reading found: problems make the spec unusable, unknown fields only do when the
-/// user asked for strictness.
-#[derive(Debug, Default)]
+/// What reading found beside the values.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
+    /// Values of another type: the spec cannot be read.
     pub(crate) problems: Vec<Problem>,
+    /// Values of the right type that kops refuses: the spec can be read, and not be used.
+    pub(crate) refused: Vec<Problem>,
+    /// Fields that kops never had: refused if the user asked for strictness.
     pub(crate) unknown: Vec<Problem>,
+    /// Fields that kops has no more, and what became of them.
+    pub(crate) gone: Vec<Problem>,
 }
 
-/// Reads `node` as `object`. Unknown fields are passed through untyped.
-pub(super) fn read(
-    node: &Node,
-    object: &'static Object,
-    path: &FieldPath,
-    findings: &mut Findings,
-) -> Json {
+/// Reads `node` as `kind`. Unknown fields are passed through untyped.
+pub(super) fn read(node: &Node, kind: &Kind, findings: &mut Findings) -> Json {
+    read_kind(node, kind, &FieldPath::root(), findings)
+}
+
+fn read_object(node: &Node, object: &Object, path: &FieldPath, findings: &mut Findings) -> Json {
     let entries = match &node.value {
         Value::Map(entries) => entries,
         Value::Null => return Json::Null,
@@ -41,8 +45,12 @@ pub(super) fn read(
         let Entry { key, key_at, value, .. } = entry;
         check_key(entry, path, findings);
         let path = path.key(key);
-        let json = match object.kind(key) {
-            Some(kind) => read_kind(value, kind, &path, findings),
+        let json = match object.fields.get(key.as_str()) {
+            Some(Field { kind, gone }) => {
+                let why = gone.map(|why| Problem::new(&path, why).at(*key_at));
+                findings.gone.extend(why);
+                read_kind(value, kind, &path, findings)
+            }
             None => {
                 let hint = match nearest(key, object.names()) {
                     Some(name) => format!("kops has no such field; did you mean {name}?"),
@@ -57,11 +65,11 @@ pub(super) fn read(
     Json::Object(fields)
 }
 
-fn read_kind(node: &Node, kind: &'static Kind, path: &FieldPath, findings: &mut Findings) -> Json {
+fn read_kind(node: &Node, kind: &Kind, path: &FieldPath, findings: &mut Findings) -> Json {
     let read = match (kind, &node.value) {
         (_, Value::Null) => Ok(Json::Null),
         (Kind::Open, _) => Ok(node.to_json()),
-        (Kind::Object(object), _) => return read(node, object, path, findings),
+        (Kind::Object(object), _) => return read_object(node, object, path, findings),
         (Kind::List(kind), Value::List(items)) => {
             return items
                 .iter()
@@ -82,28 +90,58 @@ fn read_kind(node: &Node, kind: &'static Kind, path: &FieldPath, findings: &mut 
         }
         (Kind::Text, Value::Scalar(scalar)) => text(scalar, path).map(Json::from),
         (Kind::Flag, Value::Scalar(scalar)) => flag(scalar, path).map(Json::from),
-        (Kind::Whole, Value::Scalar(scalar)) => whole(scalar, path).map(Json::from),
-        (Kind::OneOf(words), Value::Scalar(scalar)) => match scalar.text.as_str() {
+        (Kind::Whole(limits), Value::Scalar(scalar)) => whole(scalar, limits, path).map(Json::from),
+        (Kind::OneOf(_), Value::Scalar(scalar)) => match scalar.text.as_str() {
             "" => Ok(Json::Null),
-            text if words.contains(&text) => Ok(Json::from(text)),
-            text => Err(format!("is {}, but takes {}", quoted(path, text), kind.takes())),
+            text => Ok(Json::from(text)),
         },
+        (Kind::Duration, Value::Scalar(scalar)) => match text(scalar, path) {
+            Ok(text) if !is_duration(text) => {
+                Err(format!("is {}, but takes {}", quoted(path, text), kind.takes()))
+            }
+            read => read.map(Json::from),
+        },
+        (Kind::Quantity, Value::Scalar(scalar)) if is_quantity(&scalar.text) => Ok(node.to_json()),
+        (Kind::TextOrWhole, Value::Scalar(scalar)) if is_text_or_whole(scalar) => {
+            Ok(node.to_json())
+        }
         _ => Err(match node.text() {
             Some(text) => format!("is {}, but takes {}", quoted(path, text), kind.takes()),
             None => format!("holds {}, but takes {}", node.describe(), kind.takes()),
         }),
     };
-    read.unwrap_or_else(|message| {
-        findings.problems.push(Problem::new(path, message).at(node.at));
-        Json::Null
-    })
+    match read {
+        Ok(json) => {
+            if let Some(problem) = not_among(&json, kind, path) {
+                findings.refused.push(problem.at(node.at));
+            }
+            json
+        }
+        Err(message) => {
+            findings.problems.push(Problem::new(path, message).at(node.at));
+            Json::Null
+        }
+    }
+}
+
+/// What is wrong with a value of the right type that is none of those that kops takes.
+fn not_among(json: &Json, kind: &Kind, path: &FieldPath) -> Option<Problem> {
+    let (Kind::OneOf(words) | Kind::Whole(Whole { words, .. })) = kind else { return None };
+    let value = match json {
+        Json::String(text) => text.clone(),
+        Json::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    let is_taken = words.is_empty() || words.contains(&value.as_str());
+    let message = || format!("is {}, but takes {}", quoted(path, &value), kind.takes());
+    (!is_taken).then(|| Problem::new(path, message()))
 }
 
 /// One entry of a map of values that have a kind each. What is empty in a map of texts is an
 /// empty text, as in kops.
 fn read_entry(
     entry: &Entry,
-    kind: &'static Kind,
+    kind: &Kind,
     path: &FieldPath,
     findings: &mut Findings,
 ) -> (String, Json) {
@@ -164,11 +202,16 @@ fn flag(scalar: &Scalar, path: &FieldPath) -> Result<bool, String> {
     }
 }
 
-fn whole(scalar: &Scalar, path: &FieldPath) -> Result<i64, String> {
+fn whole(scalar: &Scalar, limits: &Whole, path: &FieldPath) -> Result<i64, String> {
     let text = scalar.text.as_str();
     let Some(number) = Plain::of(text).as_whole() else {
         return Err(format!("is {}, but takes a whole number", quoted(path, text)));
     };
+    let (least, most) = limits.range();
+    if !(least..=most).contains(&number) {
+        let value = quoted(path, text);
+        return Err(format!("is {value}, but takes a whole number from {least} to {most}"));
+    }
     let other = plain::other_reading(text);
     let readings = match other {
         Some(other) => written(path, format!("{number} or {other}")),
@@ -187,6 +230,48 @@ fn whole(scalar: &Scalar, path: &FieldPath) -> Result<i64, String> {
     }
 }
 
+/// Whether Go reads the text as a length of time (`time.ParseDuration`).
+fn is_duration(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if unsigned == "0" {
+        return true;
+    }
+    let mut rest = unsigned;
+    while !rest.is_empty() {
+        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, after) = rest.split_at(number);
+        let is_number =
+            number.contains(|c: char| c.is_ascii_digit()) && number.matches('.').count() <= 1;
+        // The longer ones first: `ms` is not `m`.
+        let units = ["ns", "us", "\u{b5}s", "\u{3bc}s", "ms", "s", "m", "h"];
+        let Some(after) = units.iter().find_map(|unit| after.strip_prefix(unit)) else {
+            return false;
+        };
+        if !is_number {
+            return false;
+        }
+        rest = after;
+    }
+    !unsigned.is_empty()
+}
+
+/// Whether Kubernetes reads the text as a quantity (`resource.ParseQuantity`).
+fn is_quantity(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let number = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
+    let (number, suffix) = unsigned.split_at(number);
+    let is_number =
+        number.contains(|c: char| c.is_ascii_digit()) && number.matches('.').count() <= 1;
+    let suffixes =
+        ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    let exponent = suffix.strip_prefix(['e', 'E']).map(|digits| digits.parse::<i32>());
+    text.is_empty() || is_number && (suffixes.contains(&suffix) || matches!(exponent, Some(Ok(_))))
+}
+
+fn is_text_or_whole(scalar: &Scalar) -> bool {
+    !scalar.plain || matches!(Plain::of(&scalar.text), Plain::Text | Plain::Whole(_))
+}
+
 /// How a value is to be written, unless that would tell a secret.
 fn written(path: &FieldPath, value: String) -> String {
     if secret::is_touched_by(path) { "it".to_owned() } else { value }
@@ -202,22 +287,26 @@ pub(super) fn value_at(kind: &str, path: &FieldPath, node: &Node) -> Result<Json
         Some(kind) => read_kind(node, kind, path, &mut findings),
         None => node.to_json(),
     };
-    if findings.problems.is_empty() { Ok(json) } else { Err(findings.problems) }
+    let problems: Vec<Problem> = findings.problems.into_iter().chain(findings.refused).collect();
+    if problems.is_empty() { Ok(json) } else { Err(problems) }
 }
 
 /// Whether kops has a text in the field of this path, so that `1.10` must be quoted there.
 pub(super) fn holds_text(kind: &str, path: &FieldPath) -> bool {
-    matches!(kind_at(kind, path), Some(Kind::Text | Kind::OneOf(_)))
+    matches!(kind_at(kind, path), Some(Kind::Text | Kind::OneOf(_) | Kind::Duration))
 }
 
 fn kind_at(kind: &str, path: &FieldPath) -> Option<&'static Kind> {
-    static CLUSTER: Kind = Kind::Object(&fields::CLUSTER);
-    static INSTANCE_GROUP: Kind = Kind::Object(&fields::INSTANCE_GROUP);
-    let root = if kind == "InstanceGroup" { &INSTANCE_GROUP } else { &CLUSTER };
-    path.segments().iter().try_fold(root, |current, segment| match (current, segment) {
-        (Kind::Object(object), Segment::Key(key)) => object.kind(key),
-        (Kind::List(kind), Segment::Index(_)) | (Kind::Map(kind), Segment::Key(_)) => Some(*kind),
-        _ => None,
+    path.segments().iter().try_fold(fields::of(kind)?, |current, segment| {
+        match (current, segment) {
+            (Kind::Object(object), Segment::Key(key)) => {
+                object.fields.get(key.as_str()).map(|field| &field.kind)
+            }
+            (Kind::List(kind), Segment::Index(_)) | (Kind::Map(kind), Segment::Key(_)) => {
+                Some(&**kind)
+            }
+            _ => None,
+        }
     })
 }
 
@@ -226,22 +315,53 @@ mod tests {
     use super::*;
     use crate::spec::yaml;
 
-    static OBJECT: Object = Object {
-        text: &[],
-        flags: &["flag"],
-        whole: &["whole"],
-        other: &[("texts", Kind::Map(&Kind::Text))],
-    };
+    fn kind() -> Kind {
+        let field = |kind| Field { kind, gone: None };
+        let fields = [
+            ("flag", Kind::Flag),
+            ("whole", Kind::named("int64", "")),
+            ("small", Kind::named("uint8", "")),
+            ("minutes", Kind::named("int64", "60|120")),
+            ("word", Kind::named("enum", "one|two")),
+            ("time", Kind::Duration),
+            ("quantity", Kind::Quantity),
+            ("amount", Kind::TextOrWhole),
+            ("texts", Kind::Map(Box::new(Kind::Text))),
+        ];
+        Kind::Object(Object {
+            fields: fields.into_iter().map(|(name, kind)| (name, field(kind))).collect(),
+        })
+    }
 
     /// The value that one line of YAML gives a field, or what is said of it.
     fn read_line(line: &str) -> String {
         let root = yaml::parse(line).unwrap().remove(0).root;
         let mut findings = Findings::default();
-        let json = read(&root, &OBJECT, &FieldPath::root(), &mut findings);
-        match findings.problems.as_slice() {
-            [] => json.to_string(),
-            problems => problems.iter().map(|p| p.message.clone()).collect::<Vec<_>>().join("; "),
+        let json = read(&root, &kind(), &mut findings);
+        let said = |problems: &[Problem]| {
+            problems.iter().map(|p| p.message.clone()).collect::<Vec<_>>().join("; ")
+        };
+        match (findings.problems.as_slice(), findings.refused.as_slice()) {
+            ([], []) => json.to_string(),
+            ([], refused) => format!("{json} {}", said(refused)),
+            (problems, _) => said(problems),
         }
+    }
+
+    #[test]
+    fn values_of_the_newer_types_are_read_as_kops_reads_them() {
+        let lines = [
+            "small: 255", "small: 256", "small: -1", "minutes: 60", "minutes: 61", "word: one",
+            "word: three", "word: \"\"", "word: [one]", "time: 1h30m", "time: 90s", "time: 1.5h",
+            "time: \"0\"", "time: 0", "time: 5", "time: 5 minutes", "time: \"\"", "time: 10ms",
+            "time: m", "quantity: 1", "quantity: 1.5", "quantity: 100m", "quantity: 1Gi",
+            "quantity: \"2\"", "quantity: 1e3", "quantity: 2E6", "quantity: 1GB", "quantity: lots",
+            "quantity: [1]", "amount: 1", "amount: 10%", "amount: \"1\"", "amount: true",
+            "amount: 1.5", "amount: {a: b}",
+        ];
+        let read: Vec<String> =
+            lines.iter().map(|line| format!("{line:<24} {}", read_line(line))).collect();
+        insta::assert_snapshot!(read.join("\n"));
     }
 
     #[test]

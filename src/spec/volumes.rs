@@ -32,7 +32,7 @@ impl InstanceGroup {
         let default = match spec.role {
             Some(Role::Master) => 64,
             Some(Role::Bastion) => 32,
-            Some(Role::Node) | None => 128,
+            Some(Role::Node | Role::ApiServer) | None => 128,
         };
         Asked {
             size: given(spec.root_volume_size).unwrap_or(default),

@@ -11,7 +11,7 @@ use crate::spec::cluster::Cluster;
 use crate::spec::document::{self, Document, Spec};
 use crate::spec::name::{ClusterName, ObjectName};
 use crate::spec::path::FieldPath;
-use crate::spec::problem::Problem;
+use crate::spec::problem::{Problem, Problems};
 use crate::spec::ssh_credential::{self, SshCredential};
 use crate::spec::yaml;
 
@@ -30,10 +30,19 @@ pub(crate) struct Kept {
     pub(crate) text: KeptText,
 }
 
+/// What is kept and cannot be read.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub(crate) place: Place,
+    error: anyhow::Error,
+    /// How it is mended, if it is the text that cannot be read.
+    mending: Option<String>,
+}
+
 /// The instance groups of a cluster, each as far as it can be read.
 #[derive(Debug)]
 pub(crate) struct KeptGroups {
-    pub(crate) groups: Vec<anyhow::Result<Kept>>,
+    pub(crate) groups: Vec<Result<Kept, Unread>>,
     /// The keys beside them that are no group's.
     pub(crate) strays: Vec<String>,
 }
@@ -152,11 +161,37 @@ impl fmt::Display for Place {
     }
 }
 
+impl Unread {
+    /// Why, in one line.
+    pub(crate) fn reason(&self) -> String {
+        let told = match self.error.downcast_ref::<Problems>() {
+            Some(Problems { problems, .. }) => problems.iter().map(ToString::to_string).collect(),
+            None => vec![format!("{:#}", self.error).lines().next().unwrap_or_default().to_owned()],
+        };
+        told.join("; ").replace(['\n', '\r'], " ")
+    }
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.error)?;
+        self.mending.iter().try_for_each(|mending| write!(f, "\n{mending}"))
+    }
+}
+
 impl KeptText {
     /// # Errors
     /// It cannot be read, or is not what belongs at its place; and how to mend it.
     pub(crate) fn document(&self) -> anyhow::Result<Document> {
-        self.read().map_err(|error| anyhow!("{error:#}\n{}", self.place.mending(&self.content)))
+        self.read_or_told().map_err(|unread| anyhow!("{unread}"))
+    }
+
+    fn read_or_told(&self) -> Result<Document, Unread> {
+        self.read().map_err(|error| Unread {
+            place: self.place.clone(),
+            error,
+            mending: Some(self.place.mending(&self.content)),
+        })
     }
 
     fn read(&self) -> anyhow::Result<Document> {
@@ -270,10 +305,21 @@ impl Store {
     }
 
     /// All clusters in order of their names, and for those that cannot be read, why.
-    pub(crate) async fn clusters(&self) -> anyhow::Result<Vec<anyhow::Result<Kept>>> {
-        let names = self.folders().await?;
-        let found = join_all(names.iter().map(|name| self.cluster(name))).await;
+    pub(crate) async fn clusters(&self) -> anyhow::Result<Vec<Result<Kept, Unread>>> {
+        let places = self.folders().await?.into_iter().map(Place::Cluster);
+        let found = join_all(places.map(async |place| self.kept(&place).await)).await;
         Ok(found.into_iter().filter_map(Result::transpose).collect())
+    }
+
+    /// What is kept at a place.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) async fn kept(&self, place: &Place) -> Result<Option<Kept>, Unread> {
+        let text = self.text(place).await;
+        let text = text.map_err(|error| Unread { place: place.clone(), error, mending: None })?;
+        let Some(text) = text else { return Ok(None) };
+        Ok(Some(Kept { document: text.read_or_told()?, text }))
     }
 
     /// The folders that may be clusters. What is no cluster's name was not put there by kops
@@ -281,10 +327,6 @@ impl Store {
     async fn folders(&self) -> anyhow::Result<Vec<ClusterName>> {
         let names = self.list("").await?;
         Ok(names.iter().filter_map(|name| ClusterName::new(name).ok()).collect())
-    }
-
-    pub(crate) async fn cluster(&self, name: &ClusterName) -> anyhow::Result<Option<Kept>> {
-        self.text(&Place::Cluster(name.clone())).await?.map(KeptText::kept).transpose()
     }
 
     /// The version of the kops that last wrote a cluster; kapstan writes none.
@@ -365,11 +407,11 @@ impl Store {
         let (names, strays) = self.group_names(cluster).await?;
         let places: Vec<Place> =
             names.into_iter().map(|name| Place::InstanceGroup(cluster.clone(), name)).collect();
-        let texts = join_all(places.iter().map(|place| self.text(place))).await;
+        let found = join_all(places.iter().map(|place| self.kept(place))).await;
         let (mut groups, mut strays) = (Vec::new(), strays);
-        for (place, text) in places.iter().zip(texts) {
-            match text.transpose() {
-                Some(text) => groups.push(text.and_then(KeptText::kept)),
+        for (place, kept) in places.iter().zip(found) {
+            match kept.transpose() {
+                Some(kept) => groups.push(kept),
                 // A folder, or a group that went between the list and now.
                 None => strays.push(place.key()),
             }

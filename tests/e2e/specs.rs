@@ -411,3 +411,201 @@ fn line_ends_that_belong_to_the_last_value_are_kept() {
     let kept = world.ok(&["get", "ig", "nodes", "--name", NAME, "-o", "json"]).stdout;
     assert!(kept.contains("\"manifest\": \"x\\n\\n\\n\""), "{kept}");
 }
+
+/// A cluster as kops 1.36 writes one, with fields of every kind that 1.10 did not have.
+fn of_today() -> String {
+    format!(
+        "apiVersion: kops.k8s.io/v1alpha2
+kind: Cluster
+metadata:
+  creationTimestamp: \"2026-01-02T03:04:05Z\"
+  name: {NAME}
+spec:
+  DisableSubnetTags: true
+  additionalPolicies:
+    control-plane: '[]'
+  api:
+    loadBalancer:
+      accessLog:
+        interval: 5
+      class: Network
+      type: Public
+  authorization:
+    rbac: {{}}
+  certManager:
+    enabled: true
+    featureGates:
+      Some: true
+  channel: stable
+  cloudConfig:
+    awsEBSCSIDriver:
+      enabled: true
+  cloudProvider: aws
+  clusterAutoscaler:
+    cpuRequest: 1
+    scaleDownUnneededTime: 5m30s
+  configBase: s3://clusters/{NAME}
+  containerRuntime: containerd
+  etcdClusters:
+  - cpuRequest: 200m
+    etcdMembers:
+    - encryptedVolume: true
+      instanceGroup: masters
+      name: a
+    manager:
+      backupRetentionDays: 90
+    memoryRequest: 100Mi
+    name: main
+  - cpuRequest: 100m
+    etcdMembers:
+    - encryptedVolume: true
+      instanceGroup: masters
+      name: a
+    name: events
+  iam:
+    allowContainerRegistry: true
+    legacy: false
+  kubelet:
+    anonymousAuth: false
+  kubernetesVersion: 1.36.0
+  networkCIDR: 172.20.0.0/16
+  networking:
+    cilium:
+      enableNodePort: true
+  nonMasqueradeCIDR: 100.64.0.0/10
+  sshAccess:
+  - 0.0.0.0/0
+  subnets:
+  - cidr: 172.20.0.0/17
+    name: us-west-2a
+    type: DualStack
+    zone: us-west-2a
+  topology:
+    dns:
+      type: None
+  updatePolicy: automatic
+"
+    )
+}
+
+fn group_of_today(name: &str, role: &str) -> String {
+    let spec = "  manager: CloudGroup
+  maxInstanceLifetime: 48h0m0s
+  mixedInstancesPolicy:
+    instanceRequirements:
+      cpu:
+        min: 2
+  rootVolumeThroughput: 200
+  warmPool: {}
+";
+    group(NAME, name, role, spec)
+}
+
+fn put_today(world: &World) {
+    let put = |key: &str, text: &str| {
+        let file = world.path(&format!("store/{key}"));
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    };
+    put(&format!("{NAME}/config"), &of_today());
+    for (name, role) in [("masters", "ControlPlane"), ("nodes", "Node"), ("api", "APIServer")] {
+        put(&format!("{NAME}/instancegroup/{name}"), &group_of_today(name, role));
+    }
+}
+
+#[test]
+fn what_kops_writes_today_is_read_as_it_is_and_planned_only_as_a_whole() {
+    let world = World::new("today");
+    put_today(&world);
+    let store = format!("file://{}", world.path("store").display());
+    let state = ["--state", store.as_str()];
+    let shown = world.ok(&[&["get", "clusters", "-o", "yaml"][..], &state].concat());
+    assert_eq!((shown.stdout, shown.stderr), (of_today(), String::new()));
+    let shown = world.ok(&[&["get", "ig", "--name", NAME][..], &state].concat());
+    assert_eq!(shown.stderr, "");
+    for row in ["APIServer", "Master", "Node"] {
+        assert!(shown.stdout.contains(row), "{}", shown.stdout);
+    }
+    // Nothing of it is left out of a plan in silence.
+    let said = world.fails(&[&["update", "cluster", NAME][..], &state].concat());
+    for field in [
+        "spec.DisableSubnetTags (line 7)",
+        "spec.api.loadBalancer.accessLog (line ",
+        "spec.certManager.enabled (line 19)",
+        "spec.subnets[0].type (line 64)",
+        "spec.topology.dns.type (line 68)",
+        "spec.maxInstanceLifetime",
+        "spec.mixedInstancesPolicy.instanceRequirements",
+        "what \"APIServer\" does to AWS",
+    ] {
+        assert!(said.contains(field), "{field}: {said}");
+    }
+    assert!(!said.contains("no such field"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_read_is_listed_with_the_reason_and_hides_nothing() {
+    let world = World::new("marked");
+    put_today(&world);
+    let store = format!("file://{}", world.path("store").display());
+    let ok = |args: &[&str]| world.ok(&[args, &["--state", &store]].concat());
+    let bad = world.path("store/bad.example.com");
+    std::fs::create_dir_all(&bad).unwrap();
+    let text = of_today().replace(NAME, "bad.example.com");
+    let text = text.replace("  networkCIDR: 172.20.0.0/16", "  networkCIDR: [172.20.0.0/16]");
+    std::fs::write(bad.join("config"), text).unwrap();
+    let nodes = world.path(&format!("store/{NAME}/instancegroup/nodes"));
+    std::fs::write(nodes, "a: [\n").unwrap();
+
+    let reason = "spec.networkCIDR (line 54): holds a list, but takes text";
+    let shown = ok(&["get", "clusters"]).stdout;
+    let line = |name: &str| {
+        let found = shown.lines().find(|line| line.starts_with(name));
+        found.unwrap_or_else(|| panic!("no {name}: {shown}")).to_owned()
+    };
+    assert!(line("bad.example.com").ends_with(&format!("cannot be read: {reason}")), "{shown}");
+    assert!(line(NAME).ends_with("us-west-2a"), "{shown}");
+    let yaml = ok(&["get", "clusters", "-o", "yaml"]).stdout;
+    let mark = format!("# Cluster/bad.example.com cannot be read: {reason}\n");
+    assert_eq!(yaml, format!("{mark}{}", of_today()));
+    let json: serde_json::Value =
+        serde_json::from_str(&ok(&["get", "clusters", "-o", "json"]).stdout).unwrap();
+    assert_eq!(json[0]["metadata"]["name"], NAME);
+    assert_eq!(json[1]["metadata"]["name"], "bad.example.com");
+    assert_eq!(json[1]["cannotBeRead"], reason);
+
+    for args in [&["get", "ig", "--name", NAME][..], &["get", NAME]] {
+        let shown = ok(args).stdout;
+        assert!(shown.contains("\nmasters"), "{shown}");
+        let marked = shown.lines().find(|line| line.starts_with("nodes")).unwrap().to_owned();
+        assert!(marked.contains("cannot be read: "), "{shown}");
+    }
+    // The groups of a cluster that cannot be read are there as well.
+    std::fs::write(world.path(&format!("store/{NAME}/config")), "a: [\n").unwrap();
+    let groups = ok(&["get", "ig", "--name", NAME]).stdout;
+    assert!(groups.contains("\nmasters"), "{groups}");
+    let all = ok(&["get", "all", "--name", NAME]).stdout;
+    assert!(all.contains("cannot be read: ") && all.contains("\nmasters"), "{all}");
+}
+
+#[test]
+fn fields_that_kops_dropped_and_words_that_it_does_not_take_are_told() {
+    let world = World::new("dropped");
+    let gone = "  iam: {}\n  kubelet:\n    experimental_allowed_unsafe_sysctls: [net.core.x]\n";
+    let file = world.write("cluster.yaml", &cluster(NAME, gone));
+    let said = world.ok(&["create", "-f", &file]).stderr;
+    assert!(said.contains("write allowedUnsafeSysctls"), "{said}");
+    assert!(!said.contains("no such field"), "{said}");
+    let wrong = cluster(NAME, "  iam: {}\n  containerRuntime: docker\n");
+    let file = world.write("cluster.yaml", &wrong);
+    let said = world.fails(&["replace", "-f", &file]);
+    let told = "is \"docker\", but takes one of containerd";
+    assert!(said.contains(told), "{said}");
+    // What kops kept in its day is shown.
+    let old = world.path("old/old.example.com");
+    std::fs::create_dir_all(&old).unwrap();
+    std::fs::write(old.join("config"), wrong.replace(NAME, "old.example.com")).unwrap();
+    let store = format!("file://{}", world.path("old").display());
+    let shown = world.ok(&["get", "clusters", "--state", &store]);
+    assert!(shown.stdout.contains("old.example.com") && shown.stderr.contains(told), "{shown:#?}");
+}

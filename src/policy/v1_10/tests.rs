@@ -196,7 +196,7 @@ fn the_ecr_statement_is_named_and_in_order() {
 
 #[test]
 fn bootstrap_tokens_change_the_key_that_nodes_read() {
-    let tokens = json!({"kubeAPIServer": {"enableBootstrapAuthToken": true}});
+    let tokens = json!({"kubeAPIServer": {"enableBootstrapTokenAuth": true}});
     let text = document(Role::Node, tokens).to_compact();
     assert!(text.contains("pki/private/node-authorizer-client/*"));
     assert!(!text.contains("pki/private/kubelet/*"));

@@ -21,6 +21,7 @@ impl From<Role> for Holder {
             Role::Master => Self::ControlPlane,
             Role::Node => Self::Node,
             Role::Bastion => Self::Bastion,
+            Role::ApiServer => Self::ApiServer,
         }
     }
 }

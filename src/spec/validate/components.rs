@@ -26,7 +26,6 @@ pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
     node_authorization(cluster, spec, check);
     check.hooks(&spec.key("hooks"), cluster.spec.hooks.as_deref());
     check.file_assets(&spec.key("fileAssets"), cluster.spec.file_assets.as_deref());
-    check.one_of(&spec.key("updatePolicy"), filled(&cluster.spec.update_policy), &["external"]);
     if let Some(docker) = &cluster.spec.docker {
         let drivers = ["aufs", "btrfs", "devicemapper", "overlay", "overlay2", "zfs"];
         for driver in filled(&docker.storage).into_iter().flat_map(|list| list.split(',')) {
@@ -236,7 +235,7 @@ fn node_authorization(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
         check.add(&path.key("port"), "must be a port, 0 to 65534");
     }
     if !cluster.uses_bootstrap_tokens() {
-        let path = spec.key("kubeAPIServer").key("enableBootstrapAuthToken");
+        let path = spec.key("kubeAPIServer").key("enableBootstrapTokenAuth");
         check.add(&path, "must be true for node authorization");
     }
 }

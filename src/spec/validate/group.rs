@@ -27,7 +27,7 @@ pub(super) fn check(group: &InstanceGroup, check: &mut Check) {
     }
     let spec = root.key("spec");
     if group.spec.role.is_none() {
-        check.add(&spec.key("role"), "is required: Master, Node or Bastion");
+        check.add(&spec.key("role"), "is required: ControlPlane (or Master), Node or Bastion");
     }
     sizes(group, &spec, check);
     check.one_of(&spec.key("tenancy"), filled(&group.spec.tenancy), &TENANCIES);

@@ -117,7 +117,6 @@ fn subnets(
         }
         zone(cluster, subnet, &path, check);
         egress(subnet, &path, check);
-        check.one_of(&path.key("type"), filled(&subnet.kind), &["Public", "Private", "Utility"]);
         let path = path.key("cidr");
         let is_own = filled(&subnet.id).is_none();
         if is_own && filled(&subnet.cidr).is_none() {
