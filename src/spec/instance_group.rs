@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 use super::cluster::{FileAsset, Hook, WarmPool};
 use super::object::{Metadata, cluster_label, filled};
@@ -81,6 +82,8 @@ pub(crate) struct InstanceMetadata {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct MixedInstancesPolicy {
+    /// What is asked of machine types in place of their names; it is not carried out.
+    pub(crate) instance_requirements: Option<Json>,
     pub(crate) instances: Option<Vec<String>>,
     pub(crate) on_demand_allocation_strategy: Option<String>,
     pub(crate) on_demand_base: Option<i64>,

@@ -72,6 +72,7 @@ const INSTANCE_GROUP: &[NotCarried] = &[
     field("spec.mixedInstancesPolicy.instanceRequirements"),
     values("spec.role", &["APIServer"]),
     field("spec.spotDurationInMinutes"),
+    field("spec.warmPool.enableLifecycleHook"),
     field("spec.warmPool.lifecycleHookTimeout"),
 ];
 

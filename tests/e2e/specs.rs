@@ -609,3 +609,32 @@ fn fields_that_kops_dropped_and_words_that_it_does_not_take_are_told() {
     let shown = world.ok(&["get", "clusters", "--state", &store]);
     assert!(shown.stdout.contains("old.example.com") && shown.stderr.contains(told), "{shown:#?}");
 }
+
+#[test]
+fn what_kops_takes_is_kept_and_only_its_planning_refused() {
+    let world = World::bare("specs_taken");
+    let etcd = ["a", "b", "c"].map(|member| {
+        let group = if member == "c" { "more" } else { "masters" };
+        format!("    - name: {member}\n      instanceGroup: {group}\n")
+    });
+    let own = "    - name: a\n      instanceGroup: masters\n";
+    let today = cluster(NAME, "")
+        .replace("kubernetesVersion: 1.10.3", "kubernetesVersion: 1.33.5")
+        .replace("kubenet: {}", "cilium: {}")
+        .replace(own, &etcd.concat());
+    let pool = "  warmPool: {minSize: 0, enableLifecycleHook: true}
+  mixedInstancesPolicy: {instanceRequirements: {cpu: {min: \"2\"}}}\n";
+    let masters = "  rollingUpdate: {maxSurge: 0}\n";
+    let specs = [
+        today,
+        group(NAME, "masters", "Master", masters),
+        group(NAME, "more", "Master", masters),
+        group(NAME, "nodes", "Node", pool),
+    ];
+    world.create(&specs.join("---\n"));
+    let said = world.fails(&["update", "cluster", NAME]);
+    for field in ["warmPool.enableLifecycleHook", "mixedInstancesPolicy.instanceRequirements"] {
+        assert!(said.contains(&format!("spec.{field} (line ")), "{said}");
+    }
+    assert!(!said.contains("etcdClusters") && !said.contains("maxSurge"), "{said}");
+}

@@ -8,8 +8,9 @@ use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
 use crate::spec::role::Role;
 
-/// What kops runs when no version is given (`pkg/model/components/etcd.go`).
-const DEFAULT_VERSION: &str = "2.2.1";
+/// The first Kubernetes for which kops runs etcd 3 when no version is given
+/// (`pkg/model/components/etcd.go`); before, it is etcd 2.
+const WITH_ETCD_3: Version = Version(1, 11);
 
 const VOLUME: VolumeFields = VolumeFields {
     kind: "volumeType",
@@ -49,7 +50,7 @@ pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
     if with_tls != 0 && with_tls != clusters.len() {
         check.add(&path, "has enableEtcdTLS on some etcd clusters only; all or none");
     }
-    if cluster.has_networking("cilium") && parse(&clusters[0]) < Some(Version(3, 1)) {
+    if cluster.has_networking("cilium") && !runs_etcd_3_1(cluster, &clusters[0]) {
         check.add(&path.index(0).key("version"), "must be 3.1.0 or newer for cilium");
     }
 }
@@ -60,7 +61,6 @@ fn members(etcd: &EtcdCluster, path: &FieldPath, check: &mut Check) {
     if members.is_empty() {
         return check.add(&path, "is required: one member for each master group");
     }
-    let mut groups: Vec<&str> = Vec::new();
     for (index, member) in members.iter().enumerate() {
         let path = path.index(index);
         match filled(&member.name) {
@@ -70,19 +70,14 @@ fn members(etcd: &EtcdCluster, path: &FieldPath, check: &mut Check) {
             }
             Some(_) => {}
         }
-        match filled(&member.instance_group) {
-            None => check.add(&path.key("instanceGroup"), "is required"),
-            Some(group) if !groups.contains(&group) => groups.push(group),
-            Some(_) => {}
+        if filled(&member.instance_group).is_none() {
+            check.add(&path.key("instanceGroup"), "is required");
         }
         check.not_negative(&path.key("volumeIops"), member.volume_iops);
         check.volume(&path, &member.volume(), Use::Data, VOLUME);
     }
     if members.len().is_multiple_of(2) {
         let message = format!("has {} members; a quorum needs an odd number", members.len());
-        check.add(&path, message);
-    } else if !groups.is_empty() && groups.len().is_multiple_of(2) {
-        let message = format!("spreads over {} groups; a quorum needs an odd number", groups.len());
         check.add(&path, message);
     }
 }
@@ -96,8 +91,14 @@ fn version(etcd: &EtcdCluster, path: &FieldPath, check: &mut Check) {
     }
 }
 
-fn parse(etcd: &EtcdCluster) -> Option<Version> {
-    Version::parse(filled(&etcd.version).unwrap_or(DEFAULT_VERSION))
+fn runs_etcd_3_1(cluster: &Cluster, etcd: &EtcdCluster) -> bool {
+    match filled(&etcd.version) {
+        Some(version) => Version::parse(version) >= Some(Version(3, 1)),
+        None => {
+            let kubernetes = filled(&cluster.spec.kubernetes_version).and_then(Version::parse);
+            kubernetes.is_none_or(|version| version >= WITH_ETCD_3)
+        }
+    }
 }
 
 /// Each member's group exists and is a master group.
@@ -137,5 +138,29 @@ pub(super) fn check_update(old: &Cluster, new: &Cluster, spec: &FieldPath, check
     }
     for name in after.iter().filter(|name| !before.contains(name)) {
         check.add(&path, format!("has the new {name:?}; an etcd cluster cannot be added later"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn etcd_3_runs_unless_the_cluster_is_old_or_says_otherwise() {
+        for (kubernetes, etcd, expected) in [
+            (json!("1.36.2"), json!(null), true),
+            (json!(null), json!(null), true),
+            (json!("1.11.0"), json!(null), true),
+            (json!("1.10.3"), json!(null), false),
+            (json!("1.36.2"), json!("3.0.17"), false),
+            (json!("1.10.3"), json!("3.1.12"), true),
+        ] {
+            let spec =
+                json!({"kubernetesVersion": kubernetes, "etcdClusters": [{"version": etcd}]});
+            let cluster: Cluster = serde_json::from_value(json!({"spec": spec})).unwrap();
+            let runs = runs_etcd_3_1(&cluster, &cluster.etcd_clusters()[0]);
+            assert_eq!(runs, expected, "{kubernetes} {etcd}");
+        }
     }
 }

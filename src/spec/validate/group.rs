@@ -1,5 +1,7 @@
 //! Instance groups, by themselves and as members of their cluster.
 
+use serde_json::Value as Json;
+
 use super::{Check, VolumeFields, labels};
 use crate::limits;
 use crate::limits::volume::Use;
@@ -10,6 +12,7 @@ use crate::spec::object::{CLUSTER_LABEL, filled};
 use crate::spec::path::FieldPath;
 use crate::spec::profile_arn::ProfileArn;
 use crate::spec::role::Role;
+use crate::spec::rolling_update::Amount;
 use crate::spec::spelling::nearest;
 
 const TENANCIES: [&str; 3] = ["default", "dedicated", "host"];
@@ -163,17 +166,16 @@ fn scaling(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
             check.within(&path.key("minSize"), pool.min_size, &limits::GROUP_SIZE);
             check.within(&path.key("maxSize"), pool.max_size, &limits::GROUP_SIZE);
         }
-        if pool.enable_lifecycle_hook == Some(true) {
-            let message = "is not provided; what ends the hook would have to run on the instance";
-            check.add(&path.key("enableLifecycleHook"), message);
-        }
     }
 }
 
 fn mixed_instances(policy: &MixedInstancesPolicy, path: &FieldPath, check: &mut Check) {
     let types = policy.instances.as_deref().unwrap_or_default();
     if types.is_empty() {
-        check.add(&path.key("instances"), "is required: the machine types to choose from");
+        if policy.instance_requirements.is_none() {
+            let message = "is required: the machine types to choose from, or instanceRequirements";
+            check.add(&path.key("instances"), message);
+        }
     } else {
         let count = i64::try_from(types.len()).ok();
         check.within(&path.key("instances"), count, &limits::MIXED_TYPES);
@@ -203,7 +205,9 @@ fn rolling_update(group: &InstanceGroup, path: &FieldPath, check: &mut Check) {
     let Some(settings) = &group.spec.rolling_update else { return };
     check.problems.extend(settings.problems(path));
     // As in kops: a master joins etcd under the name of the one before.
-    if group.spec.role == Some(Role::Master) && settings.max_surge.is_some() {
+    let is_none = |surge: &Json| matches!(Amount::parse(surge), Ok(Amount::Number(0)));
+    let surge = settings.max_surge.as_ref().filter(|surge| !is_none(surge));
+    if group.spec.role == Some(Role::Master) && surge.is_some() {
         check.add(&path.key("maxSurge"), "cannot be set for masters, which are never surged");
     }
 }
