@@ -278,7 +278,7 @@ fn refused() -> Vec<(Place, String, &'static str, &'static str)> {
             Nodes,
             "rootVolumeType: st1\nrootVolumeSize: 500".into(),
             "spec.rootVolumeType",
-            "from which no instance starts",
+            "takes one of standard, gp3, gp2, io1, io2",
         ),
         (
             Nodes,
@@ -316,14 +316,14 @@ fn refused() -> Vec<(Place, String, &'static str, &'static str)> {
             "spec.etcdClusters[0].etcdMembers[0].kmsKeyId",
             "encrypted volumes only",
         ),
-        (Instead("maxSize: 1\n"), "maxSize: 3000000000\n".into(), "spec.maxSize", "is 3000000000"),
+        (Instead("maxSize: 1\n"), "maxSize: 3000000000\n".into(), "spec.maxSize", "3000000000"),
         (Instead("minSize: 1\n"), "minSize: -1\n".into(), "spec.minSize", "is -1"),
         (Instead("minSize: 1\n"), "minSize: 2\n".into(), "spec.maxSize", "is below minSize 2"),
         (
             Nodes,
             "warmPool: {minSize: 1, maxSize: 3000000000}".into(),
             "spec.warmPool.maxSize",
-            "is 3000000000",
+            "3000000000",
         ),
         (
             Balancer,
@@ -367,7 +367,7 @@ fn refused() -> Vec<(Place, String, &'static str, &'static str)> {
             Nodes,
             mixed("spotAllocationStrategy: cheapest"),
             "spec.mixedInstancesPolicy.spotAllocationStrategy",
-            "is \"cheapest\"; allowed are lowest-price",
+            "is \"cheapest\", but takes one of lowest-price",
         ),
         (
             Nodes,

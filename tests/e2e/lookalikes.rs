@@ -239,6 +239,7 @@ fn life<'a>(name: &'a str, files: &'a Files) -> Vec<Step<'a>> {
         ("get all", 0, vec!["get", "all", name]),
         ("iam show", 0, vec!["iam", "show", name]),
         ("iam diff", 0, vec!["iam", "diff", name]),
+        ("iam upgrade", 0, vec!["iam", "upgrade", name, "--to", "1.36"]),
         ("validate cluster", 1, vec!["validate", "cluster", name]),
         ("create", 0, vec!["create", "-f", &files.group]),
         ("create cluster", 1, vec!["create", "cluster", name, "--zones", "us-west-2a", "--yes"]),

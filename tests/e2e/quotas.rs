@@ -1,6 +1,6 @@
 //! What IAM would refuse for its size is refused before the first write.
 
-use crate::harness::{STRICT, World, document, group, specs};
+use crate::harness::{STRICT, World, document, group, specs, wait};
 use serde_json::json;
 
 const NAME: &str = "dev.example.com";
@@ -46,14 +46,19 @@ fn policies_made_by_hand_count_too() {
 }
 
 #[test]
-fn names_that_are_too_long_are_refused() {
+fn names_that_are_too_long_are_shortened_as_kops_does_it() {
     let name = format!("{}.example.com", "a".repeat(50));
     let world = World::new("quota_names");
     world.zone("example.com", "Z1");
     world.create(&specs(&name, STRICT));
-    let said = world.fails(&["update", "cluster", &name, "--yes"]);
-    assert!(said.contains("has 70 characters; AWS takes 1 to 64 in the name of a role"), "{said}");
-    assert_eq!(world.iam_writes(), [""; 0]);
+    world.apply(&name);
+    world.assert_settled(&name, &[]);
+    let roles = world.iam().list_roles().send();
+    for role in wait(roles).unwrap().roles() {
+        // Its first 57 characters, and a hash of the whole.
+        let (begin, hash) = role.role_name().rsplit_once('-').unwrap();
+        assert_eq!((begin.len(), hash.len()), (57, 6), "{}", role.role_name());
+    }
 }
 
 #[test]
