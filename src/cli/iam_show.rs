@@ -10,6 +10,7 @@ use super::output::{self, ReportFormat};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::desired::{self, Input};
+use crate::iam::role_policy::additional_name;
 use crate::limits::partition::Partition;
 use crate::policy::generation::{Chosen, Generation, Reason};
 use crate::policy::trust;
@@ -207,7 +208,7 @@ impl Shown {
             text.push_str(&format!("# {title}: policy {}\n{policy:#}\n", visible(&self.name)));
         }
         if let Some(additional) = &self.additional {
-            let name = desired::iam::additional_name(&self.name);
+            let name = additional_name(&self.name);
             text.push_str(&format!("# {title}: policy {name}\n{additional:#}\n"));
         }
         for arn in &self.attached {

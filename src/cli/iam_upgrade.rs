@@ -2,7 +2,6 @@
 
 use anyhow::ensure;
 use clap::Args;
-use serde::Serialize;
 
 use super::iam_show::{self, Specs};
 use super::output::{self, ReportFormat};
@@ -10,15 +9,11 @@ use super::set;
 use super::settings::Global;
 use super::ui::Ui;
 use crate::desired::{self, Input};
-use crate::policy::difference::{self, Difference};
-use crate::policy::document::Statement;
-use crate::policy::generation::{ANNOTATION, Chosen, Generation, Reason};
-use crate::report::machine::{API_VERSION, ReportedGeneration};
-use crate::report::{statement, style};
+use crate::policy::generation::{ANNOTATION, Generation, Reason};
+use crate::report::upgrade::{self, Moved};
 use crate::spec::instance_group::InstanceGroup;
 use crate::spec::patch::Edit;
 use crate::spec::path::FieldPath;
-use crate::visible::text::visible;
 
 /// Show what each role gains and loses with the policies of another kops, and move there
 ///
@@ -43,27 +38,6 @@ pub(crate) struct IamUpgradeArgs {
     output: ReportFormat,
 }
 
-/// What becomes of one role.
-#[derive(Debug, Serialize)]
-struct Moved {
-    name: String,
-    gained: Vec<Statement>,
-    lost: Vec<Statement>,
-    /// How many permissions stay: pairs of an action and a resource.
-    kept: usize,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Report<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    cluster: &'a str,
-    from: ReportedGeneration,
-    to: Generation,
-    roles: &'a [Moved],
-}
-
 pub(crate) async fn run(ui: &Ui, global: &Global, args: &IamUpgradeArgs) -> anyhow::Result<()> {
     let specs = iam_show::from_store(ui, global, args.cluster.as_deref()).await?;
     let groups: Vec<&InstanceGroup> = specs.groups.iter().collect();
@@ -72,16 +46,9 @@ pub(crate) async fn run(ui: &Ui, global: &Global, args: &IamUpgradeArgs) -> anyh
     let roles = moved(&specs, input, from.generation, args.to)?;
     let name = specs.cluster.name();
     match args.output {
-        ReportFormat::Text => ui.out(&text(name, &from, args.to, &roles))?,
+        ReportFormat::Text => ui.out(&upgrade::text(name, &from, args.to, &roles))?,
         format => {
-            let report = Report {
-                api_version: API_VERSION,
-                kind: "IamUpgrade",
-                cluster: name,
-                from: ReportedGeneration::of(&from),
-                to: args.to,
-                roles: &roles,
-            };
+            let report = upgrade::report(name, &from, args.to, &roles);
             output::machine(ui, &report, format)?;
         }
     }
@@ -135,44 +102,4 @@ fn moved(
         all.push(Moved::new(role.name.clone(), of(from), of(to)));
     }
     Ok(all)
-}
-
-impl Moved {
-    fn new(name: String, before: &[Statement], after: &[Statement]) -> Self {
-        let Difference { gained, lost } = difference::between(before, after);
-        let all = difference::between(&[], after).gained;
-        Self { name, kept: permissions(&all) - permissions(&gained), gained, lost }
-    }
-}
-
-/// How many pairs of an action and a resource statements name.
-fn permissions(statements: &[Statement]) -> usize {
-    let pairs = |statement: &Statement| {
-        let resources = statement.resources.as_ref().map_or(1, |all| all.inner().iter().count());
-        statement.actions.inner().iter().count() * resources
-    };
-    statements.iter().map(pairs).sum()
-}
-
-fn text(cluster: &str, from: &Chosen, to: Generation, roles: &[Moved]) -> String {
-    let why = from.why.to_string();
-    let mut lines = vec![format!(
-        "{} · IAM from kops {} ({}) to kops {to}",
-        style::paint(style::STRONG, cluster),
-        from.generation,
-        visible(&why)
-    )];
-    for role in roles {
-        lines.push(format!(
-            "\n{}: gains {}, loses {}, keeps {}",
-            style::paint(style::STRONG, &role.name),
-            permissions(&role.gained),
-            permissions(&role.lost),
-            role.kept
-        ));
-        let gained = role.gained.iter().flat_map(|s| statement::lines(s, "+", style::CREATE));
-        let lost = role.lost.iter().flat_map(|s| statement::lines(s, "-", style::DELETE));
-        lines.extend(gained.chain(lost).map(|line| format!("  {line}")));
-    }
-    lines.join("\n") + "\n"
 }

@@ -11,7 +11,7 @@ use crate::core::home::Home;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::iam::role::IamRole;
-use crate::iam::role_policy::{Content, IamRolePolicy};
+use crate::iam::role_policy::{Content, IamRolePolicy, additional_name};
 use crate::limits::partition::Partition;
 use crate::policy::document::Document;
 use crate::policy::role_policy::RolePolicy;
@@ -130,11 +130,6 @@ fn of_role(
         IamInstanceProfileRole { profile: name.clone(), role: name.clone(), is_brought: false }
             .into(),
     ]
-}
-
-/// The name of the additional policy of a role.
-pub(crate) fn additional_name(role: &str) -> String {
-    format!("additional.{role}")
 }
 
 /// kops' tags of what belongs to one cluster (`upup/pkg/fi/cloudup/awsup/aws_cloud.go`).

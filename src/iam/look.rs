@@ -9,7 +9,7 @@ use crate::iam::managed_policy;
 use crate::iam::role::{self, Attached, IamRole, LiveIamRole, LiveInstanceProfile};
 use crate::iam::role_policy::{self, IamRolePolicy};
 use crate::policy::document::Document;
-use futures::future::{try_join_all, try_join4};
+use futures::future::{try_join, try_join_all, try_join4};
 use std::collections::BTreeSet;
 
 /// A role that the cluster's groups may have, whether the spec has such a group or not.
@@ -150,8 +150,8 @@ fn brought_roles(asked: &Asked, seen: &Seen, is_wished: impl Fn(&BroughtProfile)
     roles.collect()
 }
 
-/// The roles that are not known before their profiles are: a profile does not tell all of its
-/// role.
+/// The roles that are not known before their profiles are, and which managed policies are attached
+/// to them: a profile does not tell all of its role.
 #[derive(Debug)]
 pub(crate) struct RolesThrough(Names);
 
@@ -163,23 +163,11 @@ impl Look for RolesThrough {
     }
 
     async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
-        each(&self.0, |name| role::observe(aws, name)).await
-    }
-}
-
-/// Which managed policies are attached to those.
-#[derive(Debug)]
-pub(crate) struct AttachedThrough(Names);
-
-impl Look for AttachedThrough {
-    const AFTER: &'static [Looking] = &[Looking::of::<Profiles>()];
-
-    fn ask(asked: &Asked, seen: &Seen) -> Option<Self> {
-        Some(Self(brought_roles(asked, seen, |profile| profile.with_role)))
-    }
-
-    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
-        each(&self.0, |role| role::observe_attached(aws, role)).await
+        let roles = each(&self.0, |name| role::observe(aws, name));
+        let attached = each(&self.0, |role| role::observe_attached(aws, role));
+        let (mut seen, attached) = try_join(roles, attached).await?;
+        seen.join(attached);
+        Ok(seen)
     }
 }
 
@@ -188,12 +176,8 @@ impl Look for AttachedThrough {
 pub(crate) struct ManagedPolicies(Names);
 
 impl Look for ManagedPolicies {
-    const AFTER: &'static [Looking] = &[
-        Looking::of::<Roles>(),
-        Looking::of::<RolesThrough>(),
-        Looking::of::<AttachedPolicies>(),
-        Looking::of::<AttachedThrough>(),
-    ];
+    const AFTER: &'static [Looking] =
+        &[Looking::of::<Roles>(), Looking::of::<RolesThrough>(), Looking::of::<AttachedPolicies>()];
 
     /// With a cluster they are detached, whatever they say.
     fn ask(asked: &Asked, seen: &Seen) -> Option<Self> {

@@ -11,8 +11,8 @@ use crate::core::whose::{Marks, Owner};
 use crate::iam::instance_profile::{IamInstanceProfile, InstanceProfileDeletion};
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::iam::look::{
-    AttachedPolicies, AttachedThrough, ManagedPolicies, OwnRole, Policies, PoliciesThrough,
-    Profiles, RoleTrust, Roles, RolesThrough,
+    AttachedPolicies, ManagedPolicies, OwnRole, Policies, PoliciesThrough, Profiles, RoleTrust,
+    Roles, RolesThrough,
 };
 use crate::iam::role::{Attached, IamRole, LiveIamRole, LiveInstanceProfile};
 use crate::iam::role_deletion::RoleDeletion;
@@ -24,7 +24,6 @@ impl Presence for IamRole {
         Looking::of::<Roles>(),
         Looking::of::<RolesThrough>(),
         Looking::of::<AttachedPolicies>(),
-        Looking::of::<AttachedThrough>(),
         Looking::of::<ManagedPolicies>(),
     ];
 

@@ -8,7 +8,7 @@ use crate::core::holders::Holders;
 use crate::core::id::Id;
 use crate::core::work::Work;
 use crate::iam::role::{IamRole, attached};
-use crate::iam::role_policy::{LivePolicy, read_one};
+use crate::iam::role_policy::{LivePolicy, additional_name, read_one};
 
 const DELETE_POLICY: &str = "iam:DeleteRolePolicy";
 
@@ -50,10 +50,8 @@ impl Delete for RoleDeletion {
             before: Some(before.clone()),
             after: None,
         };
-        let is_own = |name: &str| {
-            name == self.name.as_str() || name.strip_prefix("additional.") == Some(&self.name)
-        };
-        let others = self.policies.iter().filter(|policy| !is_own(&policy.name));
+        let own = [self.name.to_string(), additional_name(&self.name)];
+        let others = self.policies.iter().filter(|policy| !own.contains(&policy.name));
         let others = others.map(|policy| gone("inlinePolicy", &policy.name));
         let attached = self.attached.iter().map(|arn| gone("attachedPolicy", arn));
         Drift { fields: others.chain(attached).collect(), ..Drift::default() }

@@ -36,6 +36,11 @@ fields! { IamRolePolicyFields {
     together: Permissions = "permissions",
 } }
 
+/// The name of the additional policy of a role.
+pub(crate) fn additional_name(role: &str) -> String {
+    format!("additional.{role}")
+}
+
 /// What the policy says.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Content {

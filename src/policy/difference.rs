@@ -31,6 +31,15 @@ pub(crate) fn between(before: &[Statement], after: &[Statement]) -> Difference {
     Difference { gained: missing_from(before, after), lost: missing_from(after, before) }
 }
 
+/// How many pairs of an action and a resource statements name.
+pub(crate) fn permissions(statements: &[Statement]) -> usize {
+    let pairs = |statement: &Statement| {
+        let resources = statement.resources.as_ref().map_or(1, |all| all.inner().iter().count());
+        statement.actions.inner().iter().count() * resources
+    };
+    statements.iter().map(pairs).sum()
+}
+
 /// What of `wanted` nothing in `granted` allows, broader grants counted: `s3:*` allows
 /// `s3:Get*`. Whether a `Deny` takes it away again is not looked into.
 pub(crate) fn not_allowed(granted: &[Statement], wanted: &[Statement]) -> Vec<Statement> {

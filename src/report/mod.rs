@@ -5,5 +5,6 @@ pub(crate) mod rolling;
 pub(crate) mod statement;
 pub(crate) mod style;
 pub(crate) mod text;
+pub(crate) mod upgrade;
 mod user_data;
 pub(crate) mod validation;

@@ -14,11 +14,10 @@ use crate::catalogue::live::Live;
 use crate::core::kind::ResourceId;
 use crate::core::seen::Looked;
 use crate::desired::ExistingProfile;
-use crate::desired::iam::additional_name;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::iam::role::{IamRole, LiveInstanceProfile};
-use crate::iam::role_policy::{Content, IamRolePolicy};
+use crate::iam::role_policy::{Content, IamRolePolicy, additional_name};
 
 /// A profile, with what is in it.
 #[derive(Debug, Default)]

@@ -126,14 +126,14 @@ fn told(json: &Json, path: &FieldPath, entry: &NotCarried) -> Option<Problem> {
         _ if is_nothing(json) => return None,
         Json::String(text) if !entry.values.is_empty() => text,
         _ => {
-            let message = "kapstan does not know yet what this field does to AWS; take it out, or \
-                           update the cluster with kops";
+            let message = "kapstan does not carry out yet what this field does to AWS, and a plan \
+                           would go against it; update the cluster with kops";
             return entry.values.is_empty().then(|| Problem::new(path, message));
         }
     };
     let message = format!(
-        "kapstan does not know yet what {} does to AWS; write something else, or update the \
-         cluster with kops",
+        "kapstan does not carry out yet what {} does to AWS, and a plan would go against it; update \
+         the cluster with kops",
         quoted(path, value)
     );
     entry.values.contains(&value.as_str()).then(|| Problem::new(path, message))
