@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
-use futures::future::try_join;
+use futures::future::try_join_all;
 
 use super::tags::{self, CLUSTER_TAG, Tags};
 use super::{Aws, AwsError};
@@ -69,11 +69,12 @@ pub(crate) async fn marked_or_named<T, F>(
 where
     F: Future<Output = Result<Vec<T>, AwsError>>,
 {
-    let (mut rows, more) =
-        try_join(read(vec![marked(cluster)]), read(vec![named(cluster)])).await?;
-    let known: BTreeSet<String> = rows.iter().map(|row| id(row).to_owned()).collect();
-    rows.extend(more.into_iter().filter(|row| !known.contains(id(row))));
-    Ok(rows)
+    // The older tag is asked for by its value: others have things with that key, many perhaps.
+    let owned = filter("tag-key", [tags::owner_tag(cluster)]);
+    let asked = [owned, of_cluster(cluster), named(cluster)];
+    let answers = try_join_all(asked.map(|filter| read(vec![filter]))).await?;
+    let mut known = BTreeSet::new();
+    Ok(answers.into_iter().flatten().filter(|row| known.insert(id(row).to_owned())).collect())
 }
 
 pub(crate) fn tags_from_sdk(tags: &[Tag]) -> Tags {
@@ -94,6 +95,21 @@ pub(crate) fn specification(kind: ResourceType, tags: &Tags) -> TagSpecification
 pub(crate) async fn tag(aws: &Aws, id: &str, tags: &Tags) -> Result<(), AwsError> {
     let call = aws.ec2.create_tags().resources(id).set_tags(Some(tags_to_sdk(tags)));
     call.send().await.map_err(|error| AwsError::new("ec2:CreateTags", id, error))?;
+    Ok(())
+}
+
+/// Takes tags off something that exists, whatever their values.
+pub(crate) async fn untag(
+    aws: &Aws,
+    id: &str,
+    keys: impl Iterator<Item = &String>,
+) -> Result<(), AwsError> {
+    let tags: Vec<Tag> = keys.map(|key| Tag::builder().key(key).build()).collect();
+    if tags.is_empty() {
+        return Ok(());
+    }
+    let call = aws.ec2.delete_tags().resources(id).set_tags(Some(tags));
+    call.send().await.map_err(|error| AwsError::new("ec2:DeleteTags", id, error))?;
     Ok(())
 }
 

@@ -126,14 +126,24 @@ pub(crate) fn of_record_change(
     if told.iter().any(|text| is_gone_record(text)) {
         error.fault = Fault::Missing;
     }
+    if told.iter().any(|text| is_existing_record(text)) {
+        error.fault = Fault::Conflict;
+    }
     error
 }
 
 /// What is told of the one change of a batch.
 fn is_gone_record(words: &str) -> bool {
+    tells_of_record(words, "Tried to delete resource record set [", "] but it was not found")
+}
+
+fn is_existing_record(words: &str) -> bool {
+    tells_of_record(words, "Tried to create resource record set [", "] but it already exists")
+}
+
+fn tells_of_record(words: &str, begin: &str, end: &str) -> bool {
     let words = words.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(words);
-    words.starts_with("Tried to delete resource record set [")
-        && words.ends_with("] but it was not found")
+    words.starts_with(begin) && words.ends_with(end)
 }
 
 /// Whether Auto Scaling, which has one code for all that is wrong, says that something is not
@@ -157,9 +167,15 @@ fn fault_of(code: &str, words: &str) -> Fault {
         | "NoSuchKey"
         | "NoSuchBucket"
         | "NoSuchHostedZone"
+        | "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.NonExistentQueue"
         | "Gateway.NotAttached" => Fault::Missing,
         code if code.ends_with("NotFound") || code.ends_with("NotFoundException") => Fault::Missing,
         "ValidationError" if tells_absence(words) => Fault::Missing,
+        // EventBridge has no code of its own for a rule that has targets.
+        "ValidationException" if words == "Rule can't be deleted since it has targets." => {
+            Fault::InUse
+        }
         "DependencyViolation"
         | "ResourceInUse"
         | "ResourceInUseFault"
@@ -173,7 +189,11 @@ fn fault_of(code: &str, words: &str) -> Fault {
         | "ScalingActivityInProgressFault"
         | "ResourceContention"
         | "ResourceContentionFault"
-        | "ConcurrentModification" => Fault::Busy,
+        | "ConcurrentModification"
+        | "ConcurrentModificationException"
+        // The name of a queue is free a minute after the queue is deleted.
+        | "QueueDeletedRecently"
+        | "AWS.SimpleQueueService.QueueDeletedRecently" => Fault::Busy,
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "Forbidden" => {
             Fault::Denied
         }
@@ -191,6 +211,8 @@ fn fault_of(code: &str, words: &str) -> Fault {
         | "DuplicateTargetGroupName"
         | "DuplicateListener"
         | "ConflictingDomainExists"
+        | "QueueAlreadyExists"
+        | "QueueNameExists"
         | "PreconditionFailed"
         | "ConditionalRequestConflict" => Fault::Conflict,
         // IAM has no code of its own for a profile that has its one role already.
@@ -286,6 +308,9 @@ mod tests {
         ("iam:DeleteRole", "NoSuchEntity", ""),
         ("iam:DeleteRole", "NoSuchEntityException", ""),
         ("route53:ChangeResourceRecordSets", "NoSuchHostedZone", ""),
+        ("sqs:DeleteQueue", "QueueDoesNotExist", ""),
+        ("sqs:DeleteQueue", "AWS.SimpleQueueService.NonExistentQueue", ""),
+        ("events:DeleteRule", "ResourceNotFoundException", ""),
         (
             "autoscaling:DeleteAutoScalingGroup",
             "ValidationError",

@@ -16,9 +16,9 @@ use crate::visible::on_the_way::is_loopback;
 use crate::visible::text::visible;
 
 /// The services that are asked, as settings of their endpoints name them.
-const SERVICES: [&str; 8] = [
-    "Auto Scaling", "EC2", "Elastic Load Balancing", "Elastic Load Balancing v2", "IAM",
-    "Route 53", "S3", "SSM",
+const SERVICES: [&str; 10] = [
+    "Auto Scaling", "EC2", "Elastic Load Balancing", "Elastic Load Balancing v2", "EventBridge",
+    "IAM", "Route 53", "S3", "SQS", "SSM",
 ];
 /// Those that tell whose credentials are at work, and give some.
 const OF_CREDENTIALS: [&str; 4] = ["STS", "SSO", "SSO OIDC", "Signin"];

@@ -5,9 +5,11 @@
 //! cluster that stays, if that is otherwise.
 
 use crate::autoscaling::autoscaling_group::AutoscalingGroup;
+use crate::autoscaling::lifecycle_hook::LifecycleHook;
 use crate::autoscaling::load_balancer_attachment::{
     ExternalLoadBalancerAttachment, ExternalTargetGroupAttachment, LoadBalancerAttachment,
 };
+use crate::autoscaling::warm_pool::WarmPool;
 use crate::aws::AwsError;
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Deletion;
@@ -33,17 +35,24 @@ use crate::elb::listener::Listener;
 use crate::elb::load_balancer::LoadBalancer;
 use crate::elb::network_load_balancer::NetworkLoadBalancer;
 use crate::elb::target_group::TargetGroup;
+use crate::eventbridge::rule::EventBridgeRule;
+use crate::eventbridge::target::EventBridgeTarget;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
+use crate::iam::oidc_provider::IamOidcProvider;
 use crate::iam::role::IamRole;
 use crate::iam::role_policy::IamRolePolicy;
+use crate::iam::role_policy_attachment::IamRolePolicyAttachment;
 use crate::route53::dns_name::DnsName;
 use crate::route53::dns_zone::DnsZone;
+use crate::sqs::queue::Queue;
 use crate::vpc::cidr_block::VpcCidrBlock;
 use crate::vpc::dhcp_options::DhcpOptions;
 use crate::vpc::dhcp_options_association::VpcDhcpOptionsAssociation;
+use crate::vpc::egress_only_internet_gateway::EgressOnlyInternetGateway;
 use crate::vpc::elastic_ip::ElasticIp;
 use crate::vpc::internet_gateway::InternetGateway;
+use crate::vpc::ipv6_cidr_block::VpcAmazonIpv6CidrBlock;
 use crate::vpc::nat_gateway::NatGateway;
 use crate::vpc::route::Route;
 use crate::vpc::route_table::RouteTable;
@@ -100,8 +109,14 @@ macro_rules! ranks {
 }
 
 /// The kinds of IAM.
-pub(crate) const IAM: [Kind; 4] =
-    [IamRole::KIND, IamRolePolicy::KIND, IamInstanceProfile::KIND, IamInstanceProfileRole::KIND];
+pub(crate) const IAM: [Kind; 6] = [
+    IamRole::KIND,
+    IamRolePolicy::KIND,
+    IamRolePolicyAttachment::KIND,
+    IamInstanceProfile::KIND,
+    IamInstanceProfileRole::KIND,
+    IamOidcProvider::KIND,
+];
 
 macro_rules! resources {
     ($($variant:ident),* $(,)?) => {
@@ -284,7 +299,8 @@ macro_rules! kinds {
                 $(behind [$($held_by:ident),*])? $(swept behind [$($swept:ident),*])?,)*
         }
         only deleted {
-            $($part:ident = $called:literal in $at:ident $(behind [$($held:ident),*])?
+            $($part:ident = $called:literal in $at:ident $(also by $all:ident)?
+                $(behind [$($held:ident),*])?
                 $(swept behind [$($then:ident),*])?,)*
         }
     ) => {
@@ -296,7 +312,10 @@ macro_rules! kinds {
 
         /// Kinds, each with the one that it was a part of once. Its name still stands for them, as
         /// long as none of them is named.
-        pub(crate) const ALSO_BY: &[(Kind, Kind)] = &[$($(($kind::KIND, $whole::KIND),)?)*];
+        pub(crate) const ALSO_BY: &[(Kind, Kind)] = &[
+            $($(($kind::KIND, $whole::KIND),)?)*
+            $($(($part::KIND, $all::KIND),)?)*
+        ];
 
         /// All looks that tell of kinds.
         pub(crate) fn looks() -> impl Iterator<Item = Looking> {
@@ -355,7 +374,11 @@ macro_rules! kinds {
 kinds! {
     wanted {
         Vpc = "VPC" in Network
-            behind [Subnet, SecurityGroup, RouteTable, InternetGateway, TargetGroup],
+            behind [
+                Subnet, SecurityGroup, RouteTable, InternetGateway, EgressOnlyInternetGateway,
+                TargetGroup
+            ],
+        VpcAmazonIpv6CidrBlock = "VPCAmazonIPv6CIDRBlock" in Network,
         VpcCidrBlock = "VPCCIDRBlock" in Network swept behind [Subnet],
         DhcpOptions = "DHCPOptions" in Network behind [Vpc],
         VpcDhcpOptionsAssociation = "VPCDHCPOptionsAssociation" in Network,
@@ -364,6 +387,7 @@ kinds! {
             swept behind [AutoscalingGroup, LoadBalancer, NetworkLoadBalancer, NatGateway],
         InternetGateway = "InternetGateway" in Network
             behind [Instance, LoadBalancer, NetworkLoadBalancer, NatGateway, ElasticIp],
+        EgressOnlyInternetGateway = "EgressOnlyInternetGateway" in Network behind [Instance],
         ElasticIp = "ElasticIP" in Network behind [NatGateway],
         // Until all have another, it is a way out for instances.
         NatGateway = "NatGateway" in Network
@@ -375,8 +399,10 @@ kinds! {
         RouteTableAssociation = "RouteTableAssociation" in Network,
         IamRole = "IAMRole" in Security behind [IamInstanceProfile],
         IamRolePolicy = "IAMRolePolicy" in Security,
+        IamRolePolicyAttachment = "IAMRolePolicyAttachment" in Security also by IamRolePolicy,
         IamInstanceProfile = "IAMInstanceProfile" in Security behind [Instance, AutoscalingGroup],
         IamInstanceProfileRole = "IAMInstanceProfileRole" in Security,
+        IamOidcProvider = "IAMOIDCProvider" in Security,
         // The IAM resources of its role are looked for as long as it is there.
         SecurityGroup = "SecurityGroup" in Security
             behind [Instance, LoadBalancer, NetworkLoadBalancer]
@@ -388,37 +414,55 @@ kinds! {
         EbsVolume = "EBSVolume" in Cluster behind [Instance] swept behind [AutoscalingGroup],
         // What leads to one is turned away before it goes, and what stands behind it stands behind
         // another by then.
-        LoadBalancer = "LoadBalancer" in Cluster
+        LoadBalancer = "ClassicLoadBalancer" in Cluster
             behind [DnsName]
             swept behind [
                 DnsName, LoadBalancerAttachment, ExternalLoadBalancerAttachment,
                 ExternalTargetGroupAttachment
             ],
-        NetworkLoadBalancer = "NetworkLoadBalancer" in Cluster also by LoadBalancer
+        NetworkLoadBalancer = "NetworkLoadBalancer" in Cluster
             behind [DnsName]
             swept behind [
                 DnsName, LoadBalancerAttachment, ExternalLoadBalancerAttachment,
                 ExternalTargetGroupAttachment
             ],
-        TargetGroup = "TargetGroup" in Cluster also by LoadBalancer
+        TargetGroup = "TargetGroup" in Cluster
             behind [NetworkLoadBalancer, LoadBalancer, AutoscalingGroup]
             swept behind [NetworkLoadBalancer, AutoscalingGroup, ExternalTargetGroupAttachment],
-        Listener = "NetworkLoadBalancerListener" in Cluster also by LoadBalancer,
+        Listener = "NetworkLoadBalancerListener" in Cluster,
+        Queue = "SQS" in Cluster behind [EventBridgeRule],
+        EventBridgeRule = "EventBridgeRule" in Cluster,
+        EventBridgeTarget = "EventBridgeTarget" in Cluster,
         DnsZone = "DNSZone" in Cluster,
         DnsName = "DNSName" in Cluster,
         LaunchTemplate = "LaunchTemplate" in Cluster behind [AutoscalingGroup],
         AutoscalingGroup = "AutoscalingGroup" in Cluster,
-        LoadBalancerAttachment = "LoadBalancerAttachment" in Cluster,
+        LifecycleHook = "AutoscalingLifecycleHook" in Cluster,
+        WarmPool = "WarmPool" in Cluster also by AutoscalingGroup,
+        LoadBalancerAttachment = "LoadBalancerAttachment" in Cluster also by AutoscalingGroup,
     }
     only deleted {
         Instance = "Instance" in Cluster behind [AutoscalingGroup],
         // What is behind no load balancer for a while cannot be reached.
         ExternalLoadBalancerAttachment = "ExternalLoadBalancerAttachment" in Cluster
+            also by AutoscalingGroup
             swept behind [DnsName, LoadBalancerAttachment],
         ExternalTargetGroupAttachment = "ExternalTargetGroupAttachment" in Cluster
+            also by AutoscalingGroup
             swept behind [DnsName, LoadBalancerAttachment],
     }
 }
+
+/// What kops called kinds once (kops v1.10, `upup/pkg/fi/cloudup/awstasks`): the word, the kind that
+/// is called otherwise now, and others for which it stands too, as long as none of these is named.
+pub(crate) const ONCE: &[(&str, Kind, &[Kind])] = &[
+    (
+        "LoadBalancer",
+        LoadBalancer::KIND,
+        &[NetworkLoadBalancer::KIND, TargetGroup::KIND, Listener::KIND],
+    ),
+    ("LaunchConfiguration", LaunchTemplate::KIND, &[]),
+];
 
 /// How a resource stands to what is wanted.
 pub(crate) type State = manage::State<Write>;

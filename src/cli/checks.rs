@@ -5,13 +5,13 @@ use anyhow::{bail, ensure};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::desired::{self, DesiredCluster, Input, Notice, user_data};
-use crate::policy::additional;
+use crate::policy::generation::{self, Generation};
+use crate::policy::given;
 use crate::policy::stores::{self, Location};
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
 use crate::spec::instance_group::InstanceGroup;
 use crate::spec::name::ClusterName;
-use crate::spec::not_carried;
 use crate::spec::problem::{Problem, Problems};
 use crate::spec::validate;
 use crate::store::Store;
@@ -86,7 +86,10 @@ pub(crate) fn document(
     let mut problems = match &document.spec {
         Spec::Cluster(cluster) => {
             let mut problems = validate::cluster(cluster);
-            problems.extend(additional::check(cluster));
+            problems.extend(given::check(cluster));
+            if generation::of_nodes(cluster) == Generation::V1_36 {
+                problems.extend(validate::nodes(document));
+            }
             problems
         }
         Spec::InstanceGroup(group) => {
@@ -95,7 +98,9 @@ pub(crate) fn document(
             problems
         }
         Spec::SshCredential(credential) => validate::ssh_credential(credential),
+        Spec::Additional(_) => Vec::new(),
     };
+    problems.extend(validate::today(document));
     let refused = &document.findings.refused;
     // What reading found of a field is the better word on it.
     problems.retain(|problem| !refused.iter().any(|refused| refused.path == problem.path));
@@ -121,9 +126,9 @@ pub(crate) fn policies(
     unknown: UnknownFields,
 ) -> Result<(), Problems> {
     let (mut problems, others) = match &document.spec {
-        Spec::Cluster(cluster) => (additional::check(cluster), validate::cluster(cluster)),
+        Spec::Cluster(cluster) => (given::check(cluster), validate::cluster(cluster)),
         Spec::InstanceGroup(group) => (Vec::new(), validate::instance_group(group, Some(cluster))),
-        Spec::SshCredential(_) => (Vec::new(), Vec::new()),
+        Spec::SshCredential(_) | Spec::Additional(_) => (Vec::new(), Vec::new()),
     };
     let others: Vec<Problem> = others.into_iter().map(|p| p.located(&document.root)).collect();
     let findings = &document.findings;
@@ -135,6 +140,21 @@ pub(crate) fn policies(
         UnknownFields::Warn => warn_of(ui, document, &findings.unknown),
     }
     document.refuse(problems)
+}
+
+/// Tells what today's kops refuses of what an old cluster's nodes run.
+pub(crate) fn tell_old_nodes(ui: &Ui, document: &Document) {
+    let Spec::Cluster(cluster) = &document.spec else { return };
+    let problems = validate::nodes(document);
+    if generation::of_nodes(cluster) == Generation::V1_36 || problems.is_empty() {
+        return;
+    }
+    let told: Vec<String> =
+        problems.iter().map(|problem| format!("{} {}", problem.path, problem.message)).collect();
+    ui.status(&format!(
+        "note: {document}: kops 1.36 would refuse it. {}. Its nodes are left as they are",
+        told.join(". ")
+    ));
 }
 
 /// Checks what may not change between two states of an object.
@@ -164,15 +184,6 @@ pub(crate) fn warn_of(ui: &Ui, document: &Document, problems: &[Problem]) {
     for problem in problems {
         ui.warn_of_problem(&document.to_string(), problem);
     }
-}
-
-/// Checks that kapstan knows what all that the documents say does to AWS.
-///
-/// # Errors
-/// Each field that it does not.
-pub(crate) fn carried<'a>(documents: impl Iterator<Item = &'a Document>) -> anyhow::Result<()> {
-    let check = |document: &Document| document.refuse(not_carried::problems(document));
-    all(documents.map(check).collect())
 }
 
 /// All groups of a cluster, for what needs each of them.

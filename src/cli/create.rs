@@ -6,7 +6,7 @@ use super::create_cluster::{self, CreateClusterArgs};
 use super::done::Done;
 use super::input::Files;
 use super::locked::{Held, locked};
-use super::placed::{clusters, keep, place_all};
+use super::placed::{clusters, keep, place_all, renewed};
 use super::secret::{self, SecretCommand};
 use super::settings::Global;
 use super::ui::Ui;
@@ -45,7 +45,7 @@ pub(super) async fn run(ui: &Ui, global: &Global, args: &CreateArgs) -> anyhow::
         Some(CreateCommand::Cluster(args)) => return create_cluster::run(ui, global, args).await,
         Some(CreateCommand::Secret(command)) => secret::run(ui, global, command).await?,
         None => {
-            let documents = args.files.documents()?;
+            let documents = renewed(ui, args.files.documents()?)?;
             let placed = place_all(global, &documents)?;
             let work = async |held: &Held| {
                 let (store, _) = global.store(ui).await?;

@@ -11,7 +11,7 @@ use super::locked::{Held, locked, locked_if};
 use super::placed::{clusters, place_all};
 use super::settings::Global;
 use super::ui::Ui;
-use crate::spec::document::Document;
+use crate::spec::document::{Document, Spec};
 use crate::spec::name::ObjectName;
 use crate::store::objects::Place;
 
@@ -128,6 +128,19 @@ async fn delete_placed(
                 names.is_empty(),
                 "{document} still has the instance groups {}; delete them with it",
                 names.join(", ")
+            );
+        }
+    }
+    for (place, document) in &placed {
+        if let Spec::Additional(given) = &document.spec
+            && let Spec::Additional(kept) = store.existing(place).await?.document()?.spec
+        {
+            let stays: Vec<&str> =
+                kept.iter().filter(|name| !given.contains(name)).map(String::as_str).collect();
+            ensure!(
+                stays.is_empty(),
+                "{document} has {} too; to keep that, give what is to stay to kapstan replace -f",
+                stays.join(", ")
             );
         }
     }

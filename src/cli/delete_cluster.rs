@@ -350,7 +350,11 @@ fn everything(name: &ClusterName, home: Home, kept: &Specs) -> Asked {
         Some(cluster) => desired::hosted_zone(cluster),
         None => HostedZone::Above { cluster: name.to_string(), private: false },
     };
-    reads::everything(owner.at(home), zone)
+    let mut asked = reads::everything(owner.at(home), zone);
+    for subnet in kept.cluster().map(desired::untagged_subnets).unwrap_or_default() {
+        asked.wishes.add(subnet);
+    }
+    asked
 }
 
 async fn unregister(

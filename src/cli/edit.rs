@@ -8,9 +8,11 @@ use std::process::Command;
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 
+use super::carried;
 use super::checks::{self, UnknownFields};
 use super::input::read_file;
 use super::locked::{Held, locked};
+use super::placed::renewed_one;
 use super::settings::Global;
 use super::ui::Ui;
 use crate::files;
@@ -131,7 +133,12 @@ async fn edit(
                 };
                 // While the editor is open, others may write.
                 return match locked(ui, global, "edit", [name.clone()], write).await {
-                    Ok(()) => ui.out(&format!("{document} changed\n")),
+                    Ok(()) => {
+                        if let Ok(before) = kept.document() {
+                            carried::tell_between(ui, &before, &document, cluster);
+                        }
+                        ui.out(&format!("{document} changed\n"))
+                    }
                     Err(error) => {
                         let place = file.keep(&own)?;
                         Err(error.context(format!("your text is kept in {place}")))
@@ -154,7 +161,7 @@ fn read_edited(
     cluster: Option<&Cluster>,
     text: &str,
 ) -> anyhow::Result<Document> {
-    let after = document::read_one(text, "the edited text")?;
+    let after = renewed_one(ui, document::read_one(text, "the edited text")?)?;
     let place = &kept.place;
     ensure!(
         after.to_string() == place.to_string(),

@@ -8,7 +8,7 @@ use super::output::{self, ReadFormat};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::report::text;
-use crate::spec::document::{Document, Spec};
+use crate::spec::document::{ADDITIONAL, Document, Spec};
 use crate::spec::name::ClusterName;
 use crate::spec::object::filled;
 use crate::store::Store;
@@ -122,6 +122,7 @@ async fn show_all(
         store.existing(&place).await?;
     }
     found.extend(groups(ui, store, &name).await?);
+    found.extend(store.kept(&Place::Additional(name)).await.transpose());
     show(ui, global, &Shown::new(ui, found), format)
 }
 
@@ -181,7 +182,10 @@ fn show(ui: &Ui, global: &Global, shown: &Shown, format: ReadFormat) -> anyhow::
             ui.document(&format!("{marks}{}", texts.join("---\n")))
         }
         ReadFormat::Json => {
-            let read = documents.iter().map(|document| document.json().clone());
+            let read = documents.iter().flat_map(|document| match document.json() {
+                Json::Array(objects) => objects.clone(),
+                one => vec![one.clone()],
+            });
             match read.chain(shown.unread.iter().map(unread_json)).collect::<Vec<_>>().as_slice() {
                 [one] => output::json(ui, one),
                 several => output::json(ui, &several),
@@ -199,6 +203,7 @@ fn unread_json(unread: &Unread) -> Json {
         Place::Cluster(_) => "Cluster",
         Place::InstanceGroup(..) => "InstanceGroup",
         Place::SshKey { .. } => "SSHCredential",
+        Place::Additional(_) => ADDITIONAL,
     };
     json!({
         "kind": kind,
@@ -210,6 +215,7 @@ fn unread_json(unread: &Unread) -> Json {
 fn tables(shown: &Shown) -> String {
     let mut clusters = Vec::new();
     let mut groups = Vec::new();
+    let mut others = Vec::new();
     for document in &shown.documents {
         match &document.spec {
             Spec::Cluster(cluster) => {
@@ -234,6 +240,7 @@ fn tables(shown: &Shown) -> String {
                 ]);
             }
             Spec::SshCredential(_) => {}
+            Spec::Additional(names) => others.extend(names.iter().map(|name| [name.clone()])),
         }
     }
     for unread in &shown.unread {
@@ -246,6 +253,7 @@ fn tables(shown: &Shown) -> String {
                 groups.push([name, nothing(), nothing(), nothing(), nothing(), mark]);
             }
             Place::SshKey { .. } => {}
+            Place::Additional(_) => others.push([mark]),
         }
     }
     clusters.sort();
@@ -257,6 +265,9 @@ fn tables(shown: &Shown) -> String {
     if !groups.is_empty() {
         let head = ["NAME", "ROLE", "MACHINETYPE", "MIN", "MAX", "SUBNETS"];
         tables.push(text::table(head, &groups));
+    }
+    if !others.is_empty() {
+        tables.push(text::table(["ADDITIONAL OBJECT"], &others));
     }
     tables.join("\n")
 }

@@ -3,6 +3,7 @@
 use anyhow::bail;
 use clap::Args;
 
+use super::checks::UnknownFields;
 use super::observe;
 use super::output::{self, ReportFormat};
 use super::settings::Global;
@@ -10,6 +11,7 @@ use super::ui::Ui;
 use crate::catalogue::kinds;
 use crate::iam::role::IamRole;
 use crate::iam::role_policy::IamRolePolicy;
+use crate::iam::role_policy_attachment::IamRolePolicyAttachment;
 use crate::plan::{Options, Prune};
 use crate::report::text::{self, Detail};
 use crate::resolve::lifecycle::{Lifecycle, Lifecycles, Mode, Override};
@@ -31,13 +33,14 @@ pub(crate) struct IamDiffArgs {
 }
 
 pub(crate) async fn run(ui: &Ui, global: &Global, args: &IamDiffArgs) -> anyhow::Result<()> {
-    let documents = [IamRole::KIND, IamRolePolicy::KIND];
+    let documents = [IamRole::KIND, IamRolePolicy::KIND, IamRolePolicyAttachment::KIND];
     let others = kinds::ALL.iter().filter(|kind| !documents.contains(kind));
     let ignored: Vec<Override> =
         others.map(|kind| Override::new(*kind, Lifecycle::Ignore)).collect();
     let lifecycles = Lifecycles::new(None, Mode::DryRun, &ignored).map_err(anyhow::Error::msg)?;
     let options = Options { lifecycles, prune: Prune::Nothing };
-    let observed = observe::plan(ui, global, args.cluster.as_deref(), &options).await?;
+    let unknown = UnknownFields::from_strict(global.strict);
+    let observed = observe::plan(ui, global, args.cluster.as_deref(), unknown, &options).await?;
     let plan = &observed.plan;
     ui.tell(plan);
     match args.output {

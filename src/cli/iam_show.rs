@@ -13,9 +13,9 @@ use crate::desired::{self, Input};
 use crate::iam::role_policy::additional_name;
 use crate::limits::partition::Partition;
 use crate::policy::generation::{Chosen, Generation, Reason};
-use crate::policy::trust;
-use crate::policy::v1_36::accounts::{self, AccountRole};
+use crate::policy::v1_36::accounts::{self, AccountRole, UNKNOWN_ACCOUNT};
 use crate::policy::zone::UNKNOWN_ZONE;
+use crate::policy::{external, trust};
 use crate::report::machine::ReportedGeneration;
 use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
@@ -41,7 +41,7 @@ pub(crate) struct IamShowArgs {
     /// The cluster
     #[arg(value_name = "CLUSTER")]
     cluster: Option<String>,
-    /// Only this role: master, node or bastion
+    /// Only this role: master (control-plane), node, bastion or apiserver
     #[arg(long)]
     role: Option<Role>,
     /// The documents of this kops, 1.10 or 1.36, instead of the cluster's own
@@ -161,8 +161,8 @@ fn accounts(input: Input<'_>) -> anyhow::Result<Vec<Shown>> {
         title: format!("{}/{}", role.namespace, role.account),
         policy: role.document(zone.as_deref()).map(|document| document.to_json()),
         additional: None,
-        trust: role.trust().to_json(),
-        attached: role.attached,
+        trust: role.trust.document(UNKNOWN_ACCOUNT).to_json(),
+        attached: role.attached.into_iter().collect(),
         name: role.name,
         is_account: true,
     });
@@ -191,7 +191,7 @@ impl Shown {
             is_account: false,
             name: role.iam_name(input.cluster.name()),
             policy: Some(policy.to_json()),
-            attached: Vec::new(),
+            attached: external::of_role(input.cluster, role).into_iter().collect(),
             additional: additional.map(|document| document.to_json()),
             trust: trust::document(Partition::of_region(region)).to_json(),
         }
@@ -226,6 +226,7 @@ fn listed(cluster: &Cluster, chosen: &Chosen, shown: &[Shown]) -> Json {
             "name": shown.name,
             "policy": shown.policy,
             "additionalPolicy": shown.additional,
+            "attachedPolicies": shown.attached,
             "trustPolicy": shown.trust,
         });
         (shown.title.to_lowercase(), role)

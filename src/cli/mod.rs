@@ -3,6 +3,7 @@
 
 mod admission;
 mod adopt_account;
+mod carried;
 mod carry_out;
 mod checks;
 mod completion;

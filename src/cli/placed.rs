@@ -10,9 +10,21 @@ use crate::spec::cluster::Cluster;
 use crate::spec::document::{Document, Spec};
 use crate::spec::instance_group::InstanceGroup;
 use crate::spec::name::ClusterName;
+use crate::spec::renew;
 use crate::spec::validate;
 use crate::store::Store;
 use crate::store::objects::Place;
+
+/// Documents as they are kept: with kapstan's own settings in their place.
+pub(super) fn renewed(ui: &Ui, documents: Vec<Document>) -> anyhow::Result<Vec<Document>> {
+    documents.into_iter().map(|document| renewed_one(ui, document)).collect()
+}
+
+pub(super) fn renewed_one(ui: &Ui, document: Document) -> anyhow::Result<Document> {
+    let Some(renewed) = renew::renewed(&document)? else { return Ok(document) };
+    checks::warn_of(ui, &document, &document.findings.gone);
+    Ok(renewed)
+}
 
 /// Checks new documents and keeps them, all or none.
 pub(super) async fn keep(
@@ -92,6 +104,7 @@ pub(super) fn place_all<'a>(
         Place::Cluster(_) => 0,
         Place::InstanceGroup(..) => 1,
         Place::SshKey { .. } => 2,
+        Place::Additional(_) => 3,
     });
     Ok(placed)
 }

@@ -3,13 +3,14 @@
 use anyhow::bail;
 use clap::Args;
 
-use super::checks;
 use super::input::Files;
 use super::locked::{Held, locked};
-use super::placed::{check_all, clusters, place_all};
+use super::placed::{check_all, clusters, place_all, renewed};
 use super::settings::Global;
 use super::ui::Ui;
+use super::{carried, checks};
 use crate::spec::document::{Document, Spec};
+use crate::spec::name::ClusterName;
 use crate::store::objects::{KeptText, Place};
 
 /// Put new specs in the place of kept ones
@@ -32,11 +33,19 @@ pub(crate) struct ReplaceArgs {
 }
 
 pub(crate) async fn run(ui: &Ui, global: &Global, args: &ReplaceArgs) -> anyhow::Result<()> {
-    let documents = args.files.documents()?;
+    let documents = renewed(ui, args.files.documents()?)?;
     let placed = place_all(global, &documents)?;
     let of = clusters(&placed);
     let work = async |held: &Held| replace(ui, global, args, placed, held).await;
     locked(ui, global, "replace", of, work).await
+}
+
+/// Whether the same is kept already. Of objects of other kinds only the values count: how they
+/// are written, kops decides.
+fn is_unchanged(before: &KeptText, document: &Document) -> bool {
+    let is_additional = matches!(document.spec, Spec::Additional(_));
+    let has_same_values = || before.document().is_ok_and(|kept| kept.json() == document.json());
+    before.is_text(&document.text) || is_additional && has_same_values()
 }
 
 async fn replace(
@@ -76,11 +85,15 @@ async fn replace(
     }
     checks::all(results)?;
     held.begin()?;
+    let mut changed: Vec<(Document, &Document, ClusterName)> = Vec::new();
     for (before, (place, document)) in steps {
         let done = match (before, &document.spec) {
-            (Some(before), _) if before.is_text(&document.text) => "unchanged",
+            (Some(before), _) if is_unchanged(&before, document) => "unchanged",
             (Some(before), _) => {
                 store.update(&before, document).await?;
+                if let Ok(before) = before.document() {
+                    changed.push((before, document, place.cluster().clone()));
+                }
                 "replaced"
             }
             (None, Spec::SshCredential(credential)) => {
@@ -94,6 +107,13 @@ async fn replace(
             }
         };
         ui.out(&format!("{document} {done}\n"))?;
+    }
+    for (before, after, name) in changed {
+        let cluster = match &after.spec {
+            Spec::Cluster(_) => None,
+            _ => store.cluster_spec(&name).await.ok(),
+        };
+        carried::tell_between(ui, &before, after, cluster.as_ref());
     }
     Ok(())
 }

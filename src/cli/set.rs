@@ -3,8 +3,10 @@
 use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
 
+use super::carried;
 use super::checks::{self, UnknownFields};
 use super::locked::{Held, locked};
+use super::placed::renewed_one;
 use super::settings::Global;
 use super::ui::Ui;
 use crate::spec::cluster::Cluster;
@@ -141,7 +143,7 @@ pub(super) async fn edit_cluster(
         if let Some(after) = &after {
             checks::warn_of_shared_places(ui, global, after).await?;
         }
-        write(&store, &kept, after, held).await
+        write(ui, &store, (&kept, after, None), held).await
     };
     locked(ui, global, what, [name.clone()], work).await
 }
@@ -158,7 +160,7 @@ pub(super) async fn edit_group(
         let (store, _) = global.store(ui).await?;
         let (cluster, kept) = store.group_in_cluster(&name, group).await?;
         let after = edited(ui, global, &kept.document, Some(&cluster), edits)?;
-        write(&store, &kept, after, held).await
+        write(ui, &store, (&kept, after, Some(&cluster)), held).await
     };
     locked(ui, global, what, [name.clone()], work).await
 }
@@ -176,7 +178,7 @@ fn edited(
     if text == before.text {
         return Ok(None);
     }
-    let after = document::read_one(&text, &before.origin)?;
+    let after = renewed_one(ui, document::read_one(&text, &before.origin)?)?;
     // A misspelt path must not become a new field.
     let is_new = |problem: &&Problem| {
         !before.findings.unknown.iter().any(|known| known.path == problem.path)
@@ -187,14 +189,16 @@ fn edited(
     Ok(Some(after))
 }
 
+/// Writes what an object has become, beside the cluster whose group it is.
 async fn write(
+    ui: &Ui,
     store: &Store,
-    kept: &Kept,
-    after: Option<Document>,
+    (kept, after, cluster): (&Kept, Option<Document>, Option<&Cluster>),
     held: &Held,
 ) -> anyhow::Result<String> {
     let Some(after) = after else { return Ok(format!("{} unchanged\n", kept.document)) };
     held.begin()?;
     store.update(&kept.text, &after).await?;
+    carried::tell_between(ui, &kept.document, &after, cluster);
     Ok(format!("{after} changed\n"))
 }

@@ -1,8 +1,10 @@
 //! `update cluster`: shows how AWS differs from a cluster's spec, and with `--yes` mends it.
 
+use anyhow::ensure;
 use clap::{Args, ValueEnum};
 
 use super::carry_out;
+use super::checks::UnknownFields;
 use super::done::Done;
 use super::locked::{Held, locked_if};
 use super::observe::{self, Observed};
@@ -10,7 +12,7 @@ use super::output::{self, ReportFormat};
 use super::settings::Global;
 use super::ui::Ui;
 use crate::apply::{OnFailure, Outcome};
-use crate::plan::{Options, Prune};
+use crate::plan::{Options, Plan, Prune};
 use crate::report::machine;
 use crate::report::text::{self, Detail};
 use crate::resolve::lifecycle::{Lifecycles, Mode, Override, Phase};
@@ -26,6 +28,7 @@ use crate::resolve::lifecycle::{Lifecycles, Mode, Override, Phase};
   kapstan update cluster dev.example.com --show-user-data
   kapstan update cluster dev.example.com -o json --detailed-exitcode
   kapstan update cluster dev.example.com --phase security --yes
+  kapstan update cluster dev.example.com --allow-unknown-fields
   kapstan update cluster dev.example.com --yes --lifecycle-overrides \\
     IAMRole=ExistsAndWarnIfChanges,IAMRolePolicy=ExistsAndWarnIfChanges")]
 pub(crate) struct UpdateClusterArgs {
@@ -43,9 +46,10 @@ pub(crate) struct UpdateClusterArgs {
 
     /// How far to go with kinds of resources: KIND=LIFECYCLE, several with commas
     ///
-    /// Kinds are those that the plan shows, such as VPC, IAMRole or LaunchTemplate. LoadBalancer
-    /// stands for NetworkLoadBalancer, TargetGroup and NetworkLoadBalancerListener as well, as long
-    /// as none of them is named.
+    /// Kinds are those that the plan shows, such as VPC, IAMRole or LaunchTemplate. What
+    /// kops had before stands for what came of it: LoadBalancer for ClassicLoadBalancer, and for
+    /// NetworkLoadBalancer, TargetGroup and NetworkLoadBalancerListener as well, as long
+    /// as none of them is named; so does IAMRolePolicy for IAMRolePolicyAttachment.
     /// Lifecycles: Sync, Ignore, WarnIfInsufficientAccess, ExistsAndValidates,
     /// ExistsAndWarnIfChanges.
     #[arg(long, value_delimiter = ',', value_name = "KIND=LIFECYCLE")]
@@ -64,6 +68,19 @@ pub(crate) struct UpdateClusterArgs {
     /// Where the changes go; dryrun applies nothing, even with --yes
     #[arg(long, value_enum, default_value_t = Target::Direct)]
     target: Target,
+
+    /// Go on without the fields of a spec that kops does not have, with a warning
+    ///
+    /// Without it they are refused: a misspelt name must not take away what the field stands for.
+    /// Where a newer kops last wrote the cluster, they are warnings in any case.
+    #[arg(long)]
+    allow_unknown_fields: bool,
+
+    /// Apply changes to a cluster that a kops newer than 1.36 last wrote
+    ///
+    /// What that kops does otherwise is not known here, and may be taken back.
+    #[arg(long)]
+    allow_kops_downgrade: bool,
 
     /// Apply only the plan that a dry run has told under this fingerprint
     #[arg(long, value_name = "FINGERPRINT")]
@@ -118,6 +135,13 @@ impl UpdateClusterArgs {
         Lifecycles::new(phase, self.mode(), &self.lifecycle_overrides).map_err(anyhow::Error::msg)
     }
 
+    fn unknown_fields(&self, global: &Global) -> UnknownFields {
+        match self.allow_unknown_fields && !global.strict {
+            true => UnknownFields::Warn,
+            false => UnknownFields::Refuse,
+        }
+    }
+
     fn prune(&self) -> Prune {
         match (self.prune, self.prune_volumes) {
             (false, _) => Prune::Nothing,
@@ -152,6 +176,12 @@ impl UpdateClusterArgs {
                 self.lifecycle_overrides.iter().map(ToString::to_string).collect();
             command.push_str(&format!(" --lifecycle-overrides {}", overrides.join(",")));
         }
+        for (is_given, flag) in [
+            (self.allow_unknown_fields, " --allow-unknown-fields"),
+            (self.allow_kops_downgrade, " --allow-kops-downgrade"),
+        ] {
+            command.push_str(if is_given { flag } else { "" });
+        }
         command.push_str(" --yes");
         if self.prune {
             command.push_str(" --prune");
@@ -182,8 +212,10 @@ async fn update(
     held: Option<&Held>,
 ) -> anyhow::Result<Done> {
     let options = Options { lifecycles: args.lifecycles()?, prune: args.prune() };
-    let observed = observe::plan(ui, global, args.cluster.as_deref(), &options).await?;
+    let unknown = args.unknown_fields(global);
+    let observed = observe::plan(ui, global, args.cluster.as_deref(), unknown, &options).await?;
     let (plan, place) = (&observed.plan, &observed.place);
+    check_newer_kops(ui, plan, args, held.is_some())?;
     ui.tell(plan);
     if args.output == ReportFormat::Text {
         let detail = if ui.verbose { Detail::Documents } else { Detail::Changes };
@@ -191,6 +223,7 @@ async fn update(
         if args.show_user_data {
             ui.out(&text::user_data(plan))?;
         }
+        ui.out(&text::not_carried(&plan.cluster, &plan.kops.not_carried))?;
     }
     let command = args.apply_with(&plan.cluster);
     let held = held.filter(|_| plan.refusals.is_empty());
@@ -220,6 +253,30 @@ async fn update(
     carry_out::finish(&outcome)
 }
 
+/// A cluster that a newer kops wrote is changed only by those who ask for it.
+fn check_newer_kops(
+    ui: &Ui,
+    plan: &Plan,
+    args: &UpdateClusterArgs,
+    is_applied: bool,
+) -> anyhow::Result<()> {
+    let Some(writer) = plan.kops.last_writer.as_ref().filter(|writer| writer.is_newer()) else {
+        return Ok(());
+    };
+    let told = format!(
+        "Cluster/{}: {writer}, and kapstan knows the model of kops 1.36 only: neither the fields \
+         that a newer one has (those in this spec are warnings), nor what it puts on AWS otherwise",
+        plan.cluster
+    );
+    ensure!(
+        !is_applied || args.allow_kops_downgrade,
+        "{told}. Nothing was changed; to take what follows all the same, give \
+         --allow-kops-downgrade"
+    );
+    ui.warn(&told);
+    Ok(())
+}
+
 /// Brings AWS in line with a cluster, as `update cluster NAME --yes` does.
 pub(super) async fn apply(
     ui: &Ui,
@@ -235,6 +292,8 @@ pub(super) async fn apply(
         prune: false,
         prune_volumes: false,
         target: Target::Direct,
+        allow_unknown_fields: false,
+        allow_kops_downgrade: false,
         expect_plan: None,
         show_user_data: false,
         output: ReportFormat::Text,

@@ -43,6 +43,11 @@ impl LiveDocument {
     /// IAM gives documents back URL-encoded (RFC 3986).
     pub(crate) fn decode(encoded: &str, principal: PrincipalRule) -> Self {
         let text = percent_encoding::percent_decode_str(encoded).decode_utf8_lossy().into_owned();
+        Self::read(text, principal)
+    }
+
+    /// Other services give them back as they are.
+    pub(crate) fn read(text: String, principal: PrincipalRule) -> Self {
         let document = parse::document(&text, principal).ok();
         Self { text, document }
     }

@@ -62,7 +62,8 @@ impl fmt::Display for Hold {
         match self {
             Self::NotAsked => write!(f, "whether instances use it was not asked"),
             Self::Denied(error) => {
-                write!(f, "whether instances use it is not known: {error}; allow {DESCRIBE}")
+                let call = error.operation;
+                write!(f, "whether instances use it is not known: {error}; allow {call}")
             }
             Self::Used(ids) => write!(f, "used by {}", ids.join(", ")),
         }

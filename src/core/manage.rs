@@ -27,6 +27,8 @@ pub(crate) struct View<'a> {
     pub(crate) seen: &'a Seen,
     pub(crate) ids: &'a Ids,
     pub(crate) owner: &'a Owner,
+    /// The number of the account.
+    pub(crate) account: &'a str,
     /// The id of the cluster's hosted zone.
     pub(crate) zone: Option<&'a str>,
 }

@@ -10,6 +10,9 @@ pub(crate) struct OwnNames {
     /// AWS' names of its load balancers and target groups.
     pub(crate) balancers: Vec<String>,
     pub(crate) security_groups: Vec<String>,
+    /// That of its queue of events, and those of the rules that fill it.
+    pub(crate) queue: String,
+    pub(crate) event_rules: Vec<String>,
 }
 
 impl OwnNames {
@@ -22,7 +25,8 @@ impl OwnNames {
         let other = whose::other_owner(tags, &self.cluster);
         let other = other.or(tags.get(CLUSTER_TAG).map(String::as_str));
         let is_others = other.is_some_and(|other| other != self.cluster && is_of(other));
-        self.balancers.iter().any(|own| own == name) || is_of(&self.cluster) && !is_others
+        let mut whole = self.balancers.iter().chain(&self.event_rules).chain([&self.queue]);
+        whole.any(|own| own == name) || is_of(&self.cluster) && !is_others
     }
 }
 
@@ -36,6 +40,8 @@ mod tests {
             cluster: "example.com".to_owned(),
             balancers: vec!["api-a".to_owned()],
             security_groups: Vec::new(),
+            queue: "example-com-nth".to_owned(),
+            event_rules: vec!["example.com-SpotInterruption".to_owned()],
         };
         let key = "kubernetes.io/cluster/dev.example.com".to_owned();
         let other = Tags::from([(key, "owned".to_owned())]);
@@ -44,6 +50,8 @@ mod tests {
             ("nodes.example.com", &none, true),
             ("example.com", &none, true),
             ("api-a", &none, true),
+            ("example.com-SpotInterruption", &none, true),
+            ("example.com-b-SpotInterruption", &none, false),
             ("nodes.example.com", &other, true),
             ("nodes.dev.example.com", &other, false),
             ("nodes.myexample.com", &none, false),

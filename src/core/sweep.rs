@@ -131,9 +131,14 @@ impl<'a> Sweep<'a> {
         let looked: &'a Looked<T> = self.ground.view.seen.of();
         let is_told = self.ground.wanted.iter().any(|id| id.kind == kind);
         if let (Looked::Denied(error), false) = (looked, is_told) {
-            self.swept.unseen.push((kind, error.clone()));
+            self.could_not_look(kind, error);
         }
         looked.rows()
+    }
+
+    /// Something of a kind may be there that could not be looked for.
+    pub(crate) fn could_not_look(&mut self, kind: Kind, error: &AwsError) {
+        self.swept.unseen.push((kind, error.clone()));
     }
 
     pub(crate) fn whose(&self, kind: Kind, marks: &Marks<'_>) -> Whose {

@@ -4,7 +4,7 @@
 //! found ([`Marks`]); [`Owner::whose`] alone decides. What is not [`Whose::Owned`] is neither
 //! written nor deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::aws::tags::{CLUSTER_TAG, OWNER_TAG, Tags, owner_tag};
@@ -98,6 +98,7 @@ pub(crate) struct Owner {
     cluster: String,
     home: Home,
     named: BTreeMap<(Kind, String), Named>,
+    filled: BTreeSet<(Kind, String)>,
     knows_spec: bool,
 }
 
@@ -113,7 +114,8 @@ impl Owner {
     /// A cluster whose spec is known; what it names is added.
     pub(crate) fn with_spec(cluster: &str) -> Self {
         let (cluster, home) = (cluster.to_owned(), Home::default());
-        Self { cluster, home, named: BTreeMap::new(), knows_spec: true }
+        let (named, filled) = (BTreeMap::new(), BTreeSet::new());
+        Self { cluster, home, named, filled, knows_spec: true }
     }
 
     /// A cluster of which only the name is known: tags decide, and nothing else.
@@ -147,6 +149,15 @@ impl Owner {
             let field = format!("{}, {how}", named.field);
             self.name(part.0, part.1, field, Tags::new());
         }
+    }
+
+    /// Notes that the cluster puts things of its own into something that the spec names.
+    pub(crate) fn fill(&mut self, kind: Kind, id: &str) {
+        self.filled.insert((kind, id.to_owned()));
+    }
+
+    pub(crate) fn fills(&self, kind: Kind, id: &str) -> bool {
+        self.filled.contains(&(kind, id.to_owned()))
     }
 
     /// What the spec names of a kind.
@@ -233,13 +244,11 @@ impl Owner {
 
     /// What to do where one of two clusters of a name has what there is only one of in an account.
     pub(crate) fn instead_of_twin(&self, thing: &Taggable<'_>) -> String {
-        let tags = self.home.tags();
-        let tags = tags.iter().map(|(key, value)| format!("Key={key},Value={value}"));
         format!(
             "IAM has one of a name for all regions: rename one of the two clusters, or give this one \
              profiles of its own (spec.iam.profile of its groups); if there is no other any more, \
              say so: aws {}",
-            thing.tag(&tags.collect::<Vec<_>>().join(" "))
+            thing.tag(&self.home.tags())
         )
     }
 
@@ -250,7 +259,7 @@ impl Owner {
 
     /// What makes something the cluster's, as a command for the user.
     pub(crate) fn adopt(&self, thing: &Taggable<'_>) -> String {
-        let command = thing.tag(&format!("Key={},Value=owned", self.tag()));
+        let command = thing.tag(&Tags::from([(self.tag(), "owned".to_owned())]));
         format!("if it is this cluster's, say so: aws {command}; if not, rename or delete it")
     }
 }
@@ -263,13 +272,23 @@ pub(crate) enum Taggable<'a> {
     ClassicBalancer(&'a str),
     /// A network load balancer or a target group, by its ARN.
     Balancer(&'a str),
+    /// A queue, by its URL.
+    Queue(&'a str),
+    /// A rule of EventBridge, by its ARN.
+    EventRule(&'a str),
     Role(&'a str),
     Profile(&'a str),
+    OidcProvider(&'a str),
 }
 
 impl Taggable<'_> {
     /// The command that gives it tags.
-    fn tag(&self, tags: &str) -> String {
+    fn tag(&self, tags: &Tags) -> String {
+        let listed = |between: fn(&str, &str) -> String| {
+            tags.iter().map(|(key, value)| between(key, value)).collect::<Vec<_>>()
+        };
+        let pairs = listed(|key, value| format!("{key}={value}")).join(",");
+        let tags = listed(|key, value| format!("Key={key},Value={value}")).join(" ");
         match self {
             Self::Ec2(id) => format!("ec2 create-tags --resources {id} --tags {tags}"),
             Self::ScalingGroup(name) => format!(
@@ -280,7 +299,14 @@ impl Taggable<'_> {
                 format!("elb add-tags --load-balancer-names {name} --tags {tags}")
             }
             Self::Balancer(arn) => format!("elbv2 add-tags --resource-arns {arn} --tags {tags}"),
+            Self::Queue(url) => format!("sqs tag-queue --queue-url {url} --tags {pairs}"),
+            Self::EventRule(arn) => {
+                format!("events tag-resource --resource-arn {arn} --tags {tags}")
+            }
             Self::Role(name) => format!("iam tag-role --role-name {name} --tags {tags}"),
+            Self::OidcProvider(arn) => format!(
+                "iam tag-open-id-connect-provider --open-id-connect-provider-arn {arn} --tags {tags}"
+            ),
             Self::Profile(name) => {
                 format!("iam tag-instance-profile --instance-profile-name {name} --tags {tags}")
             }

@@ -1,21 +1,21 @@
 //! The IAM resources of a cluster: for each role that some group has, a role, its policies
 //! and a profile; for groups with a profile of the user's own, what is wanted of that
-//! (kops `pkg/model/iam.go`).
+//! (kops `pkg/model/awsmodel/iam.go`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{DesiredCluster, ExistingProfile, Input, Notice};
-use crate::aws::tags::Tags;
+use super::{DesiredCluster, ExistingProfile, Input, Notice, names};
 use crate::catalogue::kinds::Resource;
 use crate::core::home::Home;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
-use crate::iam::role::IamRole;
+use crate::iam::role::{IamRole, Trust};
 use crate::iam::role_policy::{Content, IamRolePolicy, additional_name};
+use crate::iam::role_policy_attachment::IamRolePolicyAttachment;
 use crate::limits::partition::Partition;
 use crate::policy::document::Document;
 use crate::policy::role_policy::RolePolicy;
-use crate::policy::{additional, trust};
+use crate::policy::{additional, external, trust};
 use crate::spec::instance_group::InstanceGroup;
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
@@ -110,33 +110,40 @@ fn of_role(
     role: Role,
     policy: RolePolicy,
     additional: Option<Document>,
-) -> [Resource; 5] {
+) -> Vec<Resource> {
     let partition = Partition::of_region(home.region().unwrap_or_default());
-    let cluster = input.cluster.name();
-    let name = role.iam_name(cluster);
-    let mut tags = tags(cluster, &name);
+    let name = role.iam_name(input.cluster.name());
+    let mut tags = names::tags(input.cluster, &name, false);
     tags.extend(home.tags());
     let own = Content::Role(policy);
-    let trust = trust::document(partition);
-    let policy = |policy: String, content| {
-        let role = name.clone();
-        IamRolePolicy { name: policy, role, content, inside: None }.into()
-    };
-    [
-        IamRole { name: name.clone(), trust, tags: tags.clone(), inside: None }.into(),
-        policy(name.clone(), own),
-        policy(additional_name(&name), additional.map_or(Content::Absent, Content::Given)),
+    let additional = additional.map_or(Content::Absent, Content::Given);
+    let mut all = vec![
+        IamRole {
+            name: name.clone(),
+            trust: Trust::Given(trust::document(partition)),
+            boundary: external::boundary(input.cluster).map(str::to_owned),
+            tags: tags.clone(),
+            is_of_add_on: false,
+            inside: None,
+        }
+        .into(),
+        policy_of(&name, name.clone(), own),
+        policy_of(&name, additional_name(&name), additional),
         IamInstanceProfile { name: name.clone(), tags, is_brought: false }.into(),
         IamInstanceProfileRole { profile: name.clone(), role: name.clone(), is_brought: false }
             .into(),
-    ]
+    ];
+    all.extend(attached(&name, external::of_role(input.cluster, role)));
+    all
 }
 
-/// kops' tags of what belongs to one cluster (`upup/pkg/fi/cloudup/awsup/aws_cloud.go`).
-fn tags(cluster: &str, name: &str) -> Tags {
-    Tags::from([
-        ("KubernetesCluster".to_owned(), cluster.to_owned()),
-        ("Name".to_owned(), name.to_owned()),
-        (format!("kubernetes.io/cluster/{cluster}"), "owned".to_owned()),
-    ])
+/// An inline policy of a role.
+pub(super) fn policy_of(role: &str, name: String, content: Content) -> Resource {
+    IamRolePolicy { name, role: role.to_owned(), content, inside: None }.into()
+}
+
+/// The managed policies of a role, by their ARNs.
+pub(super) fn attached(role: &str, policies: BTreeSet<String>) -> impl Iterator<Item = Resource> {
+    let attachment = move |policy| IamRolePolicyAttachment { role: role.to_owned(), policy }.into();
+    policies.into_iter().map(attachment)
 }

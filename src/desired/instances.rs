@@ -1,20 +1,20 @@
-//! Instance groups as launch templates and Auto Scaling groups (kops
-//! `pkg/model/awsmodel/autoscalinggroup.go`; for newer fields `docs/instance_groups.md`).
+//! Instance groups as launch templates (kops `pkg/model/awsmodel/autoscalinggroup.go`).
 
 use std::collections::BTreeSet;
 
-use super::user_data;
 use super::volumes::whole;
-use super::{DesiredCluster, Input, Notice, names, ssh};
-use crate::autoscaling::autoscaling_group::{AutoscalingGroup, Mixed, WarmPool};
-use crate::aws::tags::Tags;
+use super::{
+    DesiredCluster, Input, Notice, channel, load_balancer, names, scaling, ssh, user_data,
+};
+use crate::aws::tags::{CLUSTER_TAG, Tags};
 use crate::catalogue::kinds::Resource;
 use crate::core::id::Ref;
 use crate::core::kind::ResourceId;
-use crate::ec2::launch_template::{LaunchTemplate, Resolved, Spot, Volume};
+use crate::ec2::launch_template::{LaunchTemplate, Resolved, Spot, Volume, WantedImage};
+use crate::ec2::user_data::UserData;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
-use crate::limits::volume::{Asked, has_iops};
+use crate::limits::volume::{Asked, has_iops, has_throughput};
 use crate::spec::cluster::{Cluster, Subnet};
 use crate::spec::instance_group::InstanceGroup;
 use crate::spec::object::filled;
@@ -24,9 +24,13 @@ use crate::spec::profile_arn::ProfileArn;
 use crate::spec::role::Role;
 use crate::vpc::security_group::SecurityGroup;
 
+/// The tag by which the node-termination-handler knows the groups that it serves.
+const HANDLED: &str = "aws-node-termination-handler/managed";
+
 pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
-    for group in input.groups {
+    // Karpenter starts the instances of its groups itself.
+    for group in input.groups.iter().filter(|group| !group.is_karpenters()) {
         let Some(role) = group.spec.role else { continue };
         match subnets(input.cluster, group) {
             Err(problem) => problems.push(problem),
@@ -67,27 +71,50 @@ fn of_group(
     role: Role,
     subnets: &[&Subnet],
     desired: &mut DesiredCluster,
-) -> Result<[Resource; 2], String> {
+) -> Result<Vec<Resource>, String> {
     let template = template(input, group, role, subnets, desired)?;
-    let scaling = scaling_group(input, group, subnets, &Ref::to(&template.name))?;
-    Ok([template.into(), scaling.into()])
+    let scaling_group = scaling::group(input.cluster, group, subnets, &template)?;
+    let pool = scaling::warm_pool(input.cluster, group, Ref::to(&scaling_group.name))?;
+    let own = [template.into(), scaling_group.into()];
+    Ok(own.into_iter().chain(pool.map(Into::into)).collect())
 }
 
-/// kops leaves out operations of volumes whose type has none to choose.
+/// kops leaves out what does not fit the type of a volume, and keys that encrypt nothing.
 fn notices(group: &InstanceGroup, desired: &mut DesiredCluster) {
-    let root = (group.root_volume().kind, group.spec.root_volume_iops, "rootVolumeIops".to_owned());
-    let volumes = group.spec.volumes.iter().flatten().enumerate();
+    let spec = &group.spec;
+    let mut ignored = Vec::new();
+    let root = (group.root_volume(), spec.root_volume_iops, spec.root_volume_throughput);
+    let volumes = spec.volumes.iter().flatten().enumerate();
     let volumes = volumes.map(|(index, volume)| {
-        (volume.asked().kind, volume.iops, format!("volumes[{index}].iops"))
+        let field = |name: &str| format!("volumes[{index}].{name}");
+        let amounts = (volume.asked(), volume.iops, volume.throughput);
+        (amounts, [field("iops"), field("throughput")])
     });
-    for (kind, iops, field) in std::iter::once(root).chain(volumes) {
+    let fields = ["rootVolumeIops", "rootVolumeThroughput"].map(str::to_owned);
+    for ((asked, iops, throughput), [of_iops, of_throughput]) in
+        std::iter::once((root, fields)).chain(volumes)
+    {
+        let kind = asked.kind;
+        let next = |kinds: &str| format!("remove it, or choose {kinds}");
+        let why = format!("since {kind} has none to choose");
         if iops.is_some_and(|iops| iops > 0) && !has_iops(&kind) {
-            desired.notices.push(Notice {
-                object: format!("InstanceGroup/{}", group.name()),
-                message: format!("spec.{field} is ignored, since {kind} has none to choose"),
-                next: "remove it, or choose gp3, io1 or io2".to_owned(),
-            });
+            ignored.push((of_iops, why.clone(), next("gp3, io1 or io2")));
         }
+        if throughput.is_some_and(|mib| mib > 0) && !has_throughput(&kind) {
+            ignored.push((of_throughput, why, next("gp3")));
+        }
+    }
+    let key = filled(&spec.root_volume_encryption_key);
+    if key.is_some() && spec.root_volume_encryption != Some(true) {
+        let why = "since rootVolumeEncryption is not set to true".to_owned();
+        ignored.push(("rootVolumeEncryptionKey".to_owned(), why, "set that too".to_owned()));
+    }
+    for (field, why, next) in ignored {
+        desired.notices.push(Notice {
+            object: format!("InstanceGroup/{}", group.name()),
+            message: format!("spec.{field} is ignored, {why}"),
+            next,
+        });
     }
 }
 
@@ -100,54 +127,55 @@ fn template(
 ) -> Result<LaunchTemplate, String> {
     let cluster = input.cluster;
     let spec = &group.spec;
-    refuse_incomplete(group, desired);
     let name = group.aws_name(cluster.name());
     let (profile, after) = profile(cluster, group, role)?;
-    let mut tags = names::labels(cluster.spec.cloud_labels.as_ref());
-    tags.extend(names::tags(cluster, &name, false));
     let metadata = spec.instance_metadata.as_ref();
+    let hops = metadata.and_then(|own| own.http_put_response_hop_limit);
+    let tokens = metadata.and_then(|own| filled(&own.http_tokens));
+    let parts = user_data::of(group);
     Ok(LaunchTemplate {
-        name,
         group: group.name().to_owned(),
         zones: zones(subnets),
         runs_kubernetes: role != Role::Bastion,
-        image: filled(&spec.image).unwrap_or_default().to_owned(),
-        machine_type: filled(&spec.machine_type).unwrap_or_default().to_owned(),
+        image: image(cluster, group, desired),
+        machine_type: group.machine_type().unwrap_or_default().to_owned(),
         ssh_key: ssh::key(input),
         profile,
-        security_groups: security_groups(cluster, group, role),
+        security_groups: security_groups(input, group, role),
         public_ip: has_public_ip(cluster, group, subnets, desired),
-        root: volume(group.root_volume(), spec.root_volume_delete_on_termination)?,
+        ipv6: subnets.iter().any(|subnet| filled(&subnet.ipv6_cidr).is_some()),
+        root: volume(group.root_volume(), None)?,
         volumes: volumes(group)?,
         monitoring: spec.detailed_instance_monitoring.unwrap_or(false),
         tenancy: filled(&spec.tenancy).map(str::to_owned),
-        spot: spot(group),
-        http_tokens: metadata.and_then(|own| filled(&own.http_tokens)).map(str::to_owned),
-        http_hop_limit: metadata
-            .and_then(|own| own.http_put_response_hop_limit)
-            .map(|hops| whole("instanceMetadata.httpPutResponseHopLimit", hops))
-            .transpose()?,
+        spot: spot(group)?,
+        http_tokens: tokens.unwrap_or("required").to_owned(),
+        http_hop_limit: whole("instanceMetadata.httpPutResponseHopLimit", hops.unwrap_or(1))?,
         cpu_credits: filled(&spec.cpu_credits).map(str::to_owned),
         ebs_optimized: spec.root_volume_optimization,
-        user_data: user_data::of(group),
-        tags,
+        user_data: UserData { bootstrap: None, parts: parts.clone() }.write(),
+        parts,
+        tags: tags(input, group, &name),
+        gpu_tags: group.gpu_tags(cluster),
+        name,
         after,
         resolved: Resolved::default(),
     })
 }
 
-fn refuse_incomplete(group: &InstanceGroup, desired: &mut DesiredCluster) {
-    let spec = &group.spec;
-    for (field, value) in [("image", &spec.image), ("machineType", &spec.machine_type)] {
-        if filled(value).is_none() {
-            let notice = Notice {
-                object: format!("InstanceGroup/{}", group.name()),
-                message: format!("spec.{field} is missing, and nothing can be launched without"),
-                next: format!("kapstan set instancegroup {} spec.{field}=…", group.name()),
-            };
-            desired.refusals.push((LaunchTemplate::KIND, notice));
-        }
+fn image(cluster: &Cluster, group: &InstanceGroup, desired: &mut DesiredCluster) -> WantedImage {
+    if let Some(name) = filled(&group.spec.image) {
+        return WantedImage::Named(name.to_owned());
     }
+    channel::image(cluster).unwrap_or_else(|why| {
+        let notice = Notice {
+            object: format!("InstanceGroup/{}", group.name()),
+            message: format!("spec.image is missing, and {why}"),
+            next: format!("kapstan set instancegroup {} spec.image=…", group.name()),
+        };
+        desired.refusals.push((LaunchTemplate::KIND, notice));
+        WantedImage::Unknown
+    })
 }
 
 /// The name of the instance profile, and what of it must be there before.
@@ -168,17 +196,20 @@ fn profile(
     Ok((profile, vec![own, link]))
 }
 
-fn security_groups(
-    cluster: &Cluster,
-    group: &InstanceGroup,
-    role: Role,
-) -> Vec<Ref<SecurityGroup>> {
+fn security_groups(input: Input<'_>, group: &InstanceGroup, role: Role) -> Vec<Ref<SecurityGroup>> {
     let own = match filled(&group.spec.security_group_override) {
         Some(id) => Ref::to(id),
-        None => names::security_group(cluster.name(), role),
+        None => names::security_group(input.cluster.name(), role),
     };
+    let behind = load_balancer::security_groups_behind(input, group);
     let more = group.spec.additional_security_groups.iter().flatten();
-    std::iter::once(own).chain(more.map(Ref::to)).collect()
+    let mut groups: Vec<Ref<SecurityGroup>> = vec![own];
+    for id in behind.into_iter().chain(more.map(Ref::to)) {
+        if !groups.contains(&id) {
+            groups.push(id);
+        }
+    }
+    groups
 }
 
 fn has_public_ip(
@@ -202,13 +233,16 @@ fn has_public_ip(
 }
 
 /// How instances are bought. With a mixed policy the Auto Scaling group decides that.
-fn spot(group: &InstanceGroup) -> Option<Spot> {
+fn spot(group: &InstanceGroup) -> Result<Option<Spot>, String> {
     let spec = &group.spec;
-    let price = filled(&spec.max_price).filter(|_| spec.mixed_instances_policy.is_none())?;
-    Some(Spot {
+    let price = filled(&spec.max_price).filter(|_| spec.mixed_instances_policy.is_none());
+    let Some(price) = price else { return Ok(None) };
+    let minutes = spec.spot_duration_in_minutes;
+    Ok(Some(Spot {
         price: Some(price.to_owned()),
+        minutes: minutes.map(|own| whole("spotDurationInMinutes", own)).transpose()?,
         interruption: filled(&spec.instance_interruption_behavior).map(str::to_owned),
-    })
+    }))
 }
 
 /// The zones of subnets, each once.
@@ -240,67 +274,35 @@ fn volumes(group: &InstanceGroup) -> Result<Vec<(String, Volume)>, String> {
     more.collect()
 }
 
-fn scaling_group(
-    input: Input<'_>,
-    group: &InstanceGroup,
-    subnets: &[&Subnet],
-    template: &Ref<LaunchTemplate>,
-) -> Result<AutoscalingGroup, String> {
+/// The tags of a group and of its template, which all that they start gets too (kops
+/// `pkg/model/context.go`, `CloudTagsForInstanceGroup`). Our own come last, so that no label takes
+/// their place.
+fn tags(input: Input<'_>, group: &InstanceGroup, name: &str) -> Tags {
     let cluster = input.cluster;
-    let spec = &group.spec;
-    let (smallest, largest) = group.sizes();
-    let subnet_ids: Vec<_> = subnets
-        .iter()
-        .map(|subnet| names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default()))
-        .collect();
-    let price = filled(&spec.max_price).map(str::to_owned);
-    let maybe = |field, number: Option<i64>| number.map(|n| whole(field, n)).transpose();
-    let mixed = match &spec.mixed_instances_policy {
-        None => None,
-        Some(policy) => Some(Mixed {
-            types: policy.instances.clone().unwrap_or_default(),
-            on_demand_allocation: filled(&policy.on_demand_allocation_strategy).map(str::to_owned),
-            on_demand_base: maybe("onDemandBase", policy.on_demand_base)?,
-            on_demand_above_base: maybe("onDemandAboveBase", policy.on_demand_above_base)?,
-            spot_allocation: filled(&policy.spot_allocation_strategy).map(str::to_owned),
-            spot_pools: maybe("spotInstancePools", policy.spot_instance_pools)?,
-            spot_max_price: price,
-        }),
-    };
-    let warm_pool = match &spec.warm_pool {
-        None => None,
-        Some(pool) => Some(WarmPool {
-            min_size: whole("warmPool.minSize", pool.min_size.unwrap_or(0))?,
-            max_size: maybe("warmPool.maxSize", pool.max_size)?,
-        }),
-    };
-    Ok(AutoscalingGroup {
-        name: template.name.clone(),
-        template: template.clone(),
-        version: 0,
-        min_size: whole("minSize", smallest)?,
-        max_size: whole("maxSize", largest)?,
-        subnets: subnet_ids,
-        mixed,
-        suspended: spec.suspend_processes.clone().unwrap_or_default(),
-        protected: spec.instance_protection.unwrap_or(false),
-        capacity_rebalance: spec.capacity_rebalance.unwrap_or(false),
-        warm_pool,
-        tags: scaling_tags(cluster, group, &template.name),
-    })
-}
-
-/// The tags of a group, which its instances get too (kops `pkg/model/context.go`,
-/// `CloudTagsForInstanceGroup`). Our own come last, so that no label takes their place.
-fn scaling_tags(cluster: &Cluster, group: &InstanceGroup, name: &str) -> Tags {
-    let mut tags = names::labels(cluster.spec.cloud_labels.as_ref());
+    let own = names::tags(cluster, name, false);
+    let mut tags = own.clone();
     tags.extend(names::labels(group.spec.cloud_labels.as_ref()));
-    tags.extend(group.autoscaler_tags().into_iter().map(|tag| (tag.key, tag.value)));
-    if let Some(role) = group.spec.role {
-        tags.insert(format!("k8s.io/role/{}", role.key()), "1".to_owned());
+    if cluster.uses_nth_queue() {
+        let handler = cluster.spec.node_termination_handler.as_ref();
+        let key = handler.and_then(|own| own.managed_asg_tag.as_deref()).unwrap_or(HANDLED);
+        if !key.is_empty() {
+            tags.entry(key.to_owned()).or_default();
+        }
     }
-    tags.insert("KubernetesCluster".to_owned(), cluster.name().to_owned());
-    tags.insert("Name".to_owned(), name.to_owned());
+    let is_server = |group: &&InstanceGroup| group.spec.role == Some(Role::ApiServer);
+    let has_api_servers = input.groups.iter().any(is_server);
+    tags.extend(group.autoscaler_tags(cluster, has_api_servers));
+    let words: &[&str] = match group.spec.role {
+        Some(Role::Master) => &["master", "control-plane"],
+        Some(Role::ApiServer) => &["apiserver"],
+        Some(Role::Node) => &["node"],
+        Some(Role::Bastion) => &["bastion"],
+        None => &[],
+    };
+    tags.extend(words.iter().map(|word| (format!("k8s.io/role/{word}"), "1".to_owned())));
+    tags.insert("kops.k8s.io/instancegroup".to_owned(), group.name().to_owned());
+    let telling = ["Name", CLUSTER_TAG, &cluster.owner_key()];
+    tags.extend(own.into_iter().filter(|(key, _)| telling.contains(&key.as_str())));
     tags
 }
 

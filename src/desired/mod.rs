@@ -3,15 +3,21 @@
 //! Pure. What depends on AWS (a hosted zone's id, the role in a profile of the user's own)
 //! is named here, and filled in by `resolve`.
 
+mod accounts;
+mod channel;
 mod dns;
+mod events;
 mod firewall;
 pub(crate) mod iam;
 mod instances;
+pub(crate) mod kops;
 mod load_balancer;
 mod named;
 pub(crate) mod names;
 mod network;
+mod scaling;
 mod ssh;
+mod termination;
 pub(crate) mod user_data;
 mod volumes;
 
@@ -23,6 +29,7 @@ use crate::catalogue::kinds::Resource;
 use crate::core::home::Home;
 use crate::core::kind::Kind;
 use crate::core::whose::Owner;
+use crate::iam::oidc_provider::Issuer;
 use crate::policy::additional;
 use crate::policy::document::Document;
 use crate::policy::generation::{self, Chosen, Generation};
@@ -36,6 +43,7 @@ use crate::spec::problem::Problem;
 use crate::spec::profile_arn::ProfileArn;
 use crate::spec::role::Role;
 use crate::visible::text::visible;
+use crate::vpc::subnet::UntaggedSubnet;
 
 pub(crate) use named::owner;
 use user_data::Bootstrap;
@@ -64,6 +72,7 @@ pub(crate) struct DesiredCluster {
     pub(crate) generation: Chosen,
     pub(crate) resources: Vec<Resource>,
     pub(crate) existing: Vec<ExistingProfile>,
+    pub(crate) accounts: Accounts,
     pub(crate) zone: HostedZone,
     pub(crate) notices: Vec<Notice>,
     /// What keeps a kind from being planned, unless it is not looked at.
@@ -78,6 +87,15 @@ pub(crate) struct ExistingProfile {
     pub(crate) policy: RolePolicy,
     pub(crate) additional: Option<Document>,
     pub(crate) trust: Document,
+}
+
+/// What the spec tells of service accounts that concerns the looks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Accounts {
+    /// Whether it speaks of them at all.
+    pub(crate) are_told: bool,
+    /// An issuer that may have a provider, though the spec has none.
+    pub(crate) issuer: Option<Issuer>,
 }
 
 /// Something that the user should know: about what, what it is, and what to do.
@@ -112,6 +130,7 @@ pub(crate) fn cluster(input: Input<'_>) -> Result<DesiredCluster, Vec<Problem>> 
         generation,
         resources: Vec::new(),
         existing: Vec::new(),
+        accounts: Accounts::default(),
         zone: hosted_zone(input.cluster),
         notices: Vec::new(),
         refusals: Vec::new(),
@@ -122,6 +141,7 @@ pub(crate) fn cluster(input: Input<'_>) -> Result<DesiredCluster, Vec<Problem>> 
         |result: Result<(), Vec<Problem>>| problems.extend(result.err().unwrap_or_default());
     collect(network::add(input, &mut desired));
     collect(iam::add(input, &mut desired));
+    collect(accounts::add(input, &mut desired));
     firewall::add(input, &mut desired);
     ssh::add(input, &mut desired);
     collect(volumes::add(input, &mut desired));
@@ -136,6 +156,7 @@ pub(crate) fn cluster(input: Input<'_>) -> Result<DesiredCluster, Vec<Problem>> 
         });
     }
     collect(instances::add(input, &mut desired));
+    collect(termination::add(input, &mut desired));
     if problems.is_empty() { Ok(desired) } else { Err(problems) }
 }
 
@@ -183,7 +204,7 @@ pub(crate) fn told_zone(cluster: &Cluster) -> Option<String> {
 
 /// The hosted zone that the cluster's DNS names lie in (kops `pkg/model/dns.go`).
 pub(crate) fn hosted_zone(cluster: &Cluster) -> HostedZone {
-    if cluster.is_gossip() {
+    if !cluster.publishes_records() {
         return HostedZone::None;
     }
     let private = cluster.uses_private_dns();
@@ -193,6 +214,11 @@ pub(crate) fn hosted_zone(cluster: &Cluster) -> HostedZone {
         Some(id) => HostedZone::Id(id.to_owned()),
         None => HostedZone::Above { cluster: cluster.name().to_owned(), private },
     }
+}
+
+/// The subnets of a cluster that no tags tell of.
+pub(crate) fn untagged_subnets(cluster: &Cluster) -> Vec<UntaggedSubnet> {
+    network::untagged(cluster)
 }
 
 /// What instances cannot read of the cluster's state.

@@ -43,6 +43,24 @@ pub(crate) fn owner(cluster: &Cluster, groups: &[&InstanceGroup]) -> Owner {
             let field = field.key("additionalSecurityGroups").index(index);
             name(SecurityGroup::KIND, &Some(id.clone()), &field);
         }
+        for (index, subnet) in api.subnets.iter().flatten().enumerate() {
+            let field = field.key("subnets").index(index).key("allocationId");
+            name(ElasticIp::KIND, &subnet.allocation_id, &field);
+        }
+    }
+    let bastion = cluster.spec.topology.as_ref().and_then(|all| all.bastion.as_ref());
+    if let Some(balancer) = bastion.and_then(|bastion| bastion.load_balancer.as_ref()) {
+        let field = spec.key("topology").key("bastion").key("loadBalancer");
+        for (index, id) in balancer.additional_security_groups.iter().flatten().enumerate() {
+            let field = field.key("additionalSecurityGroups").index(index);
+            name(SecurityGroup::KIND, &Some(id.clone()), &field);
+        }
+    }
+    let bastion = spec.key("topology").key("bastion").key("loadBalancer");
+    let more = cluster.bastion_load_balancer().map(|it| &it.additional_security_groups);
+    for (index, id) in more.into_iter().flatten().flatten().enumerate() {
+        let field = bastion.key("additionalSecurityGroups").index(index);
+        name(SecurityGroup::KIND, &Some(id.clone()), &field);
     }
     for group in groups {
         let of = |field: FieldPath| format!("{field} of InstanceGroup/{}", group.name());
@@ -66,15 +84,36 @@ pub(crate) fn owner(cluster: &Cluster, groups: &[&InstanceGroup]) -> Owner {
             name(IamInstanceProfile::KIND, &Some(arn.name), &field);
         }
     }
+    for id in filled_groups(cluster, groups) {
+        owner.fill(SecurityGroup::KIND, id);
+    }
     for (index, subnet) in cluster.subnets().iter().enumerate() {
-        add_subnet(&mut owner, cluster, subnet, &spec.key("subnets").index(index));
+        add_subnet(&mut owner, cluster, groups, subnet, &spec.key("subnets").index(index));
     }
     owner
 }
 
-fn add_subnet(owner: &mut Owner, cluster: &Cluster, subnet: &Subnet, field: &FieldPath) {
+/// The security groups that get the cluster's rules.
+fn filled_groups<'a>(
+    cluster: &'a Cluster,
+    groups: &'a [&InstanceGroup],
+) -> impl Iterator<Item = &'a str> {
+    let api = cluster.spec.api.as_ref().and_then(|api| api.load_balancer.as_ref());
+    let of_api = api.map(|api| &api.security_group_override);
+    let of_groups = groups.iter().map(|group| &group.spec.security_group_override);
+    of_api.into_iter().chain(of_groups).filter_map(filled)
+}
+
+fn add_subnet(
+    owner: &mut Owner,
+    cluster: &Cluster,
+    groups: &[&InstanceGroup],
+    subnet: &Subnet,
+    field: &FieldPath,
+) {
     if let Some(id) = filled(&subnet.id) {
-        owner.name(subnet::Subnet::KIND, id, field.key("id"), names::subnet_tags(cluster, subnet));
+        let tags = names::subnet_tags(cluster, groups, subnet);
+        owner.name(subnet::Subnet::KIND, id, field.key("id"), tags);
     }
     let shared = names::tags(cluster, "", true);
     if let Some(address) = filled(&subnet.public_ip) {
@@ -82,10 +121,11 @@ fn add_subnet(owner: &mut Owner, cluster: &Cluster, subnet: &Subnet, field: &Fie
     }
     let field = field.key("egress");
     match filled(&subnet.egress) {
-        None | Some("External") => {}
         Some(id) if id.starts_with("i-") => owner.name(Instance::KIND, id, field, Tags::new()),
         Some(id) if id.starts_with("eipalloc-") => owner.name(ElasticIp::KIND, id, field, shared),
-        Some(id) => owner.name(NatGateway::KIND, id, field, shared),
+        Some(id) if id.starts_with("nat-") => owner.name(NatGateway::KIND, id, field, shared),
+        // What additional routes lead to may be the cluster's own, and gets no tag.
+        _ => {}
     }
 }
 

@@ -1,6 +1,7 @@
-//! The network of a cluster: VPC, subnets and ways out (kops `pkg/model/network.go`).
+//! The network of a cluster: VPC, subnets and the way to the internet (kops
+//! `pkg/model/awsmodel/network.go`). How private subnets reach it is told in [`egress`].
 
-use std::collections::BTreeMap;
+mod egress;
 
 use ipnet::IpNet;
 
@@ -9,28 +10,49 @@ use crate::catalogue::kinds::Resource;
 use crate::core::id::{Id, Ref};
 use crate::core::kind::ResourceId;
 use crate::spec::cluster::{self, Cluster};
+use crate::spec::instance_group::InstanceGroup;
 use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
-use crate::spec::subnets::SubnetKind;
+use crate::spec::subnets::{SubnetKind, numbered_range};
 use crate::vpc::cidr_block::VpcCidrBlock;
 use crate::vpc::dhcp_options::DhcpOptions;
 use crate::vpc::dhcp_options_association::VpcDhcpOptionsAssociation;
-use crate::vpc::elastic_ip::ElasticIp;
+use crate::vpc::egress_only_internet_gateway::EgressOnlyInternetGateway;
 use crate::vpc::internet_gateway::InternetGateway;
-use crate::vpc::nat_gateway::NatGateway;
+use crate::vpc::ipv6_cidr_block::{Ipv6Range, VpcAmazonIpv6CidrBlock};
 use crate::vpc::route::{Route, Via};
 use crate::vpc::route_table::{ROLE_TAG, RouteTable};
 use crate::vpc::route_table_association::RouteTableAssociation;
-use crate::vpc::subnet::Subnet;
+use crate::vpc::subnet::{Subnet, UntaggedSubnet};
 use crate::vpc::vpc::Vpc;
 
-const EVERYWHERE: &str = "0.0.0.0/0";
+const ALL_IPV4: &str = "0.0.0.0/0";
+const ALL_IPV6: &str = "::/0";
+
+/// What all addresses of IPv4 are to those who have IPv6 alone (RFC 6052).
+const NAT64: &str = "64:ff9b::/96";
 
 pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Vec<Problem>> {
     let cluster = input.cluster;
-    let mut resources = network(cluster, &desired.region);
-    let problems = subnets(cluster, &mut resources);
+    let mut resources = vpc(cluster, &desired.region);
+    resources.extend(gateways(cluster));
+    let mut problems = Vec::new();
+    let path = FieldPath::root().key("spec").key("subnets");
+    for (index, cidr) in cluster.subnet_ranges().into_iter().enumerate() {
+        let subnet = &cluster.subnets()[index];
+        let is_cut = cidr.is_some() || cluster.is_of_ipv6_alone(subnet);
+        if filled(&subnet.id).is_none() && !is_cut {
+            let message = "has no range, and the network has none left to give it; set cidr";
+            problems.push(Problem::new(&path.index(index), message));
+        }
+        resources.push(self::subnet(cluster, input.groups, subnet, cidr).into());
+        resources.extend(association(cluster, subnet).map(Into::into));
+    }
+    match egress::of_zones(cluster, &path) {
+        Ok(more) => resources.extend(more),
+        Err(more) => problems.extend(more),
+    }
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -38,31 +60,41 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
     Ok(())
 }
 
-fn network(cluster: &Cluster, region: &str) -> Vec<Resource> {
-    let name = cluster.name();
+/// The subnets that no tags tell of.
+pub(super) fn untagged(cluster: &Cluster) -> Vec<UntaggedSubnet> {
+    let own = cluster.subnets().iter().zip(cluster.subnet_ranges());
+    let own = own.filter(|(subnet, _)| !cluster.tags_subnets() && filled(&subnet.id).is_none());
+    own.map(|(subnet, cidr)| UntaggedSubnet(self::subnet(cluster, &[], subnet, cidr))).collect()
+}
+
+fn is_shared(cluster: &Cluster) -> bool {
+    filled(&cluster.spec.network_id).is_some()
+}
+
+/// The VPC, and what only one of the cluster's own has.
+fn vpc(cluster: &Cluster, region: &str) -> Vec<Resource> {
+    let (name, shared) = (cluster.name(), is_shared(cluster));
     let vpc = names::vpc(name);
-    let shared = filled(&cluster.spec.network_id);
     let tags = names::tags(cluster, name, false);
     let mut resources: Vec<Resource> = vec![
         Vpc {
             name: name.to_owned(),
-            existing: Id::of_spec(shared),
+            existing: Id::of_spec(filled(&cluster.spec.network_id)),
             cidr: cluster.network_cidr(),
-            // Newer Kubernetes does without names in a VPC that is not its own.
-            dns_hostnames: (shared.is_none() || !cluster.is_kubernetes_at_least(1, 5))
-                .then_some(true),
-            tags: if shared.is_some() { Default::default() } else { tags.clone() },
-        }
-        .into(),
-        InternetGateway {
-            name: name.to_owned(),
-            shared: shared.is_some(),
-            vpc: vpc.clone(),
-            tags: names::tags(cluster, name, shared.is_some()),
+            // kops does not look at those of a VPC that is not the cluster's own.
+            dns_hostnames: (!shared).then_some(true),
+            tags: if shared { Default::default() } else { tags.clone() },
         }
         .into(),
     ];
-    if shared.is_some() {
+    let is_cut_from = |subnet: &cluster::Subnet| {
+        filled(&subnet.ipv6_cidr).is_some_and(|range| numbered_range(range).is_some())
+    };
+    if !shared || cluster.subnets().iter().any(is_cut_from) {
+        let name = ipv6_block().name.clone();
+        resources.push(VpcAmazonIpv6CidrBlock { name, shared, vpc: vpc.clone() }.into());
+    }
+    if shared {
         return resources;
     }
     for cidr in cluster.spec.additional_network_cidrs.iter().flatten() {
@@ -83,193 +115,93 @@ fn network(cluster: &Cluster, region: &str) -> Vec<Resource> {
     resources
 }
 
-fn subnets(cluster: &Cluster, resources: &mut Vec<Resource>) -> Vec<Problem> {
-    let name = cluster.name();
+/// The ways to the internet, and the table of those who have one of their own. Where all subnets
+/// are routed by somebody else, there is none.
+fn gateways(cluster: &Cluster) -> Vec<Resource> {
+    let (name, shared) = (cluster.name(), is_shared(cluster));
     let vpc = names::vpc(name);
-    let public_table: Ref<RouteTable> = Ref::to(name);
-    let path = FieldPath::root().key("spec").key("subnets");
-    let mut problems = Vec::new();
-    let all = cluster.subnets();
-    if all.iter().any(|subnet| filled(&subnet.id).is_none()) {
+    let tags = names::tags(cluster, name, shared);
+    let mut routed = cluster.subnets().iter().filter(|subnet| !subnet.is_routed_elsewhere());
+    let mut resources: Vec<Resource> = Vec::new();
+    if routed.clone().next().is_none() {
+        return resources;
+    }
+    let gateway =
+        InternetGateway { name: name.to_owned(), shared, vpc: vpc.clone(), tags: tags.clone() };
+    resources.push(gateway.into());
+    if cluster.subnets().iter().any(|subnet| filled(&subnet.id).is_none()) {
         let mut tags = names::tags(cluster, name, false);
         tags.insert(ROLE_TAG.to_owned(), "public".to_owned());
         let table = RouteTable { name: name.to_owned(), vpc: vpc.clone(), tags };
-        let route = Route {
-            name: EVERYWHERE.to_owned(),
-            table: public_table.clone(),
-            cidr: EVERYWHERE.to_owned(),
-            via: Via::InternetGateway(Ref::to(name)),
-        };
-        resources.extend([table.into(), route.into()]);
+        resources.push(table.into());
+        resources.extend([ALL_IPV4, ALL_IPV6].map(|cidr| to_internet(cluster, name, cidr, cidr)));
     }
-    let mut private: BTreeMap<&str, Vec<(usize, &cluster::Subnet)>> = BTreeMap::new();
-    for (index, (subnet, cidr)) in all.iter().zip(cluster.subnet_ranges()).enumerate() {
-        let short = filled(&subnet.name).unwrap_or_default();
-        let zone = filled(&subnet.zone).unwrap_or_default();
-        let kind = cluster.subnet_kind(subnet);
-        let existing = filled(&subnet.id);
-        if existing.is_none() && cidr.is_none() {
-            let message = "has no range, and the network has none left to give it; set cidr";
-            problems.push(Problem::new(&path.index(index), message));
-        }
-        let id = names::subnet(name, short);
-        resources.push(
-            Subnet {
-                name: id.name.clone(),
-                existing: Id::of_spec(existing),
-                vpc: vpc.clone(),
-                zone: zone.to_owned(),
-                range: additional_range(cluster, cidr.as_deref()),
-                cidr,
-                tags: names::subnet_tags(cluster, subnet),
-            }
-            .into(),
-        );
-        if existing.is_some() {
-            continue;
-        }
-        let (association, table) = match kind {
-            SubnetKind::Private => {
-                private.entry(zone).or_default().push((index, subnet));
-                (format!("private-{}", id.name), names::private_table(name, zone))
-            }
-            _ => (id.name.clone(), public_table.clone()),
-        };
-        resources.push(RouteTableAssociation { name: association, subnet: id, table }.into());
+    if cluster.is_ipv6() && routed.any(|subnet| !cluster.subnet_kind(subnet).is_public()) {
+        let name = name.to_owned();
+        resources.push(EgressOnlyInternetGateway { name, shared, vpc, tags }.into());
     }
-    for (zone, subnets) in private {
-        match zone_egress(cluster, zone, &subnets, &path) {
-            Ok(more) => resources.extend(more),
-            Err(problem) => problems.push(problem),
-        }
+    resources
+}
+
+/// A route out of a table by the internet gateway.
+fn to_internet(cluster: &Cluster, table: &str, name: &str, cidr: &str) -> Resource {
+    let via = Via::InternetGateway(Ref::to(cluster.name()));
+    Route { name: name.to_owned(), table: Ref::to(table), cidr: cidr.to_owned(), via }.into()
+}
+
+fn ipv6_block() -> Ref<VpcAmazonIpv6CidrBlock> {
+    Ref::to("AmazonIPv6")
+}
+
+fn subnet(
+    cluster: &Cluster,
+    groups: &[&InstanceGroup],
+    subnet: &cluster::Subnet,
+    cidr: Option<String>,
+) -> Subnet {
+    let id = names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default());
+    let ipv6 = filled(&subnet.ipv6_cidr).map(|range| match numbered_range(range) {
+        Some((prefix, number)) => Ipv6Range::Numbered { prefix, number, of: ipv6_block() },
+        None => Ipv6Range::Whole {
+            range: range.parse::<IpNet>().map_or(range.to_owned(), |net| net.to_string()),
+            block: (!is_shared(cluster)).then(ipv6_block),
+        },
+    });
+    Subnet {
+        name: id.name.clone(),
+        existing: Id::of_spec(filled(&subnet.id)),
+        vpc: names::vpc(cluster.name()),
+        zone: filled(&subnet.zone).unwrap_or_default().to_owned(),
+        range: additional_range(cluster, cidr.as_deref()),
+        is_cut: cidr.is_some() && filled(&subnet.cidr).is_none(),
+        cidr,
+        ipv6,
+        tags: names::subnet_tags(cluster, groups, subnet),
     }
-    problems
+}
+
+/// The table of a subnet of the cluster's own, unless somebody else routes it.
+fn association(cluster: &Cluster, subnet: &cluster::Subnet) -> Option<RouteTableAssociation> {
+    if filled(&subnet.id).is_some() || subnet.is_routed_elsewhere() {
+        return None;
+    }
+    let id = names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default());
+    let (name, table) = match egress::table(cluster, subnet) {
+        Some((side, table)) => (format!("{side}-{}", id.name), table),
+        None => (id.name.clone(), Ref::to(cluster.name())),
+    };
+    Some(RouteTableAssociation { name, subnet: id, table })
 }
 
 /// The additional range of the VPC that holds a subnet; a shared VPC has its own already.
 fn additional_range(cluster: &Cluster, cidr: Option<&str>) -> Option<ResourceId> {
-    if filled(&cluster.spec.network_id).is_some() {
+    if is_shared(cluster) {
         return None;
     }
     let subnet: IpNet = cidr?.parse().ok()?;
     let mut ranges = cluster.spec.additional_network_cidrs.iter().flatten();
     let holds = |range: &&String| range.parse().is_ok_and(|range: IpNet| range.contains(&subnet));
     ranges.find(holds).map(|range| ResourceId::new(VpcCidrBlock::KIND, range))
-}
-
-/// How the private subnets of a zone reach the internet.
-fn zone_egress(
-    cluster: &Cluster,
-    zone: &str,
-    subnets: &[(usize, &cluster::Subnet)],
-    path: &FieldPath,
-) -> Result<Vec<Resource>, Problem> {
-    let name = cluster.name();
-    let [(index, first), rest @ ..] = subnets else { return Ok(Vec::new()) };
-    for (other, subnet) in rest {
-        for (field, mine, others) in [
-            ("egress", &first.egress, &subnet.egress),
-            ("publicIP", &first.public_ip, &subnet.public_ip),
-        ] {
-            if filled(mine) != filled(others) {
-                let path = path.index(*other).key(field);
-                let message =
-                    format!("the private subnets of {zone} share one way out; all need the same");
-                return Err(Problem::new(&path, message));
-            }
-        }
-    }
-    let table = names::private_table(name, zone);
-    let mut tags = names::tags(cluster, &table.name, false);
-    tags.insert(ROLE_TAG.to_owned(), format!("private-{zone}"));
-    let mut resources: Vec<Resource> =
-        vec![RouteTable { name: table.name.clone(), vpc: names::vpc(name), tags }.into()];
-    let gateway: Ref<NatGateway> = Ref::to(format!("{zone}.{name}"));
-    let utility = utility_subnet(cluster, zone);
-    let via = match filled(&first.egress) {
-        // Whoever says so brings routes of their own.
-        Some("External") => return Ok(resources),
-        Some(instance) if instance.starts_with("i-") => Via::Instance(instance.to_owned()),
-        Some(existing) => {
-            let first = first_zone_through(cluster, existing).unwrap_or(zone);
-            let name = format!("{first}.{name}");
-            let gateway = Ref::to(&name);
-            if first == zone {
-                let existing = Id::of_spec(Some(existing));
-                let tags = names::tags(cluster, &name, true);
-                let (subnet, elastic_ip) = (None, None);
-                resources.push(NatGateway { name, existing, subnet, elastic_ip, tags }.into());
-            }
-            Via::NatGateway(gateway)
-        }
-        None => {
-            let subnet = utility.map_err(|message| Problem::new(&path.index(*index), message))?;
-            let address: Ref<ElasticIp> = Ref::to(&gateway.name);
-            let existing = filled(&first.public_ip);
-            resources.push(
-                ElasticIp {
-                    name: address.name.clone(),
-                    existing: existing.map(str::to_owned),
-                    subnet: subnet.clone(),
-                    tags: names::tags(cluster, &address.name, existing.is_some()),
-                }
-                .into(),
-            );
-            resources.push(
-                NatGateway {
-                    name: gateway.name.clone(),
-                    existing: None,
-                    subnet: Some(subnet),
-                    elastic_ip: Some(address),
-                    tags: names::tags(cluster, &gateway.name, false),
-                }
-                .into(),
-            );
-            Via::NatGateway(gateway)
-        }
-    };
-    let route = Route {
-        name: format!("private-{zone}-{EVERYWHERE}"),
-        table,
-        cidr: EVERYWHERE.to_owned(),
-        via,
-    };
-    resources.push(route.into());
-    Ok(resources)
-}
-
-/// The zone by which a gateway is called that the private subnets of several may share.
-fn first_zone_through<'a>(cluster: &'a Cluster, gateway: &str) -> Option<&'a str> {
-    let own = cluster.subnets().iter().filter(|subnet| filled(&subnet.id).is_none());
-    let through = own.filter(|subnet| {
-        cluster.subnet_kind(subnet) == SubnetKind::Private
-            && filled(&subnet.egress) == Some(gateway)
-    });
-    through.filter_map(|subnet| filled(&subnet.zone)).min()
-}
-
-/// The one utility subnet of a zone.
-///
-/// # Errors
-/// There is none, or more than one.
-fn utility_subnet(cluster: &Cluster, zone: &str) -> Result<Ref<Subnet>, String> {
-    match of_kind(cluster, zone, SubnetKind::Utility)[..] {
-        [subnet] => Ok(names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default())),
-        [] => Err(format!(
-            "is private, but {zone} has no subnet of type Utility for a NAT gateway; add one, or \
-             set egress to a NAT gateway, an instance or External"
-        )),
-        _ => Err(format!("{zone} has more than one subnet of type Utility; keep one")),
-    }
-}
-
-/// The subnet of a zone in which the load balancer of bastions stands: the utility subnet,
-/// or, where the topology is public, the first public one.
-pub(super) fn bastion_subnet(cluster: &Cluster, zone: &str) -> Option<Ref<Subnet>> {
-    let utility = of_kind(cluster, zone, SubnetKind::Utility);
-    let all = utility.into_iter().chain(of_kind(cluster, zone, SubnetKind::Public));
-    let subnet = all.into_iter().next()?;
-    Some(names::subnet(cluster.name(), filled(&subnet.name).unwrap_or_default()))
 }
 
 fn of_kind<'a>(cluster: &'a Cluster, zone: &str, kind: SubnetKind) -> Vec<&'a cluster::Subnet> {

@@ -24,47 +24,52 @@ pub(super) fn key(input: Input<'_>) -> Option<Ref<SshKey>> {
 
 pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) {
     let cluster = input.cluster;
-    let refusal = match (input.ssh_keys, key(input)) {
-        ([_, _, ..], _) => "several SSH public keys are kept, and instances take one".to_owned(),
-        ([one], None) if cluster.spec.ssh_key_name.is_none() => {
-            let reason = ssh_credential::fingerprint(one).err().unwrap_or_default();
-            format!("the SSH key that is kept cannot be used: {reason}")
+    match pair(input) {
+        Ok(pair) => desired.resources.extend(pair.map(Into::into)),
+        Err(refusal) => {
+            let notice = Notice {
+                object: format!("Cluster/{}", cluster.name()),
+                message: refusal,
+                next: format!(
+                    "keep one: kapstan create secret sshpublickey admin -i ~/.ssh/id_rsa.pub \
+                     --name {}; or set spec.sshKeyName to the name of a key pair in EC2, or to \
+                     \"\" for none",
+                    cluster.name()
+                ),
+            };
+            desired.refusals.push((SshKey::KIND, notice));
         }
-        (_, None) if cluster.spec.ssh_key_name.is_some() => return,
-        (_, None) => "no SSH public key is kept for the cluster".to_owned(),
-        ([one], Some(_)) if cluster.spec.ssh_key_name.is_none() && not_for_ec2(one).is_some() => {
-            let reason = not_for_ec2(one).unwrap_or_default();
-            format!("the SSH key that is kept cannot be used: {reason}")
+    }
+}
+
+/// The key pair; none where neither the spec nor the store has a key.
+fn pair(input: Input<'_>) -> Result<Option<SshKey>, String> {
+    let cluster = input.cluster;
+    if input.ssh_keys.len() > 1 {
+        return Err("several SSH public keys are kept, and instances take one".to_owned());
+    }
+    let kept = input.ssh_keys.first();
+    let tags = names::tags(cluster, cluster.name(), false);
+    let (public_key, fingerprint) = match (&cluster.spec.ssh_key_name, kept) {
+        // One that the spec names is there already.
+        (Some(_), _) => (None, None),
+        (None, Some(kept)) => {
+            let fingerprint = match not_for_ec2(kept) {
+                Some(reason) => Err(reason),
+                None => imported_fingerprint(kept),
+            };
+            let fingerprint = fingerprint
+                .map_err(|reason| format!("the SSH key that is kept cannot be used: {reason}"))?;
+            (Some(kept.clone()), Some(fingerprint))
         }
-        ([one], Some(id)) if cluster.spec.ssh_key_name.is_none() => {
-            match imported_fingerprint(one) {
-                Ok(fingerprint) => {
-                    let (public_key, fingerprint) = (Some(one.clone()), Some(fingerprint));
-                    let tags = names::tags(cluster, &id.name, false);
-                    let name = id.name.clone();
-                    desired.resources.push(SshKey { name, public_key, fingerprint, tags }.into());
-                    return;
-                }
-                Err(reason) => format!("the SSH key that is kept cannot be used: {reason}"),
-            }
-        }
-        (keys, Some(id)) => {
-            // What EC2 cannot import, it must have already.
-            let public_key = keys.first().filter(|key| not_for_ec2(key).is_none()).cloned();
-            let tags = names::tags(cluster, &id.name, false);
-            let name = id.name.clone();
-            desired.resources.push(SshKey { name, public_key, fingerprint: None, tags }.into());
-            return;
-        }
+        (None, None) => (None, None),
     };
-    let notice = Notice {
-        object: format!("Cluster/{}", cluster.name()),
-        message: refusal,
-        next: format!(
-            "keep one: kapstan create secret sshpublickey admin -i ~/.ssh/id_rsa.pub --name {}; \
-             or set spec.sshKeyName to the name of a key pair in EC2, or to \"\" for none",
-            cluster.name()
-        ),
+    let pair = |key: Ref<SshKey>| SshKey {
+        name: key.name.clone(),
+        id: None,
+        public_key,
+        fingerprint,
+        tags,
     };
-    desired.refusals.push((SshKey::KIND, notice));
+    Ok(key(input).map(pair))
 }

@@ -3,17 +3,14 @@
 //! [`Bootstrap`] is the seam: another way of bringing up Kubernetes is another variant, and
 //! gives parts to put before those of the instance group.
 
+use crate::ec2::user_data::{Part, UserData};
 use crate::limits::USER_DATA;
 use crate::spec::cluster::Cluster;
-use crate::spec::instance_group::{self, InstanceGroup};
-use crate::spec::object::filled;
+use crate::spec::instance_group::InstanceGroup;
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
 
-/// How user data of ours begins, by which it is told from that of others.
-const BOUNDARY: &str = "KAPSTAN-PART";
-
-/// What `spec.bootstrap` asks for.
+/// What the annotation `kapstan.io/bootstrap` asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Bootstrap {
     /// Nothing was chosen. What another tool put on live instances is kept.
@@ -24,47 +21,26 @@ pub(crate) enum Bootstrap {
 
 impl Bootstrap {
     pub(crate) fn of(cluster: &Cluster) -> Self {
-        match filled(&cluster.spec.bootstrap) {
+        match cluster.bootstrap() {
             Some(_) => Self::None,
             None => Self::Unset,
         }
     }
 }
 
-/// The user data of a group: a MIME archive of its parts (cloud-init, "User-data formats").
-pub(super) fn of(group: &InstanceGroup) -> Option<Vec<u8>> {
-    let parts = group.spec.additional_user_data.as_deref().unwrap_or_default();
-    if parts.is_empty() {
-        return None;
-    }
-    let content = |part: &instance_group::UserData| part.content.clone().unwrap_or_default();
-    let mut boundary = BOUNDARY.to_owned();
-    while parts.iter().any(|part| content(part).contains(&boundary)) {
-        boundary.push('-');
-    }
-    let mut out = head(&boundary);
-    out.push_str("MIME-Version: 1.0\r\n\r\n");
-    for part in parts {
-        let name = part.name.as_deref().unwrap_or_default();
-        let kind = part.kind.as_deref().unwrap_or_default();
-        out.push_str(&format!(
-            "--{boundary}\r\n\
-             Content-Disposition: attachment; filename=\"{name}\"\r\n\
-             Content-Transfer-Encoding: 7bit\r\n\
-             Content-Type: {kind}\r\n\
-             MIME-Version: 1.0\r\n\r\n\
-             {}\r\n",
-            content(part)
-        ));
-    }
-    out.push_str(&format!("--{boundary}--\r\n"));
-    Some(out.into_bytes())
+/// What a group adds itself.
+pub(super) fn of(group: &InstanceGroup) -> Vec<Part> {
+    let parts = group.spec.additional_user_data.iter().flatten().map(|part| Part {
+        name: part.name.clone().unwrap_or_default(),
+        kind: part.kind.clone().unwrap_or_default(),
+        content: part.content.clone().unwrap_or_default().into_bytes(),
+    });
+    parts.collect()
 }
 
 /// Whether EC2 takes the user data of a group, which it gets with a frame around its parts.
 pub(crate) fn check(group: &InstanceGroup) -> Option<Problem> {
-    let data = of(group)?;
-    let reason = USER_DATA.refusal(i64::try_from(data.len()).unwrap_or(i64::MAX))?;
+    let reason = refusal(&UserData { bootstrap: None, parts: of(group) }.write()?)?;
     let path = FieldPath::root().key("spec").key("additionalUserData");
     let message = format!(
         "with the frame of a MIME archive {reason}; let the instance fetch the rest when it boots"
@@ -72,12 +48,7 @@ pub(crate) fn check(group: &InstanceGroup) -> Option<Problem> {
     Some(Problem::new(&path, message))
 }
 
-fn head(boundary: &str) -> String {
-    format!("Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\n")
-}
-
-/// Whether kapstan wrote this user data.
-pub(crate) fn is_ours(data: &[u8]) -> bool {
-    let head = head(BOUNDARY);
-    data.starts_with(head.trim_end_matches(['\r', '\n', '"']).as_bytes())
+/// Why EC2 takes no such user data.
+pub(crate) fn refusal(data: &[u8]) -> Option<String> {
+    USER_DATA.refusal(i64::try_from(data.len()).unwrap_or(i64::MAX))
 }

@@ -2,8 +2,7 @@
 
 use super::{DesiredCluster, Input, Notice, names};
 use crate::ec2::volume::EbsVolume;
-use crate::limits::kms::is_policy_resource;
-use crate::limits::volume::has_iops;
+use crate::limits::volume::{has_iops, has_throughput};
 use crate::spec::cluster::{Cluster, EtcdCluster, EtcdMember};
 use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
@@ -52,27 +51,19 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// kops leaves out operations of types that have none to choose, and names a key in the masters'
-/// policy as the spec does.
+/// kops leaves out what a type of volumes has none of to choose.
 fn notices(cluster: &Cluster, path: &FieldPath, member: &EtcdMember, desired: &mut DesiredCluster) {
     let kind = member.volume().kind;
-    if member.volume_iops.is_some_and(|iops| iops > 0) && !has_iops(&kind) {
+    let is_said = |amount: Option<i64>| amount.is_some_and(|amount| amount > 0);
+    let amounts = [
+        ("volumeIops", is_said(member.volume_iops) && !has_iops(&kind), "gp3, io1 or io2"),
+        ("volumeThroughput", is_said(member.volume_throughput) && !has_throughput(&kind), "gp3"),
+    ];
+    for (field, _, kinds) in amounts.into_iter().filter(|(_, is_ignored, _)| *is_ignored) {
         desired.notices.push(Notice {
             object: format!("Cluster/{}", cluster.name()),
-            message: format!("{path}.volumeIops is ignored, since {kind} has none to choose"),
-            next: "remove it, or choose gp3, io1 or io2".to_owned(),
-        });
-    }
-    if let Some(key) = filled(&member.kms_key_id)
-        && !is_policy_resource(key)
-    {
-        desired.notices.push(Notice {
-            object: format!("Cluster/{}", cluster.name()),
-            message: format!("{path}.kmsKeyId is {key}, and IAM takes keys by their ARN alone"),
-            next: format!(
-                "write arn:aws:kms:REGION:ACCOUNT:key/ID, which aws kms describe-key --key-id {key} \
-                 --query KeyMetadata.Arn tells"
-            ),
+            message: format!("{path}.{field} is ignored, since {kind} has none to choose"),
+            next: format!("remove it, or choose {kinds}"),
         });
     }
 }
@@ -89,10 +80,11 @@ fn volume(
     let mut all: Vec<&str> = etcd.members().iter().filter_map(|m| filled(&m.name)).collect();
     all.sort();
     let name = format!("{own}.etcd-{etcd_name}.{}", cluster.name());
-    let mut tags = names::labels(cluster.spec.cloud_labels.as_ref());
-    tags.extend(names::tags(cluster, &name, false));
+    let mut tags = names::tags(cluster, &name, false);
     tags.insert(format!("k8s.io/etcd/{etcd_name}"), format!("{own}/{}", all.join(",")));
-    tags.insert("k8s.io/role/master".to_owned(), "1".to_owned());
+    for word in ["master", "control-plane"] {
+        tags.insert(format!("k8s.io/role/{word}"), "1".to_owned());
+    }
     let asked = member.volume();
     Ok(EbsVolume {
         zone: zone.to_owned(),

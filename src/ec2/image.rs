@@ -17,9 +17,12 @@ pub(crate) struct LiveImage {
     pub(crate) owner: String,
     /// What AWS calls the owner, where it has a word for it.
     pub(crate) alias: Option<String>,
+    /// `x86_64` or `arm64`; empty where it is not told.
+    pub(crate) architecture: String,
+    /// When it was made, by which texts of it sort.
+    pub(crate) made: String,
     pub(crate) root_device: String,
-    /// Whose images were asked for when this was the answer; an alias stands for accounts that only
-    /// EC2 knows.
+    /// Whose images were asked for when this was the answer.
     pub(crate) asked: Option<String>,
 }
 
@@ -40,15 +43,31 @@ pub(crate) struct Images {
 }
 
 /// The accounts behind the names that kops knows (`upup/pkg/fi/cloudup/awsup`,
-/// `resolveImage`).
+/// `ResolveImageOwnerAlias`).
+const OWNERS: [(&str, &str); 10] = [
+    ("amazon", "137112412989"),
+    ("amazon.com", "137112412989"),
+    ("debian", "136693071363"),
+    ("debian11", "136693071363"),
+    ("flatcar", "075585003325"),
+    ("redhat", "309956199498"),
+    ("redhat.com", "309956199498"),
+    ("ubuntu", "099720109477"),
+    ("rocky", "792107900819"),
+    ("rockylinux", "792107900819"),
+];
+
+/// What stands for accounts that only EC2 knows.
+const MARKETPLACE: &str = "aws-marketplace";
+
 fn owner_account(owner: &str) -> &str {
-    match owner {
-        "kope.io" => "383156758163",
-        "coreos.com" => "595879546273",
-        "redhat.com" => "309956199498",
-        "amazon.com" => "amazon",
-        other => other,
-    }
+    OWNERS.iter().find(|(name, _)| *name == owner).map_or(owner, |(_, account)| account)
+}
+
+/// Whether EC2 takes it for an owner: it refuses a whole call for one that it does not know.
+fn is_owner(account: &str) -> bool {
+    let is_number = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    is_number || ["self", MARKETPLACE].contains(&account)
 }
 
 /// Reads the images that specs name: one call for ids, one an owner for names, so that nobody's
@@ -59,7 +78,10 @@ pub(crate) async fn observe(aws: &Aws, specs: &BTreeSet<String>) -> Result<Image
         specs.iter().filter_map(|spec| spec.strip_prefix("ssm:").map(str::to_owned)).collect();
     let mut named: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (owner, name) in specs.iter().filter_map(|spec| owner_and_name(spec)) {
-        named.entry(owner_account(owner)).or_default().push(name.to_owned());
+        let account = owner_account(owner);
+        if is_owner(account) {
+            named.entry(account).or_default().push(name.to_owned());
+        }
     }
     let by_id = describe(aws, "image-id", &ids, None);
     let by_name =
@@ -96,6 +118,8 @@ async fn describe(
                 name: image.name().unwrap_or_default().to_owned(),
                 owner: answer.text("imageOwnerId", image.owner_id())?,
                 alias: image.image_owner_alias().map(str::to_owned),
+                architecture: image.architecture().map_or("", |own| own.as_str()).to_owned(),
+                made: image.creation_date().unwrap_or_default().to_owned(),
                 root_device: image.root_device_name().unwrap_or_default().to_owned(),
                 asked: owner.map(str::to_owned),
                 id: id.clone(),
@@ -118,7 +142,8 @@ async fn read_parameters(
         let pair = |parameter: &aws_sdk_ssm::types::Parameter| {
             let name = Answer::of(OPERATION, "").text("Name", parameter.name())?;
             let value = Answer::of(OPERATION, &name).text("Value", parameter.value())?;
-            Ok((name, value))
+            // A version or a label that was asked for is told beside the name.
+            Ok((format!("{name}{}", parameter.selector().unwrap_or_default()), value))
         };
         answer.parameters().iter().map(pair).collect()
     });
@@ -146,46 +171,39 @@ impl Images {
         found
     }
 
-    /// The image that a spec names.
+    /// The image that a spec names; of several, the newest.
     ///
     /// # Errors
-    /// Why there is none, or more than one.
+    /// Why there is none.
     pub(crate) fn find(&self, spec: &str, account: &str) -> Result<&LiveImage, String> {
-        let matches: Vec<&LiveImage> = match owner_and_name(spec) {
-            Some((owner, name)) => {
-                let is_owners = |image: &LiveImage| match owner_account(owner) {
-                    "self" => image.owner == account,
-                    // Who stands behind such a name, EC2 has decided, which was asked for no other.
-                    "amazon" | "aws-marketplace" => true,
-                    id => image.owner == id,
-                };
-                let Some(names) = self.by_name.get(owner_account(owner)) else {
-                    return Err(NONE.to_owned());
-                };
-                let names = names.iter().filter(|(found, _)| pattern::filters(name, found));
-                let ids = names.flat_map(|(_, ids)| ids);
-                let named = ids.filter_map(|id| self.by_id.get(id));
-                named.filter(|image| is_owners(image)).collect()
-            }
-            None => {
-                let id = match spec.strip_prefix("ssm:") {
-                    Some(parameter) => self
-                        .parameters
-                        .get(parameter)
-                        .ok_or_else(|| format!("Systems Manager has no parameter {parameter}"))?,
-                    None => spec,
-                };
-                self.by_id.get(id).into_iter().collect()
-            }
+        let Some((owner, name)) = owner_and_name(spec) else {
+            let id = match spec.strip_prefix("ssm:") {
+                Some(parameter) => self
+                    .parameters
+                    .get(parameter)
+                    .ok_or_else(|| format!("Systems Manager has no parameter {parameter}"))?,
+                None => spec,
+            };
+            return self.by_id.get(id).ok_or_else(|| NONE.to_owned());
         };
-        match matches[..] {
-            [image] => Ok(image),
-            [] => Err(NONE.to_owned()),
-            ref several => {
-                let ids: Vec<&str> = several.iter().map(|image| image.id.as_str()).collect();
-                Err(format!("{} images have that name: {}", ids.len(), ids.join(", ")))
-            }
+        let asked = owner_account(owner);
+        if !is_owner(asked) {
+            let known = OWNERS.map(|(name, _)| name).join(", ");
+            return Err(format!(
+                "{owner:?} is no owner of images that kops knows any more; known are {known}, \
+                 {MARKETPLACE} and the numbers of accounts"
+            ));
         }
+        let is_owners = |image: &&LiveImage| match asked {
+            "self" => image.owner == account,
+            // Who stands behind it, EC2 has decided, which was asked for no other.
+            MARKETPLACE => true,
+            id => image.owner == id,
+        };
+        let names = self.by_name.get(asked).into_iter().flatten();
+        let ids = names.filter(|(found, _)| pattern::filters(name, found)).flat_map(|(_, ids)| ids);
+        let images = ids.filter_map(|id| self.by_id.get(id)).filter(is_owners);
+        images.max_by_key(|image| (&image.made, &image.id)).ok_or_else(|| NONE.to_owned())
     }
 }
 
@@ -199,22 +217,26 @@ mod tests {
             name: name.to_owned(),
             owner: owner.to_owned(),
             alias: None,
+            architecture: "x86_64".to_owned(),
+            made: format!("2026-01-0{}T00:00:00.000Z", &id[4..]),
             root_device: "/dev/xvda".to_owned(),
             asked: asked.map(str::to_owned),
         };
-        let (kops, own) = ("383156758163", "111122223333");
+        let (ubuntu, own, amazon) = ("099720109477", "111122223333", "137112412989");
         let found = [
-            image("ami-1", "k8s-1.10-debian", kops, Some(kops)),
-            image("ami-2", "k8s-1.10-debian", own, Some("self")),
-            image("ami-3", "k8s-1.11-debian", kops, Some(kops)),
+            image("ami-1", "ubuntu/noble-1", ubuntu, Some(ubuntu)),
+            image("ami-2", "ubuntu/noble-1", own, Some("self")),
+            image("ami-3", "ubuntu/noble-2", ubuntu, Some(ubuntu)),
             // A parameter holds it too.
-            image("ami-3", "k8s-1.11-debian", kops, None),
-            image("ami-4", "al2023", "137112412989", Some("amazon")),
+            image("ami-3", "ubuntu/noble-2", ubuntu, None),
+            image("ami-4", "al2023", amazon, Some(amazon)),
             // Anybody may call an image so.
             image("ami-5", "al2023", "210987654321", Some("210987654321")),
             image("ami-6", "gone", "210987654321", Some("210987654321")),
+            image("ami-7", "router", "679593333241", Some("aws-marketplace")),
         ];
-        let parameters = BTreeMap::from([("/aws/x".to_owned(), "ami-3".to_owned())]);
+        let parameters =
+            ["/aws/x", "/aws/x:3"].map(|name| (name.to_owned(), "ami-3".to_owned())).into();
         Images::new(found.to_vec(), parameters)
     }
 
@@ -223,19 +245,32 @@ mod tests {
         let images = images();
         let find = |spec: &str| images.find(spec, "111122223333").map(|image| image.id.as_str());
         assert_eq!(find("ami-2"), Ok("ami-2"));
-        assert_eq!(find("kope.io/k8s-1.10-debian"), Ok("ami-1"));
-        assert_eq!(find("383156758163/k8s-1.10-debian"), Ok("ami-1"));
-        assert_eq!(find("k8s-1.10-debian"), Ok("ami-2"));
+        for owner in ["ubuntu", "099720109477"] {
+            assert_eq!(find(&format!("{owner}/ubuntu/noble-1")), Ok("ami-1"));
+        }
         assert_eq!(find("ssm:/aws/x"), Ok("ami-3"));
-        assert_eq!(find("kope.io/k8s-1.11-debian"), Ok("ami-3"));
+        assert_eq!(find("ssm:/aws/x:3"), Ok("ami-3"));
         assert!(find("ssm:/aws/y").unwrap_err().contains("/aws/y"));
-        assert!(find("kope.io/k8s-1.12").unwrap_err().contains("no such image"));
-        assert_eq!(find("amazon.com/al2023"), Ok("ami-4"));
+        assert!(find("ubuntu/ubuntu/noble-9").unwrap_err().contains("no such image"));
+        for owner in ["amazon", "amazon.com", "137112412989"] {
+            assert_eq!(find(&format!("{owner}/al2023")), Ok("ami-4"));
+        }
         assert_eq!(find("210987654321/al2023"), Ok("ami-5"));
+        assert_eq!(find("aws-marketplace/router"), Ok("ami-7"));
         assert!(find("amazon.com/gone").unwrap_err().contains("no such image"));
-        let several = find("kope.io/k8s-*").unwrap_err();
-        assert_eq!(several, "2 images have that name: ami-1, ami-3");
-        assert_eq!(find("kope.io/k8s-1.?1-*"), Ok("ami-3"));
-        assert_eq!(find(r"kope.io/k8s-1.11-\*"), Err(NONE.to_owned()));
+        assert!(find("noble-1").unwrap_err().contains("no such image"));
+        for owner in ["kope.io", "coreos.com"] {
+            let refused = find(&format!("{owner}/k8s-1.10")).unwrap_err();
+            assert!(refused.starts_with(&format!("{owner:?} is no owner")), "{refused}");
+        }
+    }
+
+    #[test]
+    fn of_several_the_newest_is_taken() {
+        let images = images();
+        let find = |spec: &str| images.find(spec, "111122223333").map(|image| image.id.as_str());
+        assert_eq!(find("ubuntu/ubuntu/noble-*"), Ok("ami-3"));
+        assert_eq!(find("ubuntu/ubuntu/noble-?"), Ok("ami-3"));
+        assert_eq!(find(r"ubuntu/ubuntu/noble-\*"), Err(NONE.to_owned()));
     }
 }

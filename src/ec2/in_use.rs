@@ -18,10 +18,15 @@ const TEMPLATE_TAG: &str = "aws:ec2launchtemplate:id";
 const VERSION_TAG: &str = "aws:ec2launchtemplate:version";
 const GROUP_TAG: &str = "aws:autoscaling:groupName";
 
-/// The filter that chooses the instances which use something.
+const ASSOCIATIONS: &str = "ec2:DescribeIamInstanceProfileAssociations";
+
+/// By which instances are asked for that use profiles: not a filter, since associations tell.
+const PROFILE: &str = "iam-instance-profile";
+
+/// What chooses the instances which use something.
 fn filter(thing: &Thing) -> (&'static str, &str) {
     match thing {
-        Thing::InstanceProfile(arn) => ("iam-instance-profile.arn", arn),
+        Thing::InstanceProfile(arn) => (PROFILE, arn),
         Thing::SecurityGroup(id) => ("instance.group-id", id),
         Thing::LaunchTemplate(id) => ("tag:aws:ec2launchtemplate:id", id),
         Thing::Subnet(id) => ("subnet-id", id),
@@ -57,7 +62,13 @@ pub(crate) async fn observe(aws: &Aws, things: &BTreeSet<Thing>) -> Result<InUse
     }
     let answers = try_join_all(values.iter().map(async |(filter, values)| {
         let most = batch::FILTER_VALUES - STATES.len();
-        let rows = batch::read(values, most, |values| read(aws, filter, values)).await;
+        let rows = match *filter {
+            PROFILE => match with_profiles(aws, values).await {
+                Ok(ids) => batch::read(&ids, most, |ids| read(aws, "instance-id", ids)).await,
+                Err(error) => Err(error),
+            },
+            filter => batch::read(values, most, |values| read(aws, filter, values)).await,
+        };
         Ok::<_, AwsError>((*filter, Looked::sort(rows)?))
     }));
     let answers: BTreeMap<_, _> = answers.await?.into_iter().collect();
@@ -73,6 +84,19 @@ pub(crate) async fn observe(aws: &Aws, things: &BTreeSet<Thing>) -> Result<InUse
         in_use.put(thing.clone(), users);
     }
     Ok(in_use)
+}
+
+/// The instances that have one of these profiles, whatever their state.
+async fn with_profiles(aws: &Aws, arns: &[String]) -> Result<Vec<String>, AwsError> {
+    let call = aws.ec2.describe_iam_instance_profile_associations();
+    let call = call.filters(ec2::filter("state", ["associating", "associated"])).max_results(1000);
+    let rows = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let rows = rows.map_err(|error| AwsError::new(ASSOCIATIONS, "", error))?;
+    let uses = rows.iter().filter(|row| {
+        let arn = row.iam_instance_profile().and_then(|profile| profile.arn());
+        arn.is_some_and(|arn| arns.iter().any(|own| own == arn))
+    });
+    uses.map(|row| Answer::of(ASSOCIATIONS, "").text("instanceId", row.instance_id())).collect()
 }
 
 async fn read(aws: &Aws, filter: &str, values: &[String]) -> Result<Vec<Instance>, AwsError> {

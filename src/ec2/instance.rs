@@ -124,7 +124,9 @@ fn from_sdk(instance: &SdkInstance) -> Result<LiveMachine, AwsError> {
 
 fn addresses_of(instance: &SdkInstance) -> impl Iterator<Item = String> {
     let addresses = [instance.private_ip_address(), instance.public_ip_address()];
-    addresses.map(|address| address.map(str::to_owned)).into_iter().flatten()
+    let of_ipv6 = instance.network_interfaces().iter().flat_map(|one| one.ipv6_addresses());
+    let of_ipv6 = of_ipv6.filter_map(|address| address.ipv6_address());
+    addresses.into_iter().flatten().chain(of_ipv6).map(str::to_owned)
 }
 
 /// Terminates instances, by their ids.

@@ -2,10 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::types::{EphemeralNvmeSupport, InstanceType, LocationType};
+use aws_sdk_ec2::types::{InstanceType, LocationType};
 use futures::future::try_join;
 
 use crate::aws::{Answer, Aws, AwsError, batch, ec2};
+
+pub(crate) const X86_64: &str = "x86_64";
+pub(crate) const ARM64: &str = "arm64";
+
+/// What kops chooses from where a spec names no type, by what the image runs on
+/// (`upup/pkg/fi/cloudup/awsup`, `DefaultInstanceType`).
+const OF_NODES: [(&str, &str); 4] =
+    [("t3.medium", X86_64), ("c5.large", X86_64), ("c4.large", X86_64), ("t4g.medium", ARM64)];
+const OF_BASTIONS: [(&str, &str); 3] =
+    [("t3.micro", X86_64), ("t2.micro", X86_64), ("t4g.micro", ARM64)];
+
+pub(crate) fn candidates(runs_kubernetes: bool) -> &'static [(&'static str, &'static str)] {
+    if runs_kubernetes { &OF_NODES } else { &OF_BASTIONS }
+}
 
 const TYPES: &str = "ec2:DescribeInstanceTypes";
 const OFFERINGS: &str = "ec2:DescribeInstanceTypeOfferings";
@@ -13,11 +27,14 @@ const OFFERINGS: &str = "ec2:DescribeInstanceTypeOfferings";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LiveInstanceType {
     pub(crate) name: String,
-    /// How many disks must be mapped to be seen; those on NVMe show themselves
-    /// (EC2 user guide, "Instance store volumes").
+    /// How many disks it comes with. kops maps all (`upup/pkg/fi/cloudup/awsup/machine_types.go`),
+    /// those on NVMe too, which would show themselves.
     pub(crate) mapped_disks: i32,
     /// Whether it has CPU credits.
     pub(crate) burstable: bool,
+    /// What it runs, as images tell theirs.
+    pub(crate) architectures: Vec<String>,
+    pub(crate) has_gpus: bool,
     pub(crate) zones: BTreeSet<String>,
 }
 
@@ -45,13 +62,14 @@ pub(crate) async fn observe(
         let name = row.instance_type().map(InstanceType::as_str);
         let name = Answer::of(TYPES, "").text("instanceType", name)?;
         let store = row.instance_storage_info();
-        let must_map = store
-            .is_some_and(|store| store.nvme_support() != Some(&EphemeralNvmeSupport::Required));
         let disks = store.map(|store| store.disks()).unwrap_or_default();
-        let count = disks.iter().filter_map(|disk| disk.count()).sum();
         let entry = live.entry(name).or_default();
-        entry.mapped_disks = if must_map { count } else { 0 };
+        entry.mapped_disks = disks.iter().filter_map(|disk| disk.count()).sum();
         entry.burstable = row.burstable_performance_supported().unwrap_or(false);
+        let processor = row.processor_info().map(|own| own.supported_architectures());
+        let architectures = processor.unwrap_or_default().iter();
+        entry.architectures = architectures.map(|own| own.as_str().to_owned()).collect();
+        entry.has_gpus = row.gpu_info().is_some();
     }
     for row in offerings {
         let answer = Answer::of(OFFERINGS, "");

@@ -35,6 +35,8 @@ const MADE_BY_EC2: &str = "EC2 made this pair itself, and tells nothing by which
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SshKey {
     pub(crate) name: String,
+    /// That of EC2, of one that is there.
+    pub(crate) id: Option<String>,
     /// The key in OpenSSH's form; `None` for a key pair of the user's own.
     pub(crate) public_key: Option<String>,
     /// That of the key, as EC2 tells it; `None` where the spec names the key pair, which may hold
@@ -43,7 +45,10 @@ pub(crate) struct SshKey {
     pub(crate) tags: Tags,
 }
 
-fields! { SshKeyFields { fingerprint: Fingerprint = "fingerprint" } }
+fields! { SshKeyFields {
+    fingerprint: Fingerprint = "fingerprint",
+    tags: Tags = "tags",
+} }
 
 /// What EC2 tells of a key.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,7 +82,7 @@ impl Value for Fingerprint {
 /// A key pair that was found.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveKeyPair {
-    /// That of EC2, which no call needs.
+    /// That of EC2, which its tags need.
     pub(crate) id: String,
     pub(crate) name: Id<SshKey>,
     pub(crate) fingerprint: String,
@@ -85,7 +90,7 @@ pub(crate) struct LiveKeyPair {
 }
 
 impl LiveKeyPair {
-    /// kops does not tag key pairs, but a name of its form is no one else's: the cluster's, and
+    /// kops did not always tag key pairs, but a name of its form is no one else's: the cluster's, and
     /// the sixteen bytes of the key's fingerprint.
     pub(crate) fn marks(&self, cluster: &str) -> Marks<'_> {
         let own = self.name.strip_prefix("kubernetes.").and_then(|own| own.strip_prefix(cluster));
@@ -184,11 +189,20 @@ impl Manage for SshKey {
     }
 
     fn wanted(&self, _: View<'_>) -> SshKeyFields<Wanted> {
-        SshKeyFields { fingerprint: Want::if_told(self.fingerprint.clone().map(Fingerprint)) }
+        SshKeyFields {
+            fingerprint: Want::if_told(self.fingerprint.clone().map(Fingerprint)),
+            tags: match self.ownership() {
+                Ownership::Ours => Want::Is(self.tags.clone()),
+                Ownership::Shared | Ownership::Brought => Want::Any,
+            },
+        }
     }
 
     fn found(&self, found: &LiveKeyPair, _: View<'_>) -> SshKeyFields<Found> {
-        SshKeyFields { fingerprint: Some(Fingerprint(found.fingerprint.clone())) }
+        SshKeyFields {
+            fingerprint: Some(Fingerprint(found.fingerprint.clone())),
+            tags: Some(found.tags.clone()),
+        }
     }
 
     fn told(&self, changed: &SshKeyFields<Changed>) -> Drift {
@@ -202,6 +216,10 @@ impl Manage for SshKey {
 
     fn ownership(&self) -> Ownership {
         if self.public_key.is_none() { Ownership::Shared } else { Ownership::Ours }
+    }
+
+    fn facing(&self, found: &LiveKeyPair, _: View<'_>) -> Self {
+        Self { id: Some(found.id.clone()), ..self.clone() }
     }
 
     fn obstacle(&self, _: View<'_>) -> Option<(String, String)> {
@@ -238,15 +256,22 @@ impl Manage for SshKey {
         }
     }
 
-    /// EC2 changes no key pair: it goes, and the kept key is imported under its name.
+    /// EC2 changes no key: the pair goes, and the kept key is imported under its name.
     async fn update(
         &self,
         work: &Work<'_>,
         name: &Id<Self>,
-        _: &SshKeyFields<Changed>,
+        changed: &SshKeyFields<Changed>,
     ) -> Result<(), AwsError> {
-        KeyPairDeletion(name.clone()).attempt(work.aws).await?;
-        self.create(work).await.map(|_| ())
+        let SshKeyFields { fingerprint, tags } = changed;
+        if fingerprint.is_some() {
+            KeyPairDeletion(name.clone()).attempt(work.aws).await?;
+            return self.create(work).await.map(|_| ());
+        }
+        match (tags, &self.id) {
+            (Some(_), Some(id)) => ec2::tag(work.aws, id, &self.tags).await,
+            _ => Ok(()),
+        }
     }
 
     #[cfg(test)]
@@ -260,7 +285,10 @@ impl Manage for SshKey {
     #[cfg(test)]
     fn disturbed(&self, live: &LiveKeyPair) -> Vec<(&'static str, LiveKeyPair)> {
         let other = LiveKeyPair { fingerprint: "other".to_owned(), ..live.clone() };
-        self.fingerprint.iter().map(|_| ("fingerprint", other.clone())).collect()
+        let untagged = LiveKeyPair { tags: Self::lacking_one(&live.tags), ..live.clone() };
+        // Of one that the spec names, neither is compared.
+        let own = self.fingerprint.iter();
+        own.flat_map(|_| [("fingerprint", other.clone()), ("tags", untagged.clone())]).collect()
     }
 }
 
@@ -326,6 +354,7 @@ mod tests {
     fn a_key_stands_under_its_name_by_its_fingerprint() {
         let key = |fingerprint: Option<&str>| SshKey {
             name: "admin".to_owned(),
+            id: None,
             public_key: None,
             fingerprint: fingerprint.map(str::to_owned),
             tags: Tags::new(),

@@ -3,7 +3,7 @@
 use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types::{Filter, ResourceType, Volume, VolumeState, VolumeType};
 
-use crate::aws::tags::{Tags, owner_tag};
+use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, done, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
@@ -94,9 +94,12 @@ impl LiveVolume {
 /// What the keys of tags begin with that tell of what in etcd's clusters a volume is.
 const ETCD_TAG: &str = "k8s.io/etcd/";
 const MASTER_TAG: &str = "k8s.io/role/master";
+/// What the keys of the tags begin with that volumes of masters alone have.
+const TAGS_OF_MASTERS: &str = "k8s.io/*";
 
 /// The volumes of masters by any tag that tells of them, or by their names; those that Kubernetes
-/// makes for pods carry the cluster's tags too, but none of these.
+/// makes for pods carry the cluster's tags too, but none of these. What goes with its instance is
+/// none of them.
 #[derive(Debug)]
 pub(crate) struct Volumes {
     cluster: String,
@@ -124,8 +127,8 @@ impl Look for Volumes {
                 .await
             }
             false => {
-                let keys = [MASTER_TAG.to_owned(), format!("{ETCD_TAG}*"), owner_tag(cluster)];
-                let rows = read(aws, vec![ec2::filter("tag-key", keys)]).await;
+                let rows =
+                    read(aws, vec![ec2::filter("tag-key", [TAGS_OF_MASTERS.to_owned()])]).await;
                 rows.map(|mut rows| {
                     rows.retain(|volume| is_of_masters(&volume.tags, cluster));
                     rows
@@ -149,10 +152,16 @@ impl Presence for EbsVolume {
     }
 }
 
-/// Reads volumes. One of a running instance goes with it, or is let go by then.
+/// Reads volumes, but for those that go with their instances. Others of a running instance are let
+/// go by then.
 async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveVolume>, AwsError> {
     let rows = describe(aws, chosen).await?;
-    rows.iter().filter(|volume| !is_gone(volume)).map(from_sdk).collect()
+    let standing = rows.iter().filter(|volume| !is_gone(volume) && !goes_with_instance(volume));
+    standing.map(from_sdk).collect()
+}
+
+fn goes_with_instance(volume: &Volume) -> bool {
+    volume.attachments().iter().any(|one| one.delete_on_termination() == Some(true))
 }
 
 /// Whether tags tell of a master's volume, or its name does that kops gives:

@@ -12,7 +12,7 @@ use super::network_load_balancer::{LiveNetworkLoadBalancer, NetworkLoadBalancer}
 use super::tags;
 use super::target_group::{self, TargetGroup};
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault};
+use crate::aws::{Answer, Aws, AwsError, Fault, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::fields::{Changed, Found, Want, Wanted, fields};
 use crate::core::given::Given;
@@ -34,6 +34,8 @@ pub(crate) struct Listener {
     pub(crate) port: i32,
     /// The ARN of a certificate, for a listener that ends TLS.
     pub(crate) certificate: Option<String>,
+    /// Which ciphers such a listener takes.
+    pub(crate) ssl_policy: Option<String>,
     pub(crate) target_group: Ref<TargetGroup>,
     pub(crate) tags: Tags,
 }
@@ -42,6 +44,7 @@ fields! { ListenerFields {
     port: i32 = "port",
     protocol: String = "protocol",
     certificate: String = "certificate",
+    ssl_policy: String = "sslPolicy",
     target_group: String = "targetGroup",
     tags: Tags = "tags",
 } }
@@ -53,6 +56,7 @@ pub(crate) struct LiveListener {
     port: Option<i32>,
     protocol: String,
     certificate: Option<String>,
+    ssl_policy: Option<String>,
     /// The target group that it leads to, if that is what it does.
     target_group: Option<Id<TargetGroup>>,
 }
@@ -72,6 +76,8 @@ impl LiveListener {
             port: listener.port(),
             protocol: listener.protocol().map_or("", ProtocolEnum::as_str).to_owned(),
             certificate: certificate.map(str::to_owned),
+            // A listener that ends no TLS takes no ciphers.
+            ssl_policy: listener.ssl_policy().filter(|_| certificate.is_some()).map(str::to_owned),
             target_group: target.transpose()?,
         })
     }
@@ -103,8 +109,12 @@ impl Look for Listeners {
         }
         let balancers = seen.of::<LiveNetworkLoadBalancer>();
         let wanted = asked.wanted::<NetworkLoadBalancer>();
-        let is_wanted =
-            |row: &&LiveNetworkLoadBalancer| wanted.iter().any(|one| one.aws_name == row.name);
+        let is_wanted = |row: &&LiveNetworkLoadBalancer| {
+            let is_called = |one: &NetworkLoadBalancer| {
+                one.aws_name == row.name || ec2::is_named(&row.tags, &one.name)
+            };
+            row.is_network && wanted.iter().any(is_called)
+        };
         let ours = balancers.rows().iter().filter(is_wanted).map(|row| row.arn.clone());
         Some(Self(balancers.known().map(|()| ours.collect())))
     }
@@ -169,6 +179,7 @@ impl Manage for Listener {
             port: Want::Is(self.port),
             protocol: Want::Is(self.protocol().as_str().to_owned()),
             certificate: Want::maybe(self.certificate.clone()),
+            ssl_policy: Want::maybe(self.ssl_policy.clone()),
             target_group: Want::Is(self.target_group.name.clone()),
             tags: Want::Is(self.tags.clone()),
         }
@@ -179,12 +190,15 @@ impl Manage for Listener {
         ListenerFields { tags: Want::Any, ..self.wanted(view) }
     }
 
-    fn found(&self, found: &LiveListener, _: View<'_>) -> ListenerFields<Found> {
+    fn found(&self, found: &LiveListener, view: View<'_>) -> ListenerFields<Found> {
+        let leads = found.target_group.as_ref().is_some_and(|to| view.is(&self.target_group, to));
+        let target = if leads { &self.target_group.name } else { found.target() };
         ListenerFields {
             port: found.port,
             protocol: Some(found.protocol.clone()),
             certificate: found.certificate.clone(),
-            target_group: Some(found.target().to_owned()),
+            ssl_policy: found.ssl_policy.clone(),
+            target_group: Some(target.to_owned()),
             tags: None,
         }
     }
@@ -200,6 +214,7 @@ impl Manage for Listener {
             .protocol(self.protocol())
             .port(self.port)
             .set_certificates(self.certificates())
+            .set_ssl_policy(self.ssl_policy.clone())
             .default_actions(forward(&group))
             .set_tags(Some(tags::to_sdk(&self.tags)))
             .send()
@@ -215,6 +230,7 @@ impl Manage for Listener {
                     found.port == Some(self.port)
                         && found.protocol == self.protocol().as_str()
                         && found.certificate == self.certificate
+                        && found.ssl_policy == self.ssl_policy
                         && found.target_group.as_ref() == Some(&group)
                 };
                 let found = read(work.aws, &balancer).await?.into_iter().find(is_as_wanted);
@@ -231,8 +247,10 @@ impl Manage for Listener {
         id: &Id<Self>,
         changed: &ListenerFields<Changed>,
     ) -> Result<(), AwsError> {
-        let ListenerFields { port: _, protocol, certificate, target_group, tags: _ } = changed;
-        if protocol.is_none() && certificate.is_none() && target_group.is_none() {
+        let ListenerFields { port: _, protocol, certificate, ssl_policy, target_group, tags: _ } =
+            changed;
+        let is_same = protocol.is_none() && certificate.is_none() && ssl_policy.is_none();
+        if is_same && target_group.is_none() {
             return Ok(());
         }
         let group = work.id(&self.target_group)?;
@@ -240,6 +258,7 @@ impl Manage for Listener {
         let answer = call
             .protocol(self.protocol())
             .set_certificates(self.certificates())
+            .set_ssl_policy(self.ssl_policy.clone())
             .default_actions(forward(&group))
             .send()
             .await;
@@ -256,6 +275,7 @@ impl Manage for Listener {
             port: Some(self.port),
             protocol: self.protocol().as_str().to_owned(),
             certificate: self.certificate.clone(),
+            ssl_policy: self.ssl_policy.clone(),
             target_group: Some(view.id_of(&self.target_group)),
         }
     }
@@ -267,6 +287,7 @@ impl Manage for Listener {
         vec![
             ("protocol", Live { protocol: "UDP".to_owned(), ..live.clone() }),
             ("certificate", Live { certificate, ..live.clone() }),
+            ("sslPolicy", Live { ssl_policy: Some("other".to_owned()), ..live.clone() }),
             ("targetGroup", Live { target_group: None, ..live.clone() }),
         ]
     }

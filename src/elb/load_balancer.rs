@@ -1,4 +1,4 @@
-//! `LoadBalancer`: a classic load balancer, before the API server or the bastions.
+//! `ClassicLoadBalancer`: a load balancer of class `Classic`, before the API server.
 
 mod fields;
 mod live;
@@ -7,9 +7,12 @@ mod wanted;
 use std::collections::BTreeSet;
 
 use aws_sdk_elasticloadbalancing::types::{
-    ConnectionSettings, CrossZoneLoadBalancing, Listener as SdkListener, LoadBalancerAttributes,
-    Tag,
+    AccessLog as SdkAccessLog, ConnectionDraining, ConnectionSettings, CrossZoneLoadBalancing,
+    Listener as SdkListener, LoadBalancerAttributes, Tag,
 };
+
+#[cfg(test)]
+use super::access_log::AccessLog;
 
 use crate::aws::{Aws, AwsError, Fault, done, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
@@ -33,6 +36,10 @@ use live::{DESCRIBE, address, all_by_name, tags_of};
 pub(crate) use wanted::LoadBalancer;
 
 const CREATE: &str = "elasticloadbalancing:CreateLoadBalancer";
+
+/// How long connections may go on to an instance that leaves (kops
+/// `pkg/model/awsmodel/api_loadbalancer.go`).
+const DRAINING_SECONDS: i32 = 300;
 
 /// The classic load balancers of the cluster, and the names of all.
 #[derive(Debug)]
@@ -130,7 +137,9 @@ impl Manage for LoadBalancer {
             listener: Want::Is(self.listener()),
             health_check: Want::Is(self.health_check()),
             idle_timeout_seconds: Want::Is(self.idle_timeout_seconds),
-            cross_zone: Want::if_told(self.cross_zone),
+            draining_seconds: Want::Is(DRAINING_SECONDS),
+            cross_zone: Want::Is(self.cross_zone),
+            access_log: Want::maybe(self.access_log.clone()),
             tags: Want::Is(self.tags.clone()),
         }
     }
@@ -144,7 +153,9 @@ impl Manage for LoadBalancer {
             listener: found.listeners.iter().find(|listener| self.is_ours(listener)).cloned(),
             health_check: found.health_check.clone(),
             idle_timeout_seconds: found.idle_timeout_seconds,
+            draining_seconds: found.draining_seconds,
             cross_zone: Some(found.cross_zone),
+            access_log: found.access_log.clone(),
             tags: Some(found.tags.clone()),
         }
     }
@@ -208,9 +219,12 @@ impl Manage for LoadBalancer {
             listener,
             health_check,
             idle_timeout_seconds,
+            draining_seconds,
             cross_zone,
+            access_log,
             tags,
         } = changed;
+        let has_times = idle_timeout_seconds.is_some() || draining_seconds.is_some();
         let object = id;
         if security_groups.is_some() {
             let call = work.aws.elb.apply_security_groups_to_load_balancer();
@@ -231,7 +245,7 @@ impl Manage for LoadBalancer {
         if health_check.is_some() {
             self.check_health(work, object).await?;
         }
-        if idle_timeout_seconds.is_some() || cross_zone.is_some() {
+        if has_times || cross_zone.is_some() || access_log.is_some() {
             self.set_attributes(work, object).await?;
         }
         if tags.is_some() {
@@ -255,7 +269,9 @@ impl Manage for LoadBalancer {
             listeners: vec![self.listener()],
             health_check: Some(self.health_check()),
             idle_timeout_seconds: Some(self.idle_timeout_seconds),
-            cross_zone: self.cross_zone.unwrap_or(false),
+            draining_seconds: Some(DRAINING_SECONDS),
+            cross_zone: self.cross_zone,
+            access_log: self.access_log.clone(),
             subnets: self.subnets.iter().map(|subnet| view.id_of(subnet)).collect(),
             security_groups: self.security_groups.iter().map(|one| view.id_of(one)).collect(),
             tags: self.tags.clone(),
@@ -267,6 +283,8 @@ impl Manage for LoadBalancer {
         let listeners = vec![Listener { instance_port: 1, ..self.listener() }];
         let health_check = Some(HealthCheck { up: 9, ..self.health_check() });
         let idle = Some(1);
+        let bucket = "other".to_owned();
+        let access_log = Some(AccessLog { bucket, prefix: String::new(), interval: None });
         vec![
             ("scheme", LiveLoadBalancer { internal: !live.internal, ..live.clone() }),
             ("subnets", LiveLoadBalancer { subnets: vec![Id::imagined("other")], ..live.clone() }),
@@ -278,9 +296,14 @@ impl Manage for LoadBalancer {
             ("healthCheck", LiveLoadBalancer { health_check, ..live.clone() }),
             ("idleTimeoutSeconds", LiveLoadBalancer { idle_timeout_seconds: idle, ..live.clone() }),
             (
+                "connectionDrainingSeconds",
+                LiveLoadBalancer { draining_seconds: None, ..live.clone() },
+            ),
+            (
                 "crossZoneLoadBalancing",
                 LiveLoadBalancer { cross_zone: !live.cross_zone, ..live.clone() },
             ),
+            ("accessLog", LiveLoadBalancer { access_log, ..live.clone() }),
             ("tags", LiveLoadBalancer { tags: Self::lacking_one(&live.tags), ..live.clone() }),
         ]
     }
@@ -355,10 +378,21 @@ impl LoadBalancer {
         const OPERATION: &str = "elasticloadbalancing:ModifyLoadBalancerAttributes";
         let idle = ConnectionSettings::builder().idle_timeout(self.idle_timeout_seconds).build();
         let idle = idle.map_err(|error| AwsError::unbuilt(OPERATION, object, error))?;
-        let cross_zone = |enabled| CrossZoneLoadBalancing::builder().enabled(enabled).build();
+        let log = self.access_log.as_ref();
+        let log = SdkAccessLog::builder()
+            .enabled(log.is_some())
+            .set_s3_bucket_name(log.map(|log| log.bucket.clone()))
+            .set_s3_bucket_prefix(log.map(|log| log.prefix.clone()))
+            .set_emit_interval(log.and_then(|log| log.interval))
+            .build();
+        let draining =
+            ConnectionDraining::builder().enabled(true).timeout(DRAINING_SECONDS).build();
+        let cross_zone = CrossZoneLoadBalancing::builder().enabled(self.cross_zone).build();
         let attributes = LoadBalancerAttributes::builder()
             .connection_settings(idle)
-            .set_cross_zone_load_balancing(self.cross_zone.map(cross_zone))
+            .connection_draining(draining)
+            .cross_zone_load_balancing(cross_zone)
+            .access_log(log)
             .build();
         let call = work.aws.elb.modify_load_balancer_attributes().load_balancer_name(object);
         let answer = call.load_balancer_attributes(attributes).send().await;

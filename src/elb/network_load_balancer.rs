@@ -1,150 +1,45 @@
-//! `NetworkLoadBalancer`: a load balancer of class `Network`, before the API server.
+//! `NetworkLoadBalancer`: a load balancer of class `Network`, before the API server or the bastions.
+//!
+//! It is found by its `Name` tag. One that was made without security groups takes none ever after
+//! (ELB user guide for network load balancers, "Security groups"), so that a new one is made.
 
-use std::collections::BTreeSet;
+mod fields;
+mod live;
+mod wanted;
+
+use std::collections::BTreeMap;
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    LoadBalancer as SdkBalancer, LoadBalancerAttribute, LoadBalancerSchemeEnum,
-    LoadBalancerTypeEnum,
+    IpAddressType, LoadBalancer as SdkBalancer, LoadBalancerAttribute, LoadBalancerSchemeEnum,
+    LoadBalancerTypeEnum, SubnetMapping,
 };
 
-use super::load_balancer::{LoadBalancer, scheme};
+#[cfg(test)]
+use super::access_log::AccessLog;
+use super::load_balancer::scheme;
+use super::revision::{self, Revision};
 use super::tags;
-use super::target_group::{LiveTargetGroup, TargetGroup};
-use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault, done};
+use crate::aws::{Answer, Aws, AwsError, Fault, done, ec2};
 use crate::core::deletion::Delete;
-use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields, set};
+use crate::core::drift::Drift;
+use crate::core::fields::{Changed, Changes as _, Fields as _, Found, Stuck, Want, Wanted, set};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::id::{Address, Id, Ref};
-use crate::core::kind::{Kind, ResourceId};
+use crate::core::kind::ResourceId;
 use crate::core::manage::{Manage, View};
-use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, unknown};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
-use crate::limits::LOAD_BALANCER_NAME;
-use crate::vpc::security_group::SecurityGroup;
-use crate::vpc::subnet::Subnet;
+use crate::limits::{LOAD_BALANCER_NAME, truncated};
+use fields::{NetworkLoadBalancerFields, Places};
+#[cfg(test)]
+use live::Attributes;
+pub(crate) use live::LiveNetworkLoadBalancer;
+use live::{CROSS_ZONE, DESCRIBE, LOG_BUCKET, LOG_PREFIX, LOGS, address};
+pub(super) use live::{all, attributes};
+pub(crate) use wanted::{NetworkLoadBalancer, OwnAddress, PlacedIn};
 
-const DESCRIBE: &str = "elasticloadbalancing:DescribeLoadBalancers";
 const CREATE: &str = "elasticloadbalancing:CreateLoadBalancer";
-
-const CROSS_ZONE: &str = "load_balancing.cross_zone.enabled";
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct NetworkLoadBalancer {
-    /// kops' name of it, `api.dev.example.com`.
-    pub(crate) name: String,
-    /// AWS' name, of at most 32 characters.
-    pub(crate) aws_name: String,
-    pub(crate) internal: bool,
-    pub(crate) cross_zone: bool,
-    pub(crate) subnets: Vec<Ref<Subnet>>,
-    pub(crate) security_groups: Vec<Ref<SecurityGroup>>,
-    pub(crate) tags: Tags,
-}
-
-fields! { NetworkLoadBalancerFields {
-    scheme: String = "scheme",
-    subnets: BTreeSet<String> = "subnets",
-    security_groups: BTreeSet<String> = "securityGroups",
-    cross_zone: bool = "crossZoneLoadBalancing",
-    tags: Tags = "tags",
-} }
-
-/// A load balancer that is the cluster's, or may be.
-#[derive(Clone, Debug)]
-pub(crate) struct LiveNetworkLoadBalancer {
-    pub(crate) arn: Id<NetworkLoadBalancer>,
-    pub(crate) name: String,
-    /// Whether it is of this class: services may have others.
-    pub(crate) is_network: bool,
-    /// Gateways have none.
-    pub(crate) address: Option<Address>,
-    internal: bool,
-    /// Known of those that the spec has: it takes a call for each.
-    pub(super) cross_zone: Option<bool>,
-    subnets: Vec<Id<Subnet>>,
-    security_groups: Vec<Id<SecurityGroup>>,
-    pub(crate) tags: Tags,
-}
-
-impl LiveNetworkLoadBalancer {
-    /// What the answer tells; tags and attributes are told by other calls.
-    pub(super) fn from_sdk(lb: &SdkBalancer) -> Result<Self, AwsError> {
-        let arn = Id::given(Answer::of(DESCRIBE, ""), "LoadBalancerArn", lb.load_balancer_arn())?;
-        let answer = Answer::of(DESCRIBE, &arn);
-        let subnets = lb.availability_zones().iter();
-        let subnets = subnets.map(|zone| Id::given(answer, "SubnetId", zone.subnet_id()));
-        let address = match lb.r#type() {
-            Some(LoadBalancerTypeEnum::Gateway) => None,
-            _ => Some(address(lb)?),
-        };
-        Ok(Self {
-            name: answer.text("LoadBalancerName", lb.load_balancer_name())?,
-            is_network: lb.r#type() == Some(&LoadBalancerTypeEnum::Network),
-            address,
-            internal: lb.scheme() == Some(&LoadBalancerSchemeEnum::Internal),
-            cross_zone: None,
-            subnets: subnets.collect::<Result<_, _>>()?,
-            security_groups: Id::all_given(answer, "SecurityGroups", lb.security_groups())?,
-            tags: Tags::new(),
-            arn: arn.clone(),
-        })
-    }
-
-    /// As what it is told: a gateway or an application load balancer is none of ours.
-    pub(crate) fn kind(&self) -> Kind {
-        if self.is_network { NetworkLoadBalancer::KIND } else { LoadBalancer::KIND }
-    }
-
-    pub(crate) fn marks(&self) -> Marks<'_> {
-        Marks::of(&self.arn).or_id(&self.name).tags(&self.tags)
-    }
-
-    /// It goes the way of those of these target groups that the spec names and that stand
-    /// behind it.
-    pub(crate) fn marks_before<'a>(
-        &'a self,
-        groups: &'a [LiveTargetGroup],
-        owner: &Owner,
-    ) -> Marks<'a> {
-        let named = |group: &&LiveTargetGroup| owner.names(TargetGroup::KIND, &group.marks());
-        let mut behind = groups.iter().filter(|group| group.is_behind(&self.arn));
-        match behind.find(named) {
-            Some(group) => {
-                let whose = owner.whose(TargetGroup::KIND, &group.marks());
-                self.marks().hangs_on(format!("before TargetGroup/{}", group.name), whose)
-            }
-            None => self.marks(),
-        }
-    }
-}
-
-/// All load balancers of a region but the classic ones.
-pub(super) async fn all(aws: &Aws) -> Result<Vec<SdkBalancer>, AwsError> {
-    let pages = aws.elbv2.describe_load_balancers().into_paginator().items().send();
-    let all = pages.collect::<Result<Vec<_>, _>>().await;
-    all.map_err(|error| AwsError::new(DESCRIBE, "", error))
-}
-
-fn address(lb: &SdkBalancer) -> Result<Address, AwsError> {
-    let answer = Answer::of(DESCRIBE, lb.load_balancer_name().unwrap_or_default());
-    Ok(Address {
-        dns_name: answer.text("DNSName", lb.dns_name())?,
-        zone: answer.text("CanonicalHostedZoneId", lb.canonical_hosted_zone_id())?,
-    })
-}
-
-pub(super) async fn cross_zone(aws: &Aws, arn: &Id<NetworkLoadBalancer>) -> Result<bool, AwsError> {
-    let call = aws.elbv2.describe_load_balancer_attributes().load_balancer_arn(arn);
-    let answer = call.send().await.map_err(|error| {
-        AwsError::new("elasticloadbalancing:DescribeLoadBalancerAttributes", arn, error)
-    })?;
-    let mut all = answer.attributes().iter();
-    let value = all.find(|attribute| attribute.key() == Some(CROSS_ZONE));
-    Ok(value.and_then(LoadBalancerAttribute::value) == Some("true"))
-}
 
 impl Manage for NetworkLoadBalancer {
     type Live = LiveNetworkLoadBalancer;
@@ -155,12 +50,19 @@ impl Manage for NetworkLoadBalancer {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        let subnets = self.subnets.iter().map(Ref::resource);
+        let subnets = self.subnets.iter().map(|place| place.subnet.resource());
         subnets.chain(self.security_groups.iter().map(Ref::resource)).collect()
     }
 
-    fn is(&self, found: &LiveNetworkLoadBalancer, _: View<'_>) -> bool {
-        found.name == self.aws_name
+    fn is(&self, found: &LiveNetworkLoadBalancer, view: View<'_>) -> bool {
+        match self.newest(view) {
+            Some(newest) => {
+                self.is_called(found, view)
+                    && revision::rank(&found.tags) == Some(newest)
+                    && !self.lacks_security_groups(found)
+            }
+            None => found.name == self.aws_name,
+        }
     }
 
     fn marks<'a>(&self, found: &'a LiveNetworkLoadBalancer, _: View<'a>) -> Vec<Marks<'a>> {
@@ -183,10 +85,26 @@ impl Manage for NetworkLoadBalancer {
         let groups = self.security_groups.iter().map(|group| &group.name);
         NetworkLoadBalancerFields {
             scheme: Want::Is(scheme(self.internal).to_owned()),
-            subnets: Want::maybe(set(self.subnets.iter().map(|subnet| &subnet.name))),
+            address_type: Want::Is(self.address_type().as_str().to_owned()),
+            subnets: Want::Is(self.places()),
             security_groups: Want::maybe(set(groups)),
             cross_zone: Want::Is(self.cross_zone),
+            access_log: Want::maybe(self.access_log.clone()),
             tags: Want::Is(self.tags.clone()),
+        }
+    }
+
+    /// One that is internal and has IPv4 alone cannot get IPv6 (kops
+    /// `upup/pkg/fi/cloudup/awstasks/network_load_balancer.go`).
+    fn wanted_over(
+        &self,
+        found: &LiveNetworkLoadBalancer,
+        view: View<'_>,
+    ) -> NetworkLoadBalancerFields<Wanted> {
+        let wanted = self.wanted(view);
+        match found.internal && found.address_type == IpAddressType::Ipv4.as_str() {
+            true => NetworkLoadBalancerFields { address_type: Want::Any, ..wanted },
+            false => wanted,
         }
     }
 
@@ -195,11 +113,16 @@ impl Manage for NetworkLoadBalancer {
         found: &LiveNetworkLoadBalancer,
         view: View<'_>,
     ) -> NetworkLoadBalancerFields<Found> {
+        let places = found.places.iter();
+        let places = places.map(|one| (view.name(&one.subnet).to_owned(), one.address.clone()));
+        let attributes = found.attributes.as_ref();
         NetworkLoadBalancerFields {
             scheme: Some(scheme(found.internal).to_owned()),
-            subnets: set(found.subnets.iter().map(|id| view.name(id))),
+            address_type: Some(found.address_type.clone()),
+            subnets: Some(Places(places.collect())),
             security_groups: set(found.security_groups.iter().map(|id| view.name(id))),
-            cross_zone: found.cross_zone,
+            cross_zone: attributes.map(|all| all.cross_zone),
+            access_log: attributes.and_then(|all| all.access_log.clone()),
             tags: Some(found.tags.clone()),
         }
     }
@@ -207,17 +130,48 @@ impl Manage for NetworkLoadBalancer {
     fn judge(
         &self,
         changed: &mut NetworkLoadBalancerFields<Changed>,
-        _: &LiveNetworkLoadBalancer,
+        found: &LiveNetworkLoadBalancer,
     ) -> Vec<Stuck> {
-        let Some(scheme) = changed.scheme.take() else { return Vec::new() };
+        let is_fixed = changed.subnets.as_ref().is_some_and(|delta| !fields::adds_alone(delta));
+        if !is_fixed && changed.scheme.is_none() {
+            return Vec::new();
+        }
         let left = NetworkLoadBalancerFields {
-            scheme: Some(scheme),
+            scheme: changed.scheme.take(),
             subnets: changed.subnets.take(),
             ..NetworkLoadBalancerFields::none()
         };
-        let why = "a load balancer's scheme cannot be changed, and its subnets go with it";
-        let next = "set the type in the spec back, or delete the load balancer and run this again";
-        Stuck::borne(&left, why.to_owned(), next.to_owned()).into_iter().collect()
+        let stuck = match is_fixed {
+            true => Some(Stuck {
+                drift: left.drift(),
+                why: format!(
+                    "{} keeps the subnets that it has, and its addresses in them",
+                    found.arn
+                ),
+                next: "set the spec back, or delete the load balancer and run this again"
+                    .to_owned(),
+                is_borne: false,
+            }),
+            false => Stuck::borne(
+                &left,
+                "a load balancer's scheme cannot be changed, and its subnets go with it".to_owned(),
+                "set the type in the spec back, or delete the load balancer and run this again"
+                    .to_owned(),
+            ),
+        };
+        stuck.into_iter().collect()
+    }
+
+    fn resolved(&self, view: View<'_>) -> Self {
+        Self { replaces: self.newest(view).is_some(), ..self.clone() }
+    }
+
+    fn creation(&self, view: View<'_>) -> Drift {
+        let wanted = self.wanted(view).difference(&NetworkLoadBalancerFields::nothing());
+        let remark = "takes the place of one without security groups, which can get none; that \
+                      stays until an update with --prune";
+        let replaces = self.newest(view).is_some();
+        Drift { remark: replaces.then_some(remark), ..self.told(&wanted) }
     }
 
     fn given(&self) -> Given<'_> {
@@ -229,8 +183,8 @@ impl Manage for NetworkLoadBalancer {
         work.learn_address(self.id(), address(&made)?);
         let answer = Answer::of(CREATE, &self.aws_name);
         let arn = Id::given(answer, "LoadBalancerArn", made.load_balancer_arn())?;
-        if self.cross_zone {
-            self.set_cross_zone(work, &arn).await?;
+        if self.cross_zone || self.access_log.is_some() {
+            self.set_attributes(work, &arn).await?;
         }
         Ok(Some(arn))
     }
@@ -241,12 +195,25 @@ impl Manage for NetworkLoadBalancer {
         id: &Id<Self>,
         changed: &NetworkLoadBalancerFields<Changed>,
     ) -> Result<(), AwsError> {
-        let NetworkLoadBalancerFields { scheme: _, subnets, security_groups, cross_zone, tags } =
-            changed;
+        let NetworkLoadBalancerFields {
+            scheme: _,
+            address_type,
+            subnets,
+            security_groups,
+            cross_zone,
+            access_log,
+            tags,
+        } = changed;
+        if address_type.is_some() {
+            let call = work.aws.elbv2.set_ip_address_type().load_balancer_arn(id);
+            call.ip_address_type(self.address_type()).send().await.map_err(|error| {
+                AwsError::new("elasticloadbalancing:SetIpAddressType", &self.name, error)
+            })?;
+        }
         if subnets.is_some() {
-            let subnets = Some(Id::texts(&work.ids(&self.subnets)?));
             let call = work.aws.elbv2.set_subnets().load_balancer_arn(id);
-            call.set_subnets(subnets).send().await.map_err(|error| {
+            let call = call.set_subnet_mappings(Some(self.mappings(work)?));
+            call.send().await.map_err(|error| {
                 AwsError::new("elasticloadbalancing:SetSubnets", &self.name, error)
             })?;
         }
@@ -257,8 +224,8 @@ impl Manage for NetworkLoadBalancer {
                 AwsError::new("elasticloadbalancing:SetSecurityGroups", &self.name, error)
             })?;
         }
-        if cross_zone.is_some() {
-            self.set_cross_zone(work, id).await?;
+        if cross_zone.is_some() || access_log.is_some() {
+            self.set_attributes(work, id).await?;
         }
         if tags.is_some() {
             tags::add(work, id, &self.tags).await?;
@@ -270,14 +237,22 @@ impl Manage for NetworkLoadBalancer {
     fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveNetworkLoadBalancer {
         let account = "arn:aws:elasticloadbalancing:us-west-2:123456789012";
         let dns_name = format!("{}-1.elb.us-west-2.amazonaws.com", self.aws_name);
+        let places = self.subnets.iter().map(|place| live::Place {
+            subnet: view.id_of(&place.subnet),
+            address: place.address.as_ref().map(|own| own.text().to_owned()),
+        });
         LiveNetworkLoadBalancer {
             arn: Id::imagined(format!("{account}:loadbalancer/net/{}/{id}", self.aws_name)),
             name: self.aws_name.clone(),
             is_network: true,
             address: Some(Address { dns_name, zone: "ZELB".to_owned() }),
             internal: self.internal,
-            cross_zone: Some(self.cross_zone),
-            subnets: self.subnets.iter().map(|subnet| view.id_of(subnet)).collect(),
+            address_type: self.address_type().as_str().to_owned(),
+            attributes: Some(Attributes {
+                cross_zone: self.cross_zone,
+                access_log: self.access_log.clone(),
+            }),
+            places: places.collect(),
             security_groups: self.security_groups.iter().map(|one| view.id_of(one)).collect(),
             tags: self.tags.clone(),
         }
@@ -289,51 +264,111 @@ impl Manage for NetworkLoadBalancer {
         live: &LiveNetworkLoadBalancer,
     ) -> Vec<(&'static str, LiveNetworkLoadBalancer)> {
         type Live = LiveNetworkLoadBalancer;
-        let cross_zone = Some(!self.cross_zone);
+        let other = live::Place { subnet: Id::imagined("other"), address: None };
+        let log = AccessLog { bucket: "other".to_owned(), prefix: String::new(), interval: None };
+        let with = |cross_zone, access_log| {
+            let attributes = Some(Attributes { cross_zone, access_log });
+            Live { attributes, ..live.clone() }
+        };
         vec![
             ("scheme", Live { internal: !live.internal, ..live.clone() }),
-            ("subnets", Live { subnets: vec![Id::imagined("other")], ..live.clone() }),
+            ("ipAddressType", Live { address_type: "other".to_owned(), ..live.clone() }),
+            ("subnets", Live { places: vec![other], ..live.clone() }),
             (
                 "securityGroups",
                 Live { security_groups: vec![Id::imagined("other")], ..live.clone() },
             ),
-            ("crossZoneLoadBalancing", Live { cross_zone, ..live.clone() }),
+            ("crossZoneLoadBalancing", with(!self.cross_zone, self.access_log.clone())),
+            ("accessLog", with(self.cross_zone, Some(log))),
             ("tags", Live { tags: Self::lacking_one(&live.tags), ..live.clone() }),
         ]
     }
 }
 
 impl NetworkLoadBalancer {
+    /// Whether something of the cluster's bears the name, by its tag or by AWS' name.
+    fn is_called(&self, found: &LiveNetworkLoadBalancer, view: View<'_>) -> bool {
+        let is_named = found.is_network && ec2::is_named(&found.tags, &self.name);
+        (is_named || found.name == self.aws_name)
+            && view.owns(NetworkLoadBalancer::KIND, &found.marks())
+    }
+
+    /// The rank of the newest that bears the name.
+    fn newest(&self, view: View<'_>) -> Option<u64> {
+        let rows = view.seen.rows::<LiveNetworkLoadBalancer>().iter();
+        let called = rows.filter(|row| self.is_called(row, view));
+        called.filter_map(|row| revision::rank(&row.tags)).max()
+    }
+
+    fn lacks_security_groups(&self, found: &LiveNetworkLoadBalancer) -> bool {
+        found.security_groups.is_empty() && !self.security_groups.is_empty()
+    }
+
+    fn address_type(&self) -> IpAddressType {
+        if self.dual_stack { IpAddressType::Dualstack } else { IpAddressType::Ipv4 }
+    }
+
+    fn places(&self) -> Places {
+        let places = self.subnets.iter().map(|place| {
+            let address = place.address.as_ref().map(|own| own.text().to_owned());
+            (place.subnet.name.clone(), address)
+        });
+        Places(places.collect::<BTreeMap<_, _>>())
+    }
+
+    fn mappings(&self, work: &Work<'_>) -> Result<Vec<SubnetMapping>, AwsError> {
+        let mappings = self.subnets.iter().map(|place| {
+            let mapping = SubnetMapping::builder().subnet_id(work.id(&place.subnet)?);
+            Ok(match &place.address {
+                None => mapping,
+                Some(OwnAddress::Elastic(id)) => mapping.allocation_id(id),
+                Some(OwnAddress::Private(address)) => mapping.private_ipv4_address(address),
+            }
+            .build())
+        });
+        mappings.collect()
+    }
+
     async fn create_one(&self, work: &Work<'_>) -> Result<SdkBalancer, AwsError> {
         let scheme = match self.internal {
             true => LoadBalancerSchemeEnum::Internal,
             false => LoadBalancerSchemeEnum::InternetFacing,
         };
-        let call = work.aws.elbv2.create_load_balancer().name(&self.aws_name);
+        let revision = self.replaces.then(Revision::now);
+        let (name, tags) = match &revision {
+            None => (self.aws_name.clone(), self.tags.clone()),
+            Some(revision) => {
+                let whole = format!("{}-{}", self.aws_name, revision.text());
+                let name = truncated::with_hash(&whole, LOAD_BALANCER_NAME.most);
+                (name, revision.on(&self.tags))
+            }
+        };
+        let call = work.aws.elbv2.create_load_balancer().name(&name);
         let answer = call
             .r#type(LoadBalancerTypeEnum::Network)
             .scheme(scheme.clone())
-            .set_subnets(Some(Id::texts(&work.ids(&self.subnets)?)))
+            .ip_address_type(self.address_type())
+            .set_subnet_mappings(Some(self.mappings(work)?))
             .set_security_groups(Some(Id::texts(&work.ids(&self.security_groups)?)))
-            .set_tags(Some(tags::to_sdk(&self.tags)))
+            .set_tags(Some(tags::to_sdk(&tags)))
             .send()
             .await
-            .map_err(|error| AwsError::new(CREATE, &self.aws_name, error));
+            .map_err(|error| AwsError::new(CREATE, &name, error));
         match answer {
             Ok(answer) => {
                 let made = answer.load_balancers().first().cloned();
-                Answer::of(CREATE, &self.aws_name).part("LoadBalancers", made)
+                Answer::of(CREATE, &name).part("LoadBalancers", made)
             }
             // The name is taken, perhaps by a call of ours whose answer was lost.
             Err(taken) if taken.fault == Fault::Conflict => {
                 let is_as_wanted = |lb: &SdkBalancer| {
-                    lb.load_balancer_name() == Some(&self.aws_name)
+                    lb.load_balancer_name() == Some(&name)
                         && lb.r#type() == Some(&LoadBalancerTypeEnum::Network)
                         && lb.scheme() == Some(&scheme)
                 };
                 let mut found = all(work.aws).await?.into_iter().filter(is_as_wanted);
                 let Some(found) = found.next() else { return Err(taken) };
-                let answer = Answer::of(DESCRIBE, &self.aws_name);
+                let answer = Answer::of(DESCRIBE, &name);
                 let arn: Id<Self> =
                     Id::given(answer, "LoadBalancerArn", found.load_balancer_arn())?;
                 tags::only_ours(work.aws, arn, &self.tags, taken).await?;
@@ -343,11 +378,17 @@ impl NetworkLoadBalancer {
         }
     }
 
-    async fn set_cross_zone(&self, work: &Work<'_>, arn: &Id<Self>) -> Result<(), AwsError> {
-        let attribute =
-            LoadBalancerAttribute::builder().key(CROSS_ZONE).value(self.cross_zone.to_string());
+    async fn set_attributes(&self, work: &Work<'_>, arn: &Id<Self>) -> Result<(), AwsError> {
+        let log = self.access_log.as_ref();
+        let of_log =
+            log.map(|log| [(LOG_BUCKET, log.bucket.clone()), (LOG_PREFIX, log.prefix.clone())]);
+        let attributes =
+            [(CROSS_ZONE, self.cross_zone.to_string()), (LOGS, log.is_some().to_string())]
+                .into_iter()
+                .chain(of_log.into_iter().flatten())
+                .map(|(key, value)| LoadBalancerAttribute::builder().key(key).value(value).build());
         let call = work.aws.elbv2.modify_load_balancer_attributes().load_balancer_arn(arn);
-        call.attributes(attribute.build()).send().await.map_err(|error| {
+        call.set_attributes(Some(attributes.collect())).send().await.map_err(|error| {
             let operation = "elasticloadbalancing:ModifyLoadBalancerAttributes";
             AwsError::new(operation, &self.aws_name, error)
         })?;
@@ -370,34 +411,5 @@ impl Delete for NetworkLoadBalancerDeletion {
         // AWS names in its message what uses one.
         holders.add(false, "what AWS names".to_owned());
         Ok(())
-    }
-}
-
-impl Unclaimed for NetworkLoadBalancer {
-    /// Those of the API; Kubernetes marks those of services with the same tags, and names them
-    /// otherwise.
-    fn unclaimed(sweep: &mut Sweep<'_>) {
-        let view = sweep.view();
-        let groups = view.seen.of::<LiveTargetGroup>();
-        for group in groups.rows() {
-            for balancer in &group.balancers {
-                let why = sweep.until_then(&format!("load balancer {balancer} stands before it"));
-                let balancer = Place::new(NetworkLoadBalancer::KIND, balancer);
-                sweep.hold_unless_gone(Place::new(TargetGroup::KIND, &group.arn), balancer, why);
-            }
-        }
-        let wanted = sweep.wishes::<NetworkLoadBalancer>();
-        for found in sweep.rows::<LiveNetworkLoadBalancer>(NetworkLoadBalancer::KIND) {
-            let id = ResourceId::new(NetworkLoadBalancer::KIND, &found.name);
-            let marks = found.marks_before(groups.rows(), view.owner);
-            if wanted.iter().any(|one| one.is(found, view)) || !sweep.is_ours(&id, &marks) {
-                continue;
-            }
-            let place = Place::new(NetworkLoadBalancer::KIND, &found.arn);
-            if let Some(error) = groups.refused() {
-                sweep.hold(place.clone(), unknown("what stands behind it", error));
-            }
-            sweep.offer(Offer::new(id, place, NetworkLoadBalancerDeletion(found.arn.clone())));
-        }
     }
 }

@@ -1,19 +1,20 @@
-//! The IAM resources of roles that no instance group has any more. A role stays as long as
-//! instances act by the profile that carries it.
+//! The IAM resources of roles that no instance group has any more, and of service accounts that have
+//! none any more. A role of instances stays as long as they act by the profile that carries it.
 
 use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
 use crate::core::seen::Seen;
 use crate::core::sweep::{Offer, Place, Sweep, Unclaimed, unknown};
+use crate::iam::attached::Attached;
 use crate::iam::instance_profile::{IamInstanceProfile, InstanceProfileDeletion};
-use crate::iam::look::{OwnRole, RoleTrust};
-use crate::iam::presence::Parts;
-use crate::iam::role::{Attached, IamRole, LiveIamRole, LiveInstanceProfile};
-use crate::iam::role_deletion::RoleDeletion;
+use crate::iam::look::{OwnRole, RoleName, RoleTrust, may_be_of_account};
+use crate::iam::presence::{Parts, deletion};
+use crate::iam::role::{IamRole, LiveIamRole, LiveInstanceProfile};
 use crate::iam::role_policy::LivePolicies;
 use crate::vpc::security_group::{LiveSecurityGroup, SecurityGroup};
 
 const NO_GROUP_OF_ROLE: &str = "no instance group of the spec has this role";
+const NO_ACCOUNT: &str = "no service account of the spec has this role";
 
 impl OwnRole {
     fn id(&self) -> ResourceId {
@@ -53,12 +54,15 @@ fn unless_used(offer: Offer, thing: Option<Thing>) -> Offer {
 
 impl Unclaimed for IamRole {
     fn unclaimed(sweep: &mut Sweep<'_>) {
+        of_accounts(sweep);
         let view = sweep.view();
         let Some(trust) = sweep.wishes::<RoleTrust>().first() else { return };
         for role in idle(sweep) {
             // Its IAM resources are looked for as long as its security group is there.
             let groups = view.seen.rows::<LiveSecurityGroup>().iter();
-            for group in groups.filter(|group| group.name == role.security_group) {
+            let is_its =
+                |group: &&LiveSecurityGroup| role.security_group.as_ref() == Some(&group.name);
+            for group in groups.filter(is_its) {
                 let group = Place::new(SecurityGroup::KIND, &group.id);
                 sweep.hold_if_kept(group, role.id(), format!("it goes after {}", role.id()));
             }
@@ -67,19 +71,41 @@ impl Unclaimed for IamRole {
                 continue;
             }
             let found = view.seen.one::<LiveIamRole>(&role.name);
-            let policies = view.seen.one::<LivePolicies>(&role.name);
-            let (Some(found), Some(policies)) = (found, policies) else { continue };
-            let attached = view.seen.one::<Attached>(&role.name);
-            let deletion = RoleDeletion {
-                name: found.name.clone(),
-                policies: policies.policies.clone(),
-                attached: attached.map(|attached| attached.0.clone()).unwrap_or_default(),
+            let Some(deletion) = found.and_then(|found| deletion(found, view.seen)) else {
+                continue;
             };
             let parts = Parts::among(view.seen, &role.name, &trust.0);
             let whose = sweep.whose(IamRole::KIND, &parts.role());
             let place = Place::new(IamRole::KIND, &role.name);
             let offer = Offer::new(role.id(), place, deletion).because(NO_GROUP_OF_ROLE);
             sweep.offer(unless_used(offer.if_owned(whose), role.thing(view.seen)));
+        }
+    }
+}
+
+/// The roles of service accounts that the spec has no more.
+fn of_accounts(sweep: &mut Sweep<'_>) {
+    if !sweep.sweeps(IamRole::KIND) {
+        return;
+    }
+    let view = sweep.view();
+    if let Some(error) = view.seen.of::<RoleName>().refused() {
+        sweep.could_not_look(IamRole::KIND, error);
+    }
+    for (name, looked) in view.seen.all_named::<LiveIamRole>() {
+        let id = ResourceId::new(IamRole::KIND, name);
+        let is_of_group = sweep.wishes::<OwnRole>().iter().any(|own| own.name == name);
+        if is_of_group || sweep.is_wanted(&id) || !may_be_of_account(name, view.owner.cluster()) {
+            continue;
+        }
+        let Some(found) = looked.one() else { continue };
+        if !view.owns(IamRole::KIND, &Parts::of_pods(view.seen, name).role()) {
+            continue;
+        }
+        let place = Place::new(IamRole::KIND, name);
+        match deletion(found, view.seen) {
+            Some(deletion) => sweep.offer(Offer::new(id, place, deletion).because(NO_ACCOUNT)),
+            None => sweep.keep(id, "not all of it could be looked at"),
         }
     }
 }

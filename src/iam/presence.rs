@@ -8,13 +8,14 @@ use crate::core::look::Looking;
 use crate::core::manage::View;
 use crate::core::seen::{Looked, Seen};
 use crate::core::whose::{Marks, Owner};
+use crate::iam::attached::Attached;
 use crate::iam::instance_profile::{IamInstanceProfile, InstanceProfileDeletion};
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::iam::look::{
-    AttachedPolicies, ManagedPolicies, OwnRole, Policies, PoliciesThrough, Profiles, RoleTrust,
-    Roles, RolesThrough,
+    AttachedPolicies, LeftRoles, ManagedPolicies, OwnRole, Policies, PoliciesThrough, Profiles,
+    RoleTrust, Roles, RolesThrough, may_be_of_account,
 };
-use crate::iam::role::{Attached, IamRole, LiveIamRole, LiveInstanceProfile};
+use crate::iam::role::{IamRole, LiveIamRole, LiveInstanceProfile, Trust};
 use crate::iam::role_deletion::RoleDeletion;
 use crate::iam::role_policy::{IamRolePolicy, LivePolicies};
 use crate::policy::document::Document;
@@ -25,6 +26,7 @@ impl Presence for IamRole {
         Looking::of::<RolesThrough>(),
         Looking::of::<AttachedPolicies>(),
         Looking::of::<ManagedPolicies>(),
+        Looking::of::<LeftRoles>(),
     ];
 
     const IS_SOUGHT: bool = false;
@@ -36,19 +38,31 @@ impl Presence for IamRole {
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let seen = around.seen;
         let roles = seen.all_named::<LiveIamRole>().filter_map(|(name, role)| {
-            let (found, policies) = (role.one()?, seen.one::<LivePolicies>(name)?);
-            let attached = seen.one::<Attached>(name)?;
-            let deletion = RoleDeletion {
-                name: found.name.clone(),
-                policies: policies.policies.clone(),
-                attached: attached.0.clone(),
-            };
-            let whose = around.owner.whose(Self::KIND, &Parts::of(around, name)?.role());
-            let found = Belonging::new(ResourceId::new(Self::KIND, name), whose, deletion);
-            Some(used_through(around, name, found))
+            let deletion = deletion(role.one()?, seen)?;
+            let id = ResourceId::new(Self::KIND, name);
+            match Parts::of(around, name) {
+                Some(parts) => {
+                    let whose = around.owner.whose(Self::KIND, &parts.role());
+                    Some(used_through(around, name, Belonging::new(id, whose, deletion)))
+                }
+                None => {
+                    let marks = Parts::of_pods(seen, name).role();
+                    let is_ours = may_be_of_account(name, around.owner.cluster());
+                    is_ours.then(|| around.one("", id, &marks, deletion)).flatten()
+                }
+            }
         });
         roles.collect()
     }
+}
+
+/// What deletes a role, as far as all of it was looked at.
+pub(crate) fn deletion(role: &LiveIamRole, seen: &Seen) -> Option<RoleDeletion> {
+    Some(RoleDeletion {
+        name: role.name.clone(),
+        policies: seen.one::<LivePolicies>(&role.name)?.policies.clone(),
+        attached: seen.one::<Attached>(&role.name)?.policies.clone(),
+    })
 }
 
 impl Presence for IamRolePolicy {
@@ -133,6 +147,15 @@ pub(crate) fn of_twins<'a>(around: &Around<'a>) -> impl Iterator<Item = &'a Tags
     all.filter(|tags| owner.is_marked(tags) && owner.home().other(tags).is_some())
 }
 
+/// Whether a role of the spec is there, and the cluster's own.
+pub(crate) fn owns(role: &IamRole, view: View<'_>) -> bool {
+    let parts = match &role.trust {
+        Trust::Given(trust) => Parts::among(view.seen, &role.name, trust),
+        Trust::Pods(_) => Parts::of_pods(view.seen, &role.name),
+    };
+    has_role(view.seen, &role.name) == Some(true) && view.owns(IamRole::KIND, &parts.role())
+}
+
 /// Whether a role exists, if anything that was read tells.
 pub(crate) fn has_role(seen: &Seen, name: &str) -> Option<bool> {
     let by_itself = seen.named::<LiveIamRole>(name).exists();
@@ -151,8 +174,9 @@ pub(crate) struct Parts<'a> {
     pub(crate) role: Option<&'a LiveIamRole>,
     pub(crate) policies: &'a Looked<LivePolicies>,
     pub(crate) profile: &'a Looked<LiveInstanceProfile>,
-    /// The trust policy that the cluster's roles have.
-    pub(crate) trust: &'a Document,
+    /// The trust policy that the roles of the cluster's instances have; what pods take is known by
+    /// its tags alone.
+    pub(crate) trust: Option<&'a Document>,
 }
 
 impl<'a> Parts<'a> {
@@ -164,21 +188,32 @@ impl<'a> Parts<'a> {
     }
 
     pub(crate) fn among(seen: &'a Seen, name: &'a str, trust: &'a Document) -> Self {
+        Self { trust: Some(trust), ..Self::of_pods(seen, name) }
+    }
+
+    /// What was found of a role that pods take.
+    pub(crate) fn of_pods(seen: &'a Seen, name: &'a str) -> Self {
         let (role, profile, policies) = (seen.one(name), seen.named(name), seen.named(name));
-        Self { name, role, policies, profile, trust }
+        Self { name, role, policies, profile, trust: None }
     }
 
     /// kops makes a role that EC2 takes, with a policy of its name, in a profile of its name;
     /// before v1.19 without tags.
     pub(crate) fn role(self) -> Marks<'a> {
-        let is_trusted = |role: &LiveIamRole| role.trust.drift_to(self.trust).is_none();
-        let has_policy = self.policies.exists().is_none_or(|_| {
-            let found = self.policies.one();
-            found.is_some_and(|policies| policies.get(self.name).is_some())
-        });
-        let fits = self.role.is_none_or(is_trusted) && has_policy && self.is_carried();
-        let profile = self.profile.one().map(|profile| &profile.tags);
-        let marks = Marks::of(self.name).fits(fits).beside(profile);
+        let marks = Marks::of(self.name);
+        let marks = match self.trust {
+            None => marks.fits(self.role.is_none()),
+            Some(trust) => {
+                let is_trusted = |role: &LiveIamRole| role.trust.drift_to(trust).is_none();
+                let has_policy = self.policies.exists().is_none_or(|_| {
+                    let found = self.policies.one();
+                    found.is_some_and(|policies| policies.get(self.name).is_some())
+                });
+                let fits = self.role.is_none_or(is_trusted) && has_policy && self.is_carried();
+                let profile = self.profile.one().map(|profile| &profile.tags);
+                marks.fits(fits).beside(profile)
+            }
+        };
         match self.role {
             Some(role) => marks.tags(&role.tags),
             None => marks,

@@ -1,9 +1,10 @@
-//! `IAMRole`: a role that instances take, with its trust policy and tags.
+//! `IAMRole`: a role that instances or pods take, with its trust policy, boundary and tags.
 
 use aws_sdk_iam::types::Tag;
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault};
+use crate::aws::{Answer, Aws, AwsError, Fault, done};
+use crate::core::deletion::gone_or;
 use crate::core::document::{LiveDocument, unchanged};
 use crate::core::drift::Drift;
 use crate::core::fields::{Changed, Delta, Found, Value as _, Want, Wanted, fields};
@@ -18,25 +19,49 @@ use crate::core::work::Work;
 use crate::limits::ROLE_NAME;
 use crate::policy::document::Document;
 use crate::policy::parse::PrincipalRule;
+use crate::policy::v1_36::accounts::PodTrust;
 
 const CREATE: &str = "iam:CreateRole";
 const TAG: &str = "iam:TagRole";
-const LIST_ATTACHED: &str = "iam:ListAttachedRolePolicies";
+const BOUND: &str = "iam:PutRolePermissionsBoundary";
+const UNBOUND: &str = "iam:DeleteRolePermissionsBoundary";
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct IamRole {
     pub(crate) name: String,
-    pub(crate) trust: Document,
+    pub(crate) trust: Trust,
+    /// The ARN of the policy beyond which nothing is allowed to it.
+    pub(crate) boundary: Option<String>,
     /// The tags that it must have; none are asked of a role that is not ours.
     pub(crate) tags: Tags,
+    /// Whether it is that of an add-on's service account.
+    pub(crate) is_of_add_on: bool,
     /// The profile that the user brings along, in which it is.
     pub(crate) inside: Option<String>,
 }
 
 fields! { IamRoleFields {
     trust: LiveDocument = "trust",
+    boundary: String = "permissionsBoundary",
     tags: Tags = "tags",
 } }
+
+/// Who may take a role.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Trust {
+    Given(Document),
+    /// Pods, which depends on the account of AWS.
+    Pods(PodTrust),
+}
+
+impl Trust {
+    pub(crate) fn document(&self, account: &str) -> Document {
+        match self {
+            Self::Given(document) => document.clone(),
+            Self::Pods(pods) => pods.document(account),
+        }
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct LiveIamRole {
@@ -121,23 +146,6 @@ pub(crate) async fn observe(aws: &Aws, name: &str) -> Result<Looked<LiveIamRole>
     }))
 }
 
-/// The ARNs of the managed policies that are attached to a role.
-pub(crate) async fn attached(aws: &Aws, role: &str) -> Result<Vec<String>, AwsError> {
-    let pages = aws.iam.list_attached_role_policies().role_name(role).into_paginator();
-    let rows = pages.items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new(LIST_ATTACHED, role, error))?;
-    let answer = Answer::of(LIST_ATTACHED, role);
-    rows.iter().map(|row| answer.text("PolicyArn", row.policy_arn())).collect()
-}
-
-/// The ARNs of the managed policies that are attached to a role.
-#[derive(Clone, Debug)]
-pub(crate) struct Attached(pub(crate) Vec<String>);
-
-pub(crate) async fn observe_attached(aws: &Aws, role: &str) -> Result<Looked<Attached>, AwsError> {
-    Looked::sort_one(attached(aws, role).await.map(Attached))
-}
-
 impl Manage for IamRole {
     type Live = LiveIamRole;
     type Fields = IamRoleFields<Wanted>;
@@ -170,8 +178,13 @@ impl Manage for IamRole {
         found.name.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> IamRoleFields<Wanted> {
-        IamRoleFields { trust: Want::Is((&self.trust).into()), tags: Want::Is(self.tags.clone()) }
+    fn wanted(&self, view: View<'_>) -> IamRoleFields<Wanted> {
+        let trust = LiveDocument::from(&self.trust.document(view.account));
+        let boundary = match self.inside {
+            Some(_) => Want::Any,
+            None => Want::maybe(self.boundary.clone()),
+        };
+        IamRoleFields { trust: Want::Is(trust), boundary, tags: Want::Is(self.tags.clone()) }
     }
 
     fn wanted_over(&self, found: &LiveIamRole, view: View<'_>) -> IamRoleFields<Wanted> {
@@ -180,7 +193,11 @@ impl Manage for IamRole {
     }
 
     fn found(&self, found: &LiveIamRole, _: View<'_>) -> IamRoleFields<Found> {
-        IamRoleFields { trust: Some(found.trust.clone()), tags: Some(found.tags.clone()) }
+        IamRoleFields {
+            trust: Some(found.trust.clone()),
+            boundary: found.boundary.clone(),
+            tags: Some(found.tags.clone()),
+        }
     }
 
     fn ownership(&self) -> Ownership {
@@ -192,8 +209,9 @@ impl Manage for IamRole {
         self.resolved(view)
     }
 
-    fn resolved(&self, _: View<'_>) -> Self {
-        Self { inside: None, ..self.clone() }
+    fn resolved(&self, view: View<'_>) -> Self {
+        let trust = Trust::Given(self.trust.document(view.account));
+        Self { trust, inside: None, ..self.clone() }
     }
 
     /// What a new role may do, its policies tell.
@@ -208,13 +226,15 @@ impl Manage for IamRole {
     async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
         let (aws, name) = (work.aws, &self.name);
         let call = aws.iam.create_role().role_name(name).set_tags(self.sdk_tags(CREATE)?);
-        let answer = call.assume_role_policy_document(self.trust.to_compact()).send().await;
+        let call = call.set_permissions_boundary(self.boundary.clone());
+        let trust = self.trust.document(aws.account()).to_compact();
+        let answer = call.assume_role_policy_document(trust).send().await;
         match answer.map_err(|error| AwsError::new(CREATE, name, error)) {
             // There is one, perhaps by a call of ours whose answer was lost.
             Err(error) if error.fault == Fault::Conflict => {
                 let found = observe(aws, name).await?;
                 match found.one() {
-                    Some(live) if self.is_as_wanted(live) => Ok(None),
+                    Some(live) if self.is_as_wanted(aws, live) => Ok(None),
                     _ => Err(error),
                 }
             }
@@ -228,10 +248,21 @@ impl Manage for IamRole {
         _: &Id<Self>,
         changed: &IamRoleFields<Changed>,
     ) -> Result<(), AwsError> {
-        let IamRoleFields { trust, tags } = changed;
+        let IamRoleFields { trust, boundary, tags } = changed;
         let (aws, name) = (work.aws, &self.name);
         if let Some(Delta { before, .. }) = trust {
             self.put_trust(aws, before.as_ref()).await?;
+        }
+        match boundary.as_ref().map(|delta| &delta.after) {
+            None => {}
+            Some(Some(arn)) => {
+                let call = aws.iam.put_role_permissions_boundary().role_name(name);
+                done(BOUND, name, call.permissions_boundary(arn).send().await)?;
+            }
+            Some(None) => {
+                let call = aws.iam.delete_role_permissions_boundary().role_name(name);
+                gone_or(done(UNBOUND, name, call.send().await))?;
+            }
         }
         if tags.is_some() {
             let call = aws.iam.tag_role().role_name(name).set_tags(self.sdk_tags(TAG)?);
@@ -242,17 +273,20 @@ impl Manage for IamRole {
     }
 
     #[cfg(test)]
-    fn imagined(&self, _: &Id<Self>, _: View<'_>) -> LiveIamRole {
-        let trust = LiveDocument::decode(&self.trust.to_compact(), PrincipalRule::Expected);
+    fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LiveIamRole {
+        let trust = self.trust.document(view.account).to_compact();
+        let trust = LiveDocument::decode(&trust, PrincipalRule::Expected);
         let (name, tags) = (Id::imagined(&self.name), self.tags.clone());
-        LiveIamRole { name, trust, tags, boundary: None }
+        LiveIamRole { name, trust, tags, boundary: self.boundary.clone() }
     }
 
     #[cfg(test)]
     fn disturbed(&self, live: &LiveIamRole) -> Vec<(&'static str, LiveIamRole)> {
+        let another = "arn:aws:iam::123456789012:policy/another".to_owned();
         let nobody = LiveDocument::decode(r#"{"Statement": []}"#, PrincipalRule::Expected);
         vec![
             ("trust", LiveIamRole { trust: nobody, ..live.clone() }),
+            ("permissionsBoundary", LiveIamRole { boundary: Some(another), ..live.clone() }),
             ("tags", LiveIamRole { tags: Self::lacking_one(&live.tags), ..live.clone() }),
         ]
     }
@@ -277,17 +311,25 @@ impl IamRole {
             return Err(error.clone());
         }
         let found = looked.one().map(|role| &role.trust);
-        if found.is_some_and(|found| found.drift_to(&self.trust).is_none()) {
+        let wanted = self.trust.document(aws.account());
+        if found.is_some_and(|found| found.drift_to(&wanted).is_none()) {
             return Ok(());
         }
         unchanged(OPERATION, name, before, found)?;
         let call = aws.iam.update_assume_role_policy().role_name(name);
-        let answer = call.policy_document(self.trust.to_compact()).send().await;
+        let answer = call.policy_document(wanted.to_compact()).send().await;
         answer.map(drop).map_err(|error| AwsError::new(OPERATION, name, error))
     }
 
-    fn is_as_wanted(&self, found: &LiveIamRole) -> bool {
-        found.trust.drift_to(&self.trust).is_none() && self.tags.is(&found.tags)
+    fn is_as_wanted(&self, aws: &Aws, found: &LiveIamRole) -> bool {
+        found.trust.drift_to(&self.trust.document(aws.account())).is_none()
+            && self.boundary == found.boundary
+            && self.tags.is(&found.tags)
+    }
+
+    /// Whether pods take it, and instances do not.
+    pub(crate) fn is_of_pods(&self) -> bool {
+        matches!(self.trust, Trust::Pods(_))
     }
 }
 

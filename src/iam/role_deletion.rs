@@ -7,7 +7,8 @@ use crate::core::drift::{Drift, FieldChange};
 use crate::core::holders::Holders;
 use crate::core::id::Id;
 use crate::core::work::Work;
-use crate::iam::role::{IamRole, attached};
+use crate::iam::attached;
+use crate::iam::role::IamRole;
 use crate::iam::role_policy::{LivePolicy, additional_name, read_one};
 
 const DELETE_POLICY: &str = "iam:DeleteRolePolicy";
@@ -66,7 +67,7 @@ async fn of_role(aws: &Aws, name: &str, holders: &mut Holders) -> Result<(), Aws
     for profile in &profiles {
         holders.add(false, format!("instance profile {}", profile.instance_profile_name()));
     }
-    for policy in attached(aws, name).await? {
+    for policy in attached::read(aws, name).await?.policies {
         holders.add(false, format!("policy {policy}, attached since"));
     }
     Ok(())

@@ -26,13 +26,6 @@ pub(crate) fn key_refusal(text: &str) -> Option<String> {
     })
 }
 
-/// Whether a policy can allow the use of a key by how it is named. IAM refuses ids and aliases, and
-/// takes the ARN of an alias for the alias, not for its key (KMS developer guide, "Specifying KMS
-/// keys in IAM policy statements").
-pub(crate) fn is_policy_resource(key: &str) -> bool {
-    Arn::parse(key).is_ok_and(|arn| arn.of_kind("key").is_some())
-}
-
 fn is_alias(text: &str) -> bool {
     text.strip_prefix("alias/").is_some_and(|name| is_word(name, "-_/"))
 }
@@ -45,15 +38,6 @@ fn is_word(text: &str, beside: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_policy_names_keys_by_their_own_arn() {
-        let arn = "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-1";
-        assert!(is_policy_resource(arn));
-        for key in ["key-id-1", "alias/volumes", "arn:aws:kms:us-west-2:123456789012:alias/key/x"] {
-            assert!(!is_policy_resource(key), "{key}");
-        }
-    }
 
     #[test]
     fn keys_are_named_by_id_alias_or_arn() {

@@ -13,6 +13,7 @@ pub(crate) mod policy;
 pub(crate) mod role_name;
 pub(crate) mod s3;
 pub(crate) mod tag;
+pub(crate) mod truncated;
 pub(crate) mod volume;
 pub(crate) mod zone;
 
@@ -206,6 +207,30 @@ pub(crate) const TARGET_GROUP_NAME: Text = Text {
     not_first: "-",
     source: "ELB API, CreateTargetGroup",
 };
+pub(crate) const QUEUE_NAME: Text = Text {
+    what: "the name of a queue",
+    least: 1,
+    most: 80,
+    characters: Characters::AlphanumericAnd("-_"),
+    not_first: "",
+    source: "SQS API, CreateQueue",
+};
+pub(crate) const EVENT_RULE_NAME: Text = Text {
+    what: "the name of a rule for events",
+    least: 1,
+    most: 64,
+    characters: Characters::AlphanumericAnd(".-_"),
+    not_first: "",
+    source: "EventBridge API, PutRule",
+};
+pub(crate) const LIFECYCLE_HOOK_NAME: Text = Text {
+    what: "the name of a lifecycle hook",
+    least: 1,
+    most: 255,
+    characters: Characters::AlphanumericAnd("-_/"),
+    not_first: "",
+    source: "Auto Scaling API, PutLifecycleHook",
+};
 
 /// All inline policies of a role together, white space not counted.
 pub(crate) const INLINE_POLICIES: usize = 10_240;
@@ -246,6 +271,12 @@ pub(crate) const HOP_LIMIT: Number = Number {
     most: 64,
     source: "EC2 API, LaunchTemplateInstanceMetadataOptionsRequest",
 };
+pub(crate) const HEARTBEAT_TIMEOUT: Number = Number {
+    what: "seconds",
+    least: 30,
+    most: 7_200,
+    source: "Auto Scaling API, PutLifecycleHook",
+};
 /// The API's own model says 3,600, the user guide 4,000.
 pub(crate) const IDLE_TIMEOUT: Number = Number {
     what: "seconds",
@@ -259,6 +290,13 @@ pub(crate) const RANGE_PREFIX: Number = Number {
     least: 16,
     most: 28,
     source: "VPC user guide, VPC CIDR blocks",
+};
+/// The length of the prefix of a subnet's range of IPv6.
+pub(crate) const RANGE_PREFIX_IPV6: Number = Number {
+    what: "bits before the host's",
+    least: 44,
+    most: 64,
+    source: "VPC user guide, Subnet CIDR blocks",
 };
 
 pub(crate) const SPOT_ALLOCATION: Words = Words {
@@ -282,7 +320,7 @@ pub(crate) const KEY_TYPES: Words =
 
 /// The tables, for tests that walk them.
 #[cfg(test)]
-pub(crate) const TEXTS: [&Text; 14] = [
+pub(crate) const TEXTS: [&Text; 17] = [
     &ROLE_NAME,
     &POLICY_NAME,
     &PROFILE_NAME,
@@ -292,6 +330,9 @@ pub(crate) const TEXTS: [&Text; 14] = [
     &KEY_PAIR_NAME,
     &LOAD_BALANCER_NAME,
     &TARGET_GROUP_NAME,
+    &QUEUE_NAME,
+    &EVENT_RULE_NAME,
+    &LIFECYCLE_HOOK_NAME,
     &s3::BUCKET,
     &s3::KEY,
     &zone::ID,
@@ -299,15 +340,17 @@ pub(crate) const TEXTS: [&Text; 14] = [
     &tag::VALUE,
 ];
 #[cfg(test)]
-pub(crate) const NUMBERS: [&Number; 9] = [
+pub(crate) const NUMBERS: [&Number; 11] = [
     &USER_DATA,
     &GROUP_SIZE,
     &ON_DEMAND_PERCENTAGE,
     &SPOT_POOLS,
     &MIXED_TYPES,
     &HOP_LIMIT,
+    &HEARTBEAT_TIMEOUT,
     &IDLE_TIMEOUT,
     &RANGE_PREFIX,
+    &RANGE_PREFIX_IPV6,
     &tag::COUNT,
 ];
 
@@ -370,6 +413,9 @@ mod tests {
             (&KEY_PAIR_NAME, "aZ0 !~:", "ä\n"),
             (&LOAD_BALANCER_NAME, "aZ0-", "_. ä"),
             (&TARGET_GROUP_NAME, "aZ0-", "_. ä"),
+            (&QUEUE_NAME, "aZ0-_", ". ä/"),
+            (&EVENT_RULE_NAME, "aZ0-_.", " ä/"),
+            (&LIFECYCLE_HOOK_NAME, "aZ0-_/", ". ä"),
         ] {
             for c in taken.chars() {
                 assert_eq!(limit.refusal(&format!("abc{c}d")), None, "{c:?} in {}", limit.what);

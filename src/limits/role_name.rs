@@ -1,28 +1,28 @@
-//! How long the names of roles may be, and what a longer one becomes.
+//! How long the names of roles may be, and what a name becomes that is too long.
+
+use super::truncated::{is_hash, with_hash};
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 const MOST: usize = 64;
-/// How much of a hash ends a shortened name.
-const HASHED: usize = 6;
 
 /// A role's name as AWS takes it: one that is too long keeps its beginning and ends in a hash
-/// of the whole (kops `pkg/truncate`: FNV-1a of 32 bits in base 32 with digits first).
+/// of the whole (kops `pkg/truncate`).
 pub(crate) fn shortened(name: &str) -> String {
-    if name.chars().count() <= MOST {
-        return name.to_owned();
-    }
-    let kept: String = name.chars().take(MOST - HASHED - 1).collect();
-    format!("{kept}-{}", hash(name))
+    shortened_to(MOST, name)
 }
 
-fn hash(text: &str) -> String {
-    const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
-    let whole = text
-        .bytes()
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    // Base 32 takes five bits at a time from the highest; 32 bits are no multiple of five.
-    let bits = u64::from(whole) << 3;
-    (0..HASHED).map(|index| char::from(DIGITS[(bits >> (30 - 5 * index) & 31) as usize])).collect()
+/// The same of another name, as it has room.
+pub(crate) fn shortened_to(most: usize, name: &str) -> String {
+    if name.chars().count() <= most {
+        return name.to_owned();
+    }
+    with_hash(name, most)
+}
+
+/// What is kept of the beginning, of a name that looks shortened.
+pub(crate) fn kept(name: &str) -> Option<&str> {
+    let (kept, hash) = name.rsplit_once('-')?;
+    (is_hash(hash) && name.chars().count() == MOST).then_some(kept)
 }
 
 #[cfg(test)]

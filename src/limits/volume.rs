@@ -73,7 +73,12 @@ pub(crate) enum Part {
 pub(crate) enum Use {
     Root,
     Data,
+    /// A member of etcd, for which kops takes fewer operations than EBS.
+    Etcd,
 }
+
+/// Operations a second of io2 for each GiB (kops `pkg/model/master_volumes.go`).
+const ETCD_PER_GIB: i64 = 500;
 
 pub(crate) fn named(name: &str) -> Option<&'static VolumeType> {
     TYPES.iter().find(|kind| kind.name == name)
@@ -84,7 +89,12 @@ pub(crate) fn has_iops(name: &str) -> bool {
     named(name).is_some_and(|kind| kind.iops.is_some())
 }
 
-/// Everything of a volume that AWS refuses, and why.
+/// Whether a type has a throughput to choose.
+pub(crate) fn has_throughput(name: &str) -> bool {
+    named(name).is_some_and(|kind| kind.throughput.is_some())
+}
+
+/// Everything of a volume that AWS or kops refuses, and why.
 pub(crate) fn refusals(asked: &Asked, purpose: Use) -> Vec<(Part, String)> {
     let mut found = Vec::new();
     if let Some(reason) = asked.key.as_deref().and_then(kms::key_refusal) {
@@ -112,24 +122,24 @@ pub(crate) fn refusals(asked: &Asked, purpose: Use) -> Vec<(Part, String)> {
         found.push((Part::Size, message));
     }
     if let (Some(asked_iops), Some(iops)) = (asked.iops, &kind.iops) {
-        let most = iops.least.max(asked.size.saturating_mul(iops.per_gib)).min(iops.most);
+        let (per_gib, source) = match purpose {
+            Use::Etcd if iops.per_gib > ETCD_PER_GIB => (ETCD_PER_GIB, "kops, etcd's volumes"),
+            _ => (iops.per_gib, GUIDE),
+        };
+        let most = iops.least.max(asked.size.saturating_mul(per_gib)).min(iops.most);
         if !(iops.least..=iops.most).contains(&asked_iops) {
             let Iops { least, most, .. } = iops;
             let message = format!("is {asked_iops}; {name} takes {least} to {most} ({SOURCE})");
             found.push((Part::Iops, message));
         } else if size_is_right && asked_iops > most {
             let message = format!(
-                "is {asked_iops}; {name} takes {} a GiB, so {most} for {} GiB ({GUIDE})",
-                iops.per_gib, asked.size
+                "is {asked_iops}; {name} takes {per_gib} a GiB, so {most} for {} GiB ({source})",
+                asked.size
             );
             found.push((Part::Iops, message));
         }
     }
     match (asked.throughput, kind.throughput, &kind.iops) {
-        (Some(asked), None, _) => {
-            let message = format!("is {asked}, but is for gp3 only, and this is {name} ({SOURCE})");
-            found.push((Part::Throughput, message));
-        }
         (Some(wanted), Some((least, most)), _) if !(least..=most).contains(&wanted) => {
             let message = format!("is {wanted}; {name} takes {least} to {most} MiB/s ({SOURCE})");
             found.push((Part::Throughput, message));
@@ -207,6 +217,16 @@ mod tests {
     }
 
     #[test]
+    fn etcd_takes_half_of_the_operations_that_io2_has() {
+        for (purpose, most) in [(Use::Etcd, 50_000), (Use::Data, 100_000)] {
+            for (number, is_taken) in [(most, true), (most + 1, false)] {
+                let io2 = Asked { iops: Some(number), ..asked(&TYPES[3], 100) };
+                assert_eq!(refusals(&io2, purpose).is_empty(), is_taken, "{purpose:?} {number}");
+            }
+        }
+    }
+
+    #[test]
     fn throughput_is_for_gp3_and_follows_its_operations() {
         for kind in &TYPES {
             let with = |throughput, iops| {
@@ -214,8 +234,8 @@ mod tests {
                     Asked { throughput: Some(throughput), iops, ..asked(kind, kind.size.1) };
                 parts(&asked)
             };
+            assert_eq!(has_throughput(kind.name), kind.name == "gp3");
             if kind.throughput.is_none() {
-                assert_eq!(with(200, None), [Part::Throughput], "{}", kind.name);
                 continue;
             }
             for (throughput, iops, is_taken) in [

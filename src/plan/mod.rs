@@ -23,6 +23,7 @@ use crate::core::in_use::Thing;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::manage::View;
 use crate::core::whose::Owner;
+use crate::desired::kops::OfKops;
 use crate::desired::{DesiredCluster, Notice};
 use crate::policy::generation::Chosen;
 use crate::resolve::lifecycle::{Lifecycle, Lifecycles, Origin};
@@ -100,6 +101,8 @@ pub(crate) struct Plan {
     pub(crate) refusals: Vec<Notice>,
     /// The texts of the specs that it was made from, as digests.
     pub(crate) specs: Vec<String>,
+    /// Which kops last wrote the cluster, and what is left to it.
+    pub(crate) kops: OfKops,
 }
 
 impl Plan {
@@ -183,6 +186,7 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> 
             notes: Vec::new(),
             refusals: Vec::new(),
             specs: Vec::new(),
+            kops: OfKops::default(),
         },
     };
     for (kind, refusal) in &desired.refusals {
@@ -194,7 +198,7 @@ pub(crate) fn make(desired: &DesiredCluster, live: &Live, options: &Options) -> 
     planner.resolve_ids(&desired.resources);
     let resources = planner.fill_in(desired);
     for resource in &resources {
-        planner.decide(resource, Origin::Managed, "");
+        planner.decide(resource, planner.roles.origin(resource), "");
     }
     prune::plan(&mut planner, desired, &resources);
     for profile in &desired.existing {
@@ -243,7 +247,8 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn view(&self) -> View<'_> {
         let zone = self.zone.id.as_deref();
-        View { seen: &self.live.seen, ids: &self.ids, owner: &self.owner, zone }
+        let live = self.live;
+        View { seen: &live.seen, ids: &self.ids, owner: &self.owner, account: &live.account, zone }
     }
 
     fn tell(&mut self, told: Told) {
@@ -253,7 +258,7 @@ impl Planner<'_> {
     }
 
     fn tell_beyond(&mut self, desired: &DesiredCluster) {
-        let (beyond, told) = beyond::find(desired, &self.live.seen, self.lifecycles);
+        let (beyond, told) = beyond::find(desired, &self.live.seen, self.lifecycles, &self.roles);
         self.tell(told);
         let left = beyond.into_iter().map(|found| {
             Change::left(found.id, found.drift, format!("{}; left as it is", found.what))
@@ -346,7 +351,7 @@ impl Planner<'_> {
         let state = match (&state, origin) {
             (State::NoMatter | State::Denied(_) | State::Impossible(..), _)
             | (_, Origin::Existing) => state,
-            (_, Origin::Managed) => {
+            (_, Origin::Managed | Origin::AddOn) => {
                 self.roles.obstacle(resource, &state, &self.owner).unwrap_or(state)
             }
         };

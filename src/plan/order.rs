@@ -321,7 +321,10 @@ mod tests {
         let told: Vec<String> = all.iter().map(|change| change.id.to_string()).collect();
         assert_eq!(
             told,
-            ["LoadBalancer/new", "DNSName/gone", "DNSName/moved", "LoadBalancer/gone"]
+            [
+                "ClassicLoadBalancer/new", "DNSName/gone", "DNSName/moved",
+                "ClassicLoadBalancer/gone"
+            ]
         );
     }
 

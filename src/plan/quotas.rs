@@ -18,9 +18,10 @@ pub(super) fn check(planner: &mut Planner<'_>, resources: &[Resource]) {
     let written: BTreeSet<&ResourceId> = planner.plan.writes().map(|change| &change.id).collect();
     for resource in resources.iter().filter(|resource| written.contains(&resource.id())) {
         refusals.extend(tags(resource));
+        refusals.extend(policies::lacking(resource, &planner.live.seen));
     }
     let writes = planner.plan.writes().filter_map(|change| change.write.as_ref());
-    refusals.extend(policies::too_large(writes, &planner.live.seen));
+    refusals.extend(policies::too_large(writes, &planner.live.seen, &planner.live.account));
     planner.plan.refusals.extend(refusals);
 }
 

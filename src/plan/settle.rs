@@ -22,7 +22,7 @@ impl Planner<'_> {
         let id = resource.id();
         let lifecycle = self.lifecycles.of(id.kind, origin);
         let writes = match origin {
-            Origin::Managed => lifecycle.writes(),
+            Origin::Managed | Origin::AddOn => lifecycle.writes(),
             Origin::Existing => lifecycle == Lifecycle::Sync,
         };
         match state {

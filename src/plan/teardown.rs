@@ -9,6 +9,7 @@ use crate::core::belongings::Belonging;
 use crate::core::deletion::Delete as _;
 use crate::core::drift::Drift;
 use crate::core::in_use::Thing;
+use crate::desired::kops::OfKops;
 use crate::plan::{Action, Change, Plan};
 
 /// The deletions of all that a cluster owns. What it does not own stays, and says why.
@@ -47,6 +48,7 @@ pub(crate) fn make(cluster: &str, account: &str, region: &str, found: Vec<Belong
         notes: Vec::new(),
         refusals: refusals.into_iter().collect(),
         specs: Vec::new(),
+        kops: OfKops::default(),
     }
 }
 

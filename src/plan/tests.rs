@@ -4,7 +4,9 @@ mod examples;
 mod hostile;
 mod imagined;
 mod lifecycles;
+mod machines;
 mod removals;
+mod termination;
 
 use serde_json::{Value as Json, json};
 
@@ -258,18 +260,20 @@ fn what_a_write_needs_must_exist() {
 fn a_rule_too_many_goes_from_the_cluster_s_own_ports_and_stays_on_others() {
     let (_, desired) = examples::all().into_iter().next().unwrap();
     let mut live = Imagined::settled(&desired).live;
-    let mut groups = live.seen.rows::<LiveSecurityGroup>().to_vec();
-    let nodes = groups.iter_mut().find(|group| group.name == "nodes.public.example.com").unwrap();
+    let groups = live.seen.rows::<LiveSecurityGroup>();
+    let nodes = groups.iter().find(|group| group.name == "nodes.public.example.com").unwrap();
     let rule = |port: i32, cidr: &str| LiveRule {
+        id: Id::imagined(format!("sgr-{port}")),
         group: nodes.id.clone(),
         egress: false,
         protocol: "tcp".to_owned(),
-        from: Some(port),
-        to: Some(port),
+        ports: (port, port),
         peer: Peer::Cidr(cidr.to_owned()),
+        tags: Tags::new(),
     };
-    nodes.rules = vec![rule(22, "203.0.113.0/24"), rule(31000, "0.0.0.0/0")];
-    live.seen.put(Looked::Found(groups));
+    let mut rules = live.seen.rows::<LiveRule>().to_vec();
+    rules.extend([rule(22, "203.0.113.0/24"), rule(31000, "0.0.0.0/0")]);
+    live.seen.put(Looked::Found(rules));
     let told = |lifecycle| {
         let overrides = [Override::new(SecurityGroupRule::KIND, lifecycle)];
         outcome(&planned(&desired, &live, &overrides))

@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use crate::limits::partition::Partition;
 use crate::limits::{policy, shorten};
 use crate::policy::document::{Document, Statement};
-use crate::policy::parse;
+use crate::policy::{external, parse};
 use crate::spec::cluster::Cluster;
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
 use crate::spec::role::Role;
-use crate::spec::spelling::nearest;
 
 /// The additional document of a role, if the spec has one.
 ///
@@ -36,35 +35,11 @@ pub(crate) fn document(cluster: &Cluster, role: Role) -> Result<Option<Document>
 
 /// Everything that is wrong with the additional policies of a cluster.
 pub(crate) fn check(cluster: &Cluster) -> Vec<Problem> {
-    let spec = &cluster.spec;
-    let policies = spec.additional_policies.iter().flat_map(BTreeMap::keys);
-    let external = spec.external_policies.iter().flat_map(BTreeMap::keys);
-    let mut problems = keys(&path(), policies);
+    let policies = cluster.spec.additional_policies.iter().flat_map(BTreeMap::keys);
+    let mut problems = external::keys(&path(), policies);
     let faults = Role::ALL.into_iter().filter_map(|role| document(cluster, role).err()).flatten();
     problems.extend(faults);
-    problems.extend(keys(&FieldPath::root().key("spec").key("externalPolicies"), external));
     problems
-}
-
-/// What is wrong with the keys of a map of roles.
-fn keys<'a>(path: &FieldPath, keys: impl Iterator<Item = &'a String>) -> Vec<Problem> {
-    let roles = [Role::Master, Role::Node, Role::Bastion, Role::ApiServer];
-    let known: Vec<&str> = roles.into_iter().flat_map(Role::keys).copied().collect();
-    let given: Vec<&str> = keys.map(String::as_str).collect();
-    let misspelt = given.iter().filter(|key| !known.contains(key)).map(|key| {
-        let hint = nearest(key, known.iter().copied());
-        let hint = hint.map(|role| format!("; did you mean {role}?")).unwrap_or_default();
-        Problem::new(&path.key(key), format!("is no role: they are {}{hint}", known.join(", ")))
-    });
-    // One of the two would be left out.
-    let twice = roles
-        .into_iter()
-        .filter(|role| role.keys().len() > 1 && role.keys().iter().all(|key| given.contains(key)));
-    let twice = twice.map(|role| {
-        let names = role.keys().join(" and ");
-        Problem::new(path, format!("has both {names}, which are one role; put them together"))
-    });
-    misspelt.chain(twice).collect()
 }
 
 /// What IAM may take in the additional policies of a cluster, and would hardly do what was
@@ -147,20 +122,13 @@ mod tests {
         assert!(!problems.is_empty());
         let both: Cluster = serde_json::from_value(serde_json::json!({"spec": {
             "additionalPolicies": {"control-plane": text, "master": text},
-            "externalPolicies": {"control-plane": [], "master": [], "workers": []},
         }}))
         .unwrap();
         let problems: Vec<_> = check(&both).iter().map(ToString::to_string).collect();
-        let twice = "has both master and control-plane, which are one role; put them together";
         assert_eq!(
             problems,
-            [
-                format!("spec.additionalPolicies: {twice}"),
-                "spec.externalPolicies.workers: is no role: they are master, control-plane, node, \
-                 bastion, apiserver"
-                    .to_owned(),
-                format!("spec.externalPolicies: {twice}"),
-            ]
+            ["spec.additionalPolicies: has both master and control-plane, which are one role; \
+                 put them together"]
         );
     }
 

@@ -119,6 +119,12 @@ pub(crate) fn choose(cluster: &Cluster, kops: Option<&str>) -> Result<Chosen, Pr
     })
 }
 
+/// The generation of what runs on a cluster's nodes, whoever writes its documents.
+pub(crate) fn of_nodes(cluster: &Cluster) -> Generation {
+    let version = filled(&cluster.spec.kubernetes_version).and_then(Version::parse);
+    version.map_or(Generation::V1_36, Generation::nearest)
+}
+
 fn told(cluster: &Cluster, kops: Option<&str>) -> Result<Chosen, Problem> {
     if let Some(generation) = annotation(cluster)? {
         return Ok(Chosen { generation, why: Reason::Annotation });

@@ -8,6 +8,7 @@ use crate::apply::Outcome;
 use crate::core::drift::{DocumentChange, Drift, FieldChange, Image};
 use crate::core::kind::{Layer, ResourceId};
 use crate::desired::Notice;
+use crate::desired::kops::NotCarried;
 use crate::plan::{Action, Change, Plan};
 use crate::policy::document::Statement;
 use crate::policy::generation::{Chosen, Generation};
@@ -26,6 +27,8 @@ pub(crate) struct Report<'a> {
     state_store: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     iam_generation: Option<ReportedGeneration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_writer: Option<ReportedWriter<'a>>,
     fingerprint: String,
     changes: Vec<ReportedChange<'a>>,
     removals: Vec<ReportedChange<'a>>,
@@ -34,9 +37,27 @@ pub(crate) struct Report<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     notes: &'a [Notice],
     refusals: &'a [Notice],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_carried: Vec<ReportedField<'a>>,
     summary: Summary,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<ReportedOutcome<'a>>,
+}
+
+/// The kops that last wrote a cluster.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReportedWriter<'a> {
+    kops_version: &'a str,
+    age: &'static str,
+}
+
+/// A field whose change only kops carries on.
+#[derive(Debug, Serialize)]
+struct ReportedField<'a> {
+    object: &'a str,
+    field: String,
+    reaches: Vec<&'static str>,
 }
 
 /// Whose IAM documents a cluster has, and why.
@@ -136,6 +157,11 @@ pub(crate) fn report<'a>(
         region: &plan.region,
         state_store: place,
         iam_generation: plan.generation.as_ref().map(ReportedGeneration::of),
+        last_writer: plan
+            .kops
+            .last_writer
+            .as_ref()
+            .map(|writer| ReportedWriter { kops_version: &writer.version, age: writer.age() }),
         fingerprint: plan.fingerprint(),
         changes: plan.changes.iter().map(change).collect(),
         removals: plan.removals.iter().map(change).collect(),
@@ -143,6 +169,7 @@ pub(crate) fn report<'a>(
         warnings: &plan.warnings,
         notes: &plan.notes,
         refusals: &plan.refusals,
+        not_carried: plan.kops.not_carried.iter().map(not_carried).collect(),
         summary: Summary {
             create: plan.count(Action::Create),
             update: plan.count(Action::Update),
@@ -162,6 +189,14 @@ pub(crate) fn report<'a>(
                 .collect(),
             not_begun: &outcome.not_begun,
         }),
+    }
+}
+
+fn not_carried(field: &NotCarried) -> ReportedField<'_> {
+    ReportedField {
+        object: &field.object,
+        field: field.field.to_string(),
+        reaches: field.reach.words(),
     }
 }
 

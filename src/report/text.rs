@@ -16,6 +16,7 @@ use crate::core::drift::Image;
 use crate::core::kind::ResourceId;
 use crate::core::wait::Waiting;
 use crate::desired::Notice;
+use crate::desired::kops::{self, NotCarried};
 use crate::plan::{Action, Change, Plan};
 use crate::visible::text::{in_json, visible};
 
@@ -52,6 +53,12 @@ pub(crate) fn plan(plan: &Plan, place: &str, detail: Detail) -> String {
     );
     out.push_str(&head);
     out.push('\n');
+    if let Some(writer) = plan.kops.last_writer.as_ref().filter(|writer| writer.is_older()) {
+        let _ = writeln!(
+            out,
+            "{writer}; some of what follows is what newer kops do (docs/kops-versions.md)"
+        );
+    }
     let mut layers: Vec<_> = plan.changes.iter().map(|change| change.id.kind.layer()).collect();
     layers.sort();
     layers.dedup();
@@ -69,6 +76,30 @@ pub(crate) fn plan(plan: &Plan, place: &str, detail: Detail) -> String {
         }
     }
     out.push('\n');
+    out
+}
+
+/// The fields that changed and that only kops carries to nodes and add-ons, with its commands.
+pub(crate) fn not_carried(cluster: &str, fields: &[NotCarried]) -> String {
+    let mut out = String::new();
+    if fields.is_empty() {
+        return out;
+    }
+    out.push_str("not carried on from the specs: kapstan changes AWS only\n");
+    for field in fields {
+        let reach = format!("({})", field.reach.words().join(", "));
+        let path = field.field.to_string();
+        let _ = writeln!(
+            out,
+            "  {} {}  {}  {}",
+            paint(style::LEAVE, '!'),
+            paint(style::STRONG, visible(&field.object)),
+            visible(&path),
+            paint(style::QUIET, reach)
+        );
+    }
+    let commands = kops::commands(&visible(cluster), fields).join(", and then ");
+    let _ = writeln!(out, "To carry them on: {commands}\n");
     out
 }
 
@@ -222,11 +253,20 @@ fn nothing_to_do(plan: &Plan, command: &str) -> String {
         count => format!(", {count} left as they are"),
     };
     let cluster = visible(&plan.cluster);
-    match removals_due(plan, command) {
-        None => format!("{cluster}: nothing to do; {seen} {noun} as wanted{left}.\n"),
-        Some(due) => {
-            format!("{cluster}: nothing to change; {seen} {noun} as wanted{left}.\n{due}\n")
+    let (on_aws, beyond) = match plan.kops.not_carried.len() {
+        0 => ("", String::new()),
+        1 => (" on AWS", "; 1 field of the specs is not carried on, as told above".to_owned()),
+        count => {
+            (" on AWS", format!("; {count} fields of the specs are not carried on, as told above"))
         }
+    };
+    match removals_due(plan, command) {
+        None => {
+            format!("{cluster}: nothing to do{on_aws}; {seen} {noun} as wanted{left}{beyond}.\n")
+        }
+        Some(due) => format!(
+            "{cluster}: nothing to change{on_aws}; {seen} {noun} as wanted{left}{beyond}.\n{due}\n"
+        ),
     }
 }
 

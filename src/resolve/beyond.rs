@@ -1,12 +1,14 @@
 //! What the roles of a cluster may do that nobody asked kapstan for, and what keeps them from it.
 //!
 //! It is nobody's change: whoever reads a plan is told of it, and it stays. A policy that kapstan
-//! writes is a resource, and compared as one; so is the trust policy.
+//! writes is a resource, and compared as one; so are trust and boundary of the cluster's own roles.
+//! What is attached to these by hand is told with what the spec no longer has, where that may go.
 
 use std::collections::BTreeSet;
 
 use super::existing;
 use super::lifecycle::{Lifecycle, Lifecycles, Origin};
+use super::roles::Roles;
 use super::told::Told;
 use crate::aws::AwsError;
 use crate::catalogue::kinds::Resource;
@@ -15,11 +17,13 @@ use crate::core::drift::Drift;
 use crate::core::kind::{Kind, ResourceId};
 use crate::core::seen::Seen;
 use crate::desired::DesiredCluster;
+use crate::iam::attached::Attached;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::iam::managed_policy::LiveManagedPolicy;
-use crate::iam::role::{Attached, IamRole, LiveIamRole, LiveInstanceProfile};
+use crate::iam::role::{IamRole, LiveIamRole, LiveInstanceProfile};
 use crate::iam::role_policy::{IamRolePolicy, LivePolicies};
+use crate::iam::role_policy_attachment::IamRolePolicyAttachment;
 
 /// Something beyond what kapstan asks for.
 #[derive(Debug)]
@@ -31,7 +35,7 @@ pub(crate) struct Beyond {
     pub(crate) drift: Drift,
 }
 
-/// A role by which instances of the cluster act.
+/// A role by which instances or pods of the cluster act.
 #[derive(Debug)]
 struct Acting<'a> {
     role: &'a str,
@@ -40,6 +44,8 @@ struct Acting<'a> {
     /// Its inline policies that are compared by name; without them all that can be read are
     /// compared together.
     policies: Option<BTreeSet<String>>,
+    /// The ARNs of the managed policies that the spec names.
+    attached: BTreeSet<&'a str>,
 }
 
 /// All that there is beyond, as far as it was looked at, and what was not.
@@ -47,17 +53,22 @@ pub(crate) fn find(
     desired: &DesiredCluster,
     seen: &Seen,
     lifecycles: &Lifecycles,
+    roles: &Roles<'_>,
 ) -> (Vec<Beyond>, Told) {
-    let acting = own(desired).into_iter().chain(brought(desired, seen, lifecycles));
+    let acting = own(desired, roles).into_iter().chain(brought(desired, seen, lifecycles));
+    let swept = lifecycles.of(IamRolePolicyAttachment::KIND, Origin::Managed) == Lifecycle::Sync;
     let mut found = Found { seen, all: Vec::new(), told: not_looked_at(desired, lifecycles) };
     for one in acting {
         let looks = |kind| lifecycles.of(kind, one.origin) != Lifecycle::Ignore;
+        let is_swept = swept && one.origin != Origin::Existing;
         if looks(IamRolePolicy::KIND) {
             found.inline_policies(&one);
         }
         if looks(IamRole::KIND) {
-            found.boundary(&one);
-            found.managed_policies(&one);
+            if one.origin == Origin::Existing {
+                found.boundary(&one);
+            }
+            found.managed_policies(&one, is_swept);
             found.profile(&one, looks(IamInstanceProfileRole::KIND));
         }
     }
@@ -65,23 +76,26 @@ pub(crate) fn find(
 }
 
 /// The roles of the spec.
-fn own(desired: &DesiredCluster) -> Vec<Acting<'_>> {
-    let roles = desired.resources.iter().filter_map(|resource| match resource {
-        Resource::IamRole(role) => Some(role.name.as_str()),
-        _ => None,
-    });
-    let policies_of = |role: &str| {
+fn own<'a>(desired: &'a DesiredCluster, roles: &Roles<'_>) -> Vec<Acting<'a>> {
+    let all = desired.resources.iter().filter_map(|resource| {
+        let Resource::IamRole(IamRole { name: role, .. }) = resource else { return None };
         let policies = desired.resources.iter().filter_map(|resource| match resource {
-            Resource::IamRolePolicy(policy) => (policy.role == role).then(|| policy.name.clone()),
+            Resource::IamRolePolicy(policy) => (policy.role == *role).then(|| policy.name.clone()),
             _ => None,
         });
-        policies.collect()
-    };
-    let all = roles.map(|role| Acting {
-        role,
-        profile: role,
-        origin: Origin::Managed,
-        policies: Some(policies_of(role)),
+        let attached = desired.resources.iter().filter_map(|resource| match resource {
+            Resource::IamRolePolicyAttachment(one) => {
+                (one.role == *role).then_some(one.policy.as_str())
+            }
+            _ => None,
+        });
+        Some(Acting {
+            role,
+            profile: role,
+            origin: roles.origin(resource),
+            policies: Some(policies.collect()),
+            attached: attached.collect(),
+        })
     });
     all.collect()
 }
@@ -97,7 +111,8 @@ fn brought<'a>(
         let profile = existing.arn.name.as_str();
         let role = seen.one::<LiveInstanceProfile>(profile)?.role.as_ref()?.name.as_str();
         let policies = existing::policies_by_name(role, lifecycle);
-        Some(Acting { role, profile, origin: Origin::Existing, policies })
+        let attached = BTreeSet::new();
+        Some(Acting { role, profile, origin: Origin::Existing, policies, attached })
     });
     all.collect()
 }
@@ -119,10 +134,13 @@ impl<'a> Found<'a> {
 
     /// That something could not be looked at.
     fn unknown(&mut self, role: &str, what: &str, error: &AwsError) {
-        let what = format!("{what}: {error}");
+        self.warn(role, what, error);
+        self.add(IamRole::KIND, role, format!("{what}: {error}"), Drift::default());
+    }
+
+    fn warn(&mut self, role: &str, what: &str, error: &AwsError) {
         let next = format!("allow {}", error.operation);
-        self.told.warn(ResourceId::new(IamRole::KIND, role), what.clone(), next);
-        self.add(IamRole::KIND, role, what, Drift::default());
+        self.told.warn(ResourceId::new(IamRole::KIND, role), format!("{what}: {error}"), next);
     }
 
     /// That they could not be looked at is told with those that the spec wants.
@@ -140,10 +158,10 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn boundary(&mut self, Acting { role, origin, .. }: &Acting<'_>) {
+    /// Of a role of the spec it is compared.
+    fn boundary(&mut self, Acting { role, .. }: &Acting<'_>) {
         let looked = self.seen.named::<LiveIamRole>(role);
-        // A refused look at a role of the spec is told with it.
-        if let (Some(error), Origin::Existing) = (looked.refused(), origin) {
+        if let Some(error) = looked.refused() {
             self.unknown(role, "whether it has a permission boundary is not known", error);
         }
         let Some(arn) = looked.one().and_then(|role| role.boundary.as_ref()) else { return };
@@ -156,15 +174,23 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn managed_policies(&mut self, Acting { role, .. }: &Acting<'_>) {
+    /// Where they are swept, what may go is told as that.
+    fn managed_policies(&mut self, acting: &Acting<'_>, is_swept: bool) {
+        let Acting { role, attached, .. } = acting;
         let looked = self.seen.named::<Attached>(role);
         if let Some(error) = looked.refused() {
             self.unknown(role, "which managed policies it has is not known", error);
         }
-        for arn in looked.one().iter().flat_map(|attached| &attached.0) {
+        let found = looked.rows().iter().flat_map(|attached| &attached.policies);
+        for arn in found.filter(|arn| !attached.contains(arn.as_str())) {
             let what = format!("has the managed policy {arn}, not kapstan's");
             let unknown = format!("{what}; what it grants is not known");
-            if let Some(document) = self.document(role, arn, &unknown) {
+            if is_swept {
+                let policy = self.seen.named::<LiveManagedPolicy>(arn);
+                if let Some(error) = policy.refused() {
+                    self.warn(role, &unknown, error);
+                }
+            } else if let Some(document) = self.document(role, arn, &unknown) {
                 self.add(IamRole::KIND, role, what, document.granted());
             }
         }

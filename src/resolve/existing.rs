@@ -16,7 +16,7 @@ use crate::core::seen::Looked;
 use crate::desired::ExistingProfile;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
-use crate::iam::role::{IamRole, LiveInstanceProfile};
+use crate::iam::role::{IamRole, LiveInstanceProfile, Trust};
 use crate::iam::role_policy::{Content, IamRolePolicy, additional_name};
 
 /// A profile, with what is in it.
@@ -54,8 +54,10 @@ pub(crate) fn resolve(existing: &ExistingProfile, live: &Live, lifecycles: &Life
             .into(),
         IamRole {
             name: role.clone(),
-            trust: existing.trust.clone(),
+            trust: Trust::Given(existing.trust.clone()),
+            boundary: None,
             tags: Tags::new(),
+            is_of_add_on: false,
             inside: Some(name.clone()),
         }
         .into(),

@@ -8,7 +8,6 @@ use std::str::FromStr;
 use crate::catalogue::kinds;
 use crate::core::kind::{Kind, Layer};
 use crate::ec2::instance::Instance;
-use crate::ec2::launch_template::LaunchTemplate;
 use crate::spec::spelling::nearest;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,6 +59,8 @@ pub(crate) enum Mode {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Origin {
     Managed,
+    /// Of an add-on, which comes with the cluster and not with what it stands on.
+    AddOn,
     /// Of an instance profile that the user brings along.
     Existing,
 }
@@ -67,19 +68,36 @@ pub(crate) enum Origin {
 /// `KIND=LIFECYCLE` of `--lifecycle-overrides`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Override {
-    kind: Kind,
+    word: Word,
     lifecycle: Lifecycle,
+}
+
+/// What an override names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Word {
+    Kind(Kind),
+    /// A kind of older kops, by its place in [`kinds::ONCE`].
+    Once(usize),
+}
+
+impl Word {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Kind(kind) => kind.name(),
+            Self::Once(place) => kinds::ONCE[place].0,
+        }
+    }
 }
 
 impl Override {
     pub(crate) fn new(kind: Kind, lifecycle: Lifecycle) -> Self {
-        Self { kind, lifecycle }
+        Self { word: Word::Kind(kind), lifecycle }
     }
 }
 
 impl fmt::Display for Override {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.kind, self.lifecycle)
+        write!(f, "{}={}", self.word.text(), self.lifecycle)
     }
 }
 
@@ -92,15 +110,15 @@ impl FromStr for Override {
         })?;
         // Instances are only ever deleted.
         let planned = kinds::ALL.iter().filter(|kind| **kind != Instance::KIND);
-        let kinds: Vec<_> = planned.map(|kind| (kind.name(), *kind)).collect();
-        // What kops had before launch templates.
-        let kind = match kind.trim() {
-            "LaunchConfiguration" => LaunchTemplate::KIND,
-            kind => one_of(kind, "kind", &kinds)?,
+        let kinds: Vec<_> = planned.map(|kind| (kind.name(), Word::Kind(*kind))).collect();
+        let once = kinds::ONCE.iter().position(|(word, ..)| *word == kind.trim());
+        let word = match once {
+            Some(place) => Word::Once(place),
+            None => one_of(kind, "kind", &kinds)?,
         };
         let lifecycles = Lifecycle::ALL.map(|lifecycle| (format!("{lifecycle:?}"), lifecycle));
         let lifecycles = lifecycles.each_ref().map(|(name, value)| (name.as_str(), *value));
-        Ok(Self { kind, lifecycle: one_of(lifecycle, "lifecycle", &lifecycles)? })
+        Ok(Self { word, lifecycle: one_of(lifecycle, "lifecycle", &lifecycles)? })
     }
 }
 
@@ -134,21 +152,32 @@ impl Lifecycles {
         mode: Mode,
         overrides: &[Override],
     ) -> Result<Self, String> {
-        let mut by_kind = BTreeMap::new();
-        for Override { kind, lifecycle } in overrides {
-            if let Some(other) = by_kind.insert(*kind, *lifecycle)
-                && other != *lifecycle
-            {
-                return Err(format!("{kind} is overridden twice: {other} and {lifecycle}"));
+        let (mut by_kind, mut once) = (BTreeMap::new(), BTreeMap::new());
+        for Override { word, lifecycle } in overrides {
+            let before = match word {
+                Word::Kind(kind) => by_kind.insert(*kind, *lifecycle),
+                Word::Once(place) => once.insert(*place, *lifecycle),
+            };
+            if let Some(other) = before.filter(|other| other != lifecycle) {
+                let word = word.text();
+                return Err(format!("{word} is overridden twice: {other} and {lifecycle}"));
             }
         }
         let mut overrides = by_kind.clone();
+        let mut stand_for = |kinds: &[Kind], lifecycle: Lifecycle| {
+            if !kinds.iter().any(|kind| by_kind.contains_key(kind)) {
+                overrides.extend(kinds.iter().map(|kind| (*kind, lifecycle)));
+            }
+        };
         for (whole, lifecycle) in &by_kind {
             let parts = kinds::ALSO_BY.iter().filter(|(_, of)| of == whole);
             let parts: Vec<Kind> = parts.map(|(part, _)| *part).collect();
-            if !parts.iter().any(|part| by_kind.contains_key(part)) {
-                overrides.extend(parts.into_iter().map(|part| (part, *lifecycle)));
-            }
+            stand_for(&parts, *lifecycle);
+        }
+        for (place, lifecycle) in once {
+            let (_, kind, others) = kinds::ONCE[place];
+            stand_for(&[kind], lifecycle);
+            stand_for(others, lifecycle);
         }
         Ok(Self { phase, mode, overrides })
     }
@@ -159,8 +188,9 @@ impl Lifecycles {
         if let Some(lifecycle) = self.overridden(kind) {
             return lifecycle;
         }
-        match (self.of_layer(kind.layer()), origin) {
-            (lifecycle, Origin::Managed) => lifecycle,
+        let layer = if origin == Origin::AddOn { Layer::Cluster } else { kind.layer() };
+        match (self.of_layer(layer), origin) {
+            (lifecycle, Origin::Managed | Origin::AddOn) => lifecycle,
             (Lifecycle::Ignore, Origin::Existing) => Lifecycle::Ignore,
             (_, Origin::Existing) => Lifecycle::ExistsAndWarnIfChanges,
         }
@@ -220,6 +250,11 @@ mod tests {
             (Some(Phase::Cluster), Apply, ExistsAndValidates, ExistsAndWarnIfChanges),
         ] {
             assert_eq!(lifecycle(phase, mode, &[], Origin::Managed), managed, "{phase:?} {mode:?}");
+            let of_add_on = match phase {
+                None | Some(Phase::Cluster) => Sync,
+                Some(_) => Ignore,
+            };
+            assert_eq!(lifecycle(phase, mode, &[], Origin::AddOn), of_add_on, "{phase:?} {mode:?}");
             assert_eq!(
                 lifecycle(phase, mode, &[], Origin::Existing),
                 existing,
@@ -250,6 +285,7 @@ mod tests {
         };
         assert_eq!(of(&[]), [Sync; 4]);
         assert_eq!(of(&["LoadBalancer=Ignore"]), [Ignore; 4]);
+        assert_eq!(of(&["ClassicLoadBalancer=Ignore"]), [Ignore, Sync, Sync, Sync]);
         let named = of(&["TargetGroup=ExistsAndValidates", "LoadBalancer=Ignore"]);
         assert_eq!(named, [Ignore, Sync, ExistsAndValidates, Sync]);
         assert_eq!(of(&["NetworkLoadBalancer=Ignore"]), [Sync, Ignore, Sync, Sync]);

@@ -1,4 +1,5 @@
-//! Sizes of policies: what IAM takes of a role, counts with what the role has already.
+//! Policies that IAM would refuse: those that are too large, which counts with what the role has
+//! already, and managed ones that do not exist.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +7,7 @@ use crate::catalogue::kinds::{Resource, Update, Write};
 use crate::core::kind::ResourceId;
 use crate::core::seen::Seen;
 use crate::desired::Notice;
+use crate::iam::managed_policy::LiveManagedPolicy;
 use crate::iam::role::IamRole;
 use crate::iam::role_policy::LivePolicies;
 use crate::limits::{INLINE_POLICIES, POLICY_SIZES_SOURCE, TRUST_POLICY};
@@ -44,11 +46,15 @@ impl<'a> Written<'a> {
 }
 
 /// Policies that IAM would refuse.
-pub(crate) fn too_large<'a>(writes: impl Iterator<Item = &'a Write>, seen: &Seen) -> Vec<Notice> {
+pub(crate) fn too_large<'a>(
+    writes: impl Iterator<Item = &'a Write>,
+    seen: &Seen,
+    account: &str,
+) -> Vec<Notice> {
     let mut refusals = Vec::new();
     let mut written: BTreeMap<&str, Vec<Written<'_>>> = BTreeMap::new();
     for write in writes {
-        refusals.extend(trust(write));
+        refusals.extend(trust(write, account));
         if let Some(policy) = Written::by(write) {
             written.entry(policy.role).or_default().push(policy);
         }
@@ -61,7 +67,7 @@ pub(crate) fn too_large<'a>(writes: impl Iterator<Item = &'a Write>, seen: &Seen
 }
 
 /// A trust policy that is too large.
-fn trust(write: &Write) -> Option<Notice> {
+fn trust(write: &Write, account: &str) -> Option<Notice> {
     let role = match write {
         Write::Create(resource) => match resource.as_ref() {
             Resource::IamRole(role) => role,
@@ -73,7 +79,7 @@ fn trust(write: &Write) -> Option<Notice> {
         },
         Write::Delete(_) => return None,
     };
-    let size = quota::size(&role.trust.to_compact());
+    let size = quota::size(&role.trust.document(account).to_compact());
     (size > TRUST_POLICY).then(|| Notice {
         object: format!("{}/{}", IamRole::KIND, role.name),
         message: format!(
@@ -81,6 +87,21 @@ fn trust(write: &Write) -> Option<Notice> {
              ({POLICY_SIZES_SOURCE})"
         ),
         next: String::new(),
+    })
+}
+
+/// The managed policy that something which is written needs, if there is none.
+pub(crate) fn lacking(written: &Resource, seen: &Seen) -> Option<Notice> {
+    let (arn, named_in) = match written {
+        Resource::IamRole(role) => (role.boundary.as_ref()?, "spec.iam.permissionsBoundary"),
+        Resource::IamRolePolicyAttachment(attachment) => (&attachment.policy, "the spec"),
+        _ => return None,
+    };
+    let is_lacking = seen.named::<LiveManagedPolicy>(arn).exists() == Some(false);
+    is_lacking.then(|| Notice {
+        object: written.id().to_string(),
+        message: format!("the policy {arn} does not exist"),
+        next: format!("create the policy, or correct its ARN in {named_in}"),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::core::look::{Asked, Reach};
 use crate::core::whose::Owner;
 use crate::core::wishes::Wishes;
 use crate::desired::{DesiredCluster, names};
-use crate::iam::look::{BroughtProfile, RoleTrust};
+use crate::iam::look::{BroughtProfile, RoleTrust, Sought};
 use crate::iam::role::IamRole;
 use crate::iam::role_policy::IamRolePolicy;
 use crate::limits::partition::Partition;
@@ -33,6 +33,12 @@ pub(crate) fn asked(desired: &DesiredCluster, lifecycles: &Lifecycles) -> Asked 
     wishes.add(desired.zone.clone());
     for role in names::own_roles(&desired.name) {
         wishes.add(role);
+    }
+    if desired.accounts.are_told {
+        wishes.add(Sought::Accounts);
+    }
+    if let Some(issuer) = &desired.accounts.issuer {
+        wishes.add(issuer.clone());
     }
     for profile in brought_profiles(desired, lifecycles) {
         wishes.add(profile);

@@ -1,6 +1,8 @@
 //! Whose the roles and the profiles of the cluster's names are: nothing is put into one that is
 //! somebody else's.
 
+use std::collections::BTreeMap;
+
 use super::lifecycle::{Lifecycle, Lifecycles, Origin};
 use crate::catalogue::kinds::{Resource, State};
 use crate::core::drift::Drift;
@@ -25,14 +27,36 @@ pub(super) fn trust(desired: &DesiredCluster) -> Document {
 pub(crate) struct Roles<'a> {
     seen: &'a Seen,
     trust: Document,
-    /// That of the cluster's roles.
-    lifecycle: Lifecycle,
+    lifecycles: &'a Lifecycles,
+    /// The roles that pods take, with whose these are.
+    of_pods: BTreeMap<String, Origin>,
 }
 
 impl<'a> Roles<'a> {
-    pub(crate) fn new(desired: &DesiredCluster, seen: &'a Seen, lifecycles: &Lifecycles) -> Self {
-        let lifecycle = lifecycles.of(IamRole::KIND, Origin::Managed);
-        Self { seen, trust: trust(desired), lifecycle }
+    pub(crate) fn new(
+        desired: &DesiredCluster,
+        seen: &'a Seen,
+        lifecycles: &'a Lifecycles,
+    ) -> Self {
+        let of_pods = desired.resources.iter().filter_map(|resource| match resource {
+            Resource::IamRole(role) => {
+                let origin = if role.is_of_add_on { Origin::AddOn } else { Origin::Managed };
+                role.is_of_pods().then(|| (role.name.clone(), origin))
+            }
+            _ => None,
+        });
+        Self { seen, trust: trust(desired), lifecycles, of_pods: of_pods.collect() }
+    }
+
+    /// Whose a resource is that the spec wants.
+    pub(crate) fn origin(&self, resource: &Resource) -> Origin {
+        let role = match resource {
+            Resource::IamRole(role) => &role.name,
+            Resource::IamRolePolicy(policy) => &policy.role,
+            Resource::IamRolePolicyAttachment(attachment) => &attachment.role,
+            _ => return Origin::Managed,
+        };
+        self.of_pods.get(role).copied().unwrap_or(Origin::Managed)
     }
 
     /// What stands in the way of a resource that would be put into a role or a profile which is
@@ -47,6 +71,7 @@ impl<'a> Roles<'a> {
         let (role, profile) = match resource {
             Resource::IamRole(role) => (Some(&role.name), None),
             Resource::IamRolePolicy(policy) => (Some(&policy.role), None),
+            Resource::IamRolePolicyAttachment(attachment) => (Some(&attachment.role), None),
             Resource::IamInstanceProfile(profile) => (None, Some(&profile.name)),
             Resource::IamInstanceProfileRole(link) => (Some(&link.role), Some(&link.profile)),
             _ => return None,
@@ -63,11 +88,14 @@ impl<'a> Roles<'a> {
         });
         let mut taken = role.into_iter().chain(profile).flatten();
         let taken = taken.find(|taken| taken.by_twin || !matches!(state, State::Equal))?;
-        let is_part =
-            matches!(resource, Resource::IamRolePolicy(_) | Resource::IamInstanceProfileRole(_));
-        if is_part
-            && !matches!(self.lifecycle, Lifecycle::Ignore | Lifecycle::ExistsAndWarnIfChanges)
-        {
+        let is_part = matches!(
+            resource,
+            Resource::IamRolePolicy(_)
+                | Resource::IamRolePolicyAttachment(_)
+                | Resource::IamInstanceProfileRole(_)
+        );
+        let lifecycle = self.lifecycles.of(IamRole::KIND, self.origin(resource));
+        if is_part && !matches!(lifecycle, Lifecycle::Ignore | Lifecycle::ExistsAndWarnIfChanges) {
             // Refused with the role.
             return Some(State::NoMatter);
         }
@@ -75,7 +103,10 @@ impl<'a> Roles<'a> {
     }
 
     fn parts<'s>(&'s self, name: &'s str) -> Parts<'s> {
-        Parts::among(self.seen, name, &self.trust)
+        match self.of_pods.contains_key(name) {
+            true => Parts::of_pods(self.seen, name),
+            false => Parts::among(self.seen, name, &self.trust),
+        }
     }
 }
 

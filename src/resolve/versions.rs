@@ -1,6 +1,6 @@
-//! Which version of its launch template a group must run, and which are still used.
+//! Which version of a launch template is the next, and which are still used.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::instances::ByName;
 use super::told::Told;
@@ -17,8 +17,8 @@ pub(crate) struct Versions {
     pub(crate) told: Told,
 }
 
-/// Tells each group which version of its template it must run: the newest, or the one that
-/// a plan makes, which `is_made` tells.
+/// Tells each template which version comes next, and what still uses those that it has; `is_made`
+/// tells whether a plan makes one.
 pub(crate) fn resolve(
     resources: &mut [Resource],
     live: &Live,
@@ -26,7 +26,6 @@ pub(crate) fn resolve(
 ) -> Versions {
     let by_name = ByName::new(&live.seen);
     let mut versions = Versions::default();
-    let mut next = BTreeMap::new();
     for resource in resources.iter_mut() {
         let Resource::LaunchTemplate(template) = resource else { continue };
         let found = by_name.templates.get(template.name.as_str()).copied();
@@ -48,14 +47,6 @@ pub(crate) fn resolve(
             && !found.old_versions.is_empty()
         {
             versions.unknown_users(template, found, hold);
-        }
-        next.insert(template.name.clone(), if is_made { newest + 1 } else { newest });
-    }
-    for resource in resources {
-        if let Resource::AutoscalingGroup(group) = resource
-            && let Some(version) = next.get(&group.name)
-        {
-            group.version = *version;
         }
     }
     versions

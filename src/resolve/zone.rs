@@ -1,5 +1,7 @@
 //! Which hosted zone is the cluster's, and what it means if none is found.
 
+use std::collections::BTreeSet;
+
 use super::lifecycle::{Lifecycle, Lifecycles, Origin};
 use super::told::Told;
 use crate::catalogue::kinds::Resource;
@@ -103,7 +105,11 @@ fn outside(desired: &DesiredCluster, zone: &str, told: &mut Told) {
         _ => None,
     });
     let is_outside = |name: &str| !format!(".{name}").ends_with(&format!(".{zone}"));
+    let mut told_of = BTreeSet::new();
     for (id, name) in names.filter(|(_, name)| is_outside(name)) {
+        if !told_of.insert(name) {
+            continue;
+        }
         told.refuse(
             id,
             format!("{name} does not lie in the hosted zone {zone}, which takes no other names"),

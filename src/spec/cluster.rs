@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 
 use super::object::{Metadata, filled};
+use super::own;
 use super::role::Role;
 use super::rolling_update::RollingUpdate;
 use super::zone::region_of_zone;
@@ -27,9 +28,8 @@ pub(crate) struct ClusterSpec {
     pub(crate) api: Option<Access>,
     pub(crate) assets: Option<Assets>,
     pub(crate) aws_load_balancer_controller: Option<LoadBalancerController>,
-    /// What instances run at boot; kapstan's own field.
-    pub(crate) bootstrap: Option<String>,
     pub(crate) cert_manager: Option<CertManager>,
+    pub(crate) channel: Option<String>,
     pub(crate) cloud_config: Option<CloudConfig>,
     pub(crate) cloud_labels: Option<BTreeMap<String, Option<String>>>,
     pub(crate) cloud_provider: Option<String>,
@@ -37,6 +37,8 @@ pub(crate) struct ClusterSpec {
     pub(crate) config_base: Option<String>,
     pub(crate) config_store: Option<String>,
     pub(crate) containerd: Option<Containerd>,
+    #[serde(rename = "DisableSubnetTags")]
+    pub(crate) disable_subnet_tags: Option<bool>,
     pub(crate) dns_zone: Option<String>,
     pub(crate) docker: Option<Docker>,
     pub(crate) encryption_config: Option<bool>,
@@ -57,7 +59,6 @@ pub(crate) struct ClusterSpec {
     pub(crate) kubelet: Option<Kubelet>,
     pub(crate) kubernetes_api_access: Option<Vec<String>>,
     pub(crate) kubernetes_version: Option<String>,
-    pub(crate) master_internal_name: Option<String>,
     pub(crate) master_kubelet: Option<Kubelet>,
     pub(crate) master_public_name: Option<String>,
     #[serde(rename = "networkCIDR")]
@@ -71,6 +72,8 @@ pub(crate) struct ClusterSpec {
     pub(crate) node_termination_handler: Option<NodeTerminationHandler>,
     #[serde(rename = "nonMasqueradeCIDR")]
     pub(crate) non_masquerade_cidr: Option<String>,
+    #[serde(rename = "podCIDR")]
+    pub(crate) pod_cidr: Option<String>,
     pub(crate) rolling_update: Option<RollingUpdate>,
     pub(crate) secret_store: Option<String>,
     pub(crate) service_account_issuer_discovery: Option<IssuerDiscovery>,
@@ -90,6 +93,7 @@ pub(crate) struct ClusterSpec {
 pub(crate) struct Iam {
     pub(crate) legacy: Option<bool>,
     pub(crate) allow_container_registry: Option<bool>,
+    pub(crate) permissions_boundary: Option<String>,
     pub(crate) service_account_external_permissions: Option<Vec<AccountPermissions>>,
     pub(crate) use_service_account_external_permissions: Option<bool>,
 }
@@ -155,6 +159,8 @@ pub(crate) struct EbsCsiDriver {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Containerd {
+    #[serde(rename = "nvidiaGPU")]
+    pub(crate) nvidia_gpu: Option<AddOn>,
     #[serde(rename = "useECRCredentialsForMirrors")]
     pub(crate) use_ecr_credentials_for_mirrors: Option<bool>,
 }
@@ -170,15 +176,21 @@ pub(crate) struct ExternalDns {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct NodeTerminationHandler {
     pub(crate) enabled: Option<bool>,
+    pub(crate) enable_rebalance_draining: Option<bool>,
     #[serde(rename = "enableSQSTerminationDraining")]
     pub(crate) enable_sqs_termination_draining: Option<bool>,
+    #[serde(rename = "managedASGTag")]
+    pub(crate) managed_asg_tag: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct IssuerDiscovery {
+    pub(crate) additional_audiences: Option<Vec<String>>,
     pub(crate) discovery_service: Option<DiscoveryService>,
     pub(crate) discovery_store: Option<String>,
+    #[serde(rename = "enableAWSOIDCProvider")]
+    pub(crate) enable_aws_oidc_provider: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -197,15 +209,37 @@ pub(crate) struct Access {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct LoadBalancerAccess {
+    pub(crate) access_log: Option<AccessLog>,
     pub(crate) additional_security_groups: Option<Vec<String>>,
     pub(crate) class: Option<String>,
     pub(crate) cross_zone_load_balancing: Option<bool>,
     pub(crate) idle_timeout_seconds: Option<i64>,
     pub(crate) security_group_override: Option<String>,
     pub(crate) ssl_certificate: Option<String>,
+    pub(crate) ssl_policy: Option<String>,
+    pub(crate) subnets: Option<Vec<LoadBalancerSubnet>>,
     #[serde(rename = "type")]
     pub(crate) kind: Option<String>,
     pub(crate) use_for_internal_api: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct AccessLog {
+    pub(crate) bucket: Option<String>,
+    pub(crate) bucket_prefix: Option<String>,
+    /// Minutes.
+    pub(crate) interval: Option<i64>,
+}
+
+/// A subnet that a load balancer is to stand in, and its address there.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct LoadBalancerSubnet {
+    pub(crate) allocation_id: Option<String>,
+    pub(crate) name: Option<String>,
+    #[serde(rename = "privateIPv4Address")]
+    pub(crate) private_ipv4_address: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -300,8 +334,17 @@ pub(crate) struct KubeControllerManager {
 pub(crate) struct KubeDns {
     #[serde(rename = "serverIP")]
     pub(crate) server_ip: Option<String>,
+    #[serde(rename = "nodeLocalDNS")]
+    pub(crate) node_local_dns: Option<NodeLocalDns>,
     pub(crate) stub_domains: Option<BTreeMap<String, Option<Vec<String>>>>,
     pub(crate) upstream_nameservers: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct NodeLocalDns {
+    #[serde(rename = "localIP")]
+    pub(crate) local_ip: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -318,6 +361,7 @@ pub(crate) struct Kubelet {
     pub(crate) cloud_provider: Option<String>,
     #[serde(rename = "clusterDNS")]
     pub(crate) cluster_dns: Option<String>,
+    pub(crate) node_labels: Option<BTreeMap<String, Option<String>>>,
     #[serde(rename = "nonMasqueradeCIDR")]
     pub(crate) non_masquerade_cidr: Option<String>,
     pub(crate) require_kubeconfig: Option<bool>,
@@ -338,15 +382,26 @@ pub(crate) struct NodeAuthorizer {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Subnet {
-    pub(crate) name: Option<String>,
-    pub(crate) zone: Option<String>,
+    pub(crate) additional_routes: Option<Vec<AdditionalRoute>>,
     pub(crate) cidr: Option<String>,
-    pub(crate) id: Option<String>,
     pub(crate) egress: Option<String>,
+    pub(crate) id: Option<String>,
+    #[serde(rename = "ipv6CIDR")]
+    pub(crate) ipv6_cidr: Option<String>,
+    pub(crate) name: Option<String>,
     #[serde(rename = "publicIP")]
     pub(crate) public_ip: Option<String>,
     #[serde(rename = "type")]
     pub(crate) kind: Option<String>,
+    pub(crate) zone: Option<String>,
+}
+
+/// A route of the user's own, in the table of a private subnet.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct AdditionalRoute {
+    pub(crate) cidr: Option<String>,
+    pub(crate) target: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -362,7 +417,15 @@ pub(crate) struct Topology {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Bastion {
     pub(crate) bastion_public_name: Option<String>,
-    pub(crate) idle_timeout_seconds: Option<i64>,
+    pub(crate) load_balancer: Option<BastionLoadBalancer>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct BastionLoadBalancer {
+    pub(crate) additional_security_groups: Option<Vec<String>>,
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -376,6 +439,7 @@ pub(crate) struct Dns {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct WarmPool {
     pub(crate) enable_lifecycle_hook: Option<bool>,
+    pub(crate) lifecycle_hook_timeout: Option<i64>,
     pub(crate) max_size: Option<i64>,
     pub(crate) min_size: Option<i64>,
 }
@@ -384,6 +448,12 @@ impl Cluster {
     /// The cluster's name. Empty only before validation, which refuses that.
     pub(crate) fn name(&self) -> &str {
         self.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// What instances are to run at boot, as the annotation says.
+    pub(crate) fn bootstrap(&self) -> Option<&str> {
+        let annotations = self.metadata.annotations.as_ref()?;
+        annotations.get(own::BOOTSTRAP)?.as_deref().filter(|text| !text.is_empty())
     }
 
     /// The key of the tag that tells whose a resource is.
@@ -439,46 +509,43 @@ impl Cluster {
         filled(&self.spec.non_masquerade_cidr).is_some_and(|cidr| cidr.contains(':'))
     }
 
-    /// The load balancer before the API server, if there is one: as asked, or because
-    /// nothing else reaches private masters (kops `v1alpha2/defaults.go`).
-    pub(crate) fn api_load_balancer(&self) -> Option<LoadBalancerAccess> {
-        let api = self.spec.api.as_ref();
-        if let Some(balancer) = api.and_then(|api| api.load_balancer.clone()) {
-            return Some(balancer);
-        }
-        let topology = self.spec.topology.as_ref();
-        let private = topology.is_some_and(|t| filled(&t.masters) == Some("private"));
-        let by_dns = api.is_some_and(|api| api.dns.is_some());
-        (private && !by_dns).then(LoadBalancerAccess::default)
+    /// Whether node-termination-handler runs, which it does unless Karpenter looks after nodes
+    /// (kops `pkg/model/components/nodeterminationhandler.go`).
+    pub(crate) fn has_termination_handler(&self) -> bool {
+        let handler = self.spec.node_termination_handler.as_ref();
+        let karpenter = self.spec.karpenter.as_ref().and_then(|all| all.enabled).unwrap_or(false);
+        handler.and_then(|handler| handler.enabled).unwrap_or(!karpenter)
     }
 
-    /// The name at which people reach the API server.
-    pub(crate) fn public_name(&self) -> String {
-        let own = filled(&self.spec.master_public_name).map(str::to_owned);
-        own.unwrap_or_else(|| format!("api.{}", self.name()))
+    /// Whether it hears through a queue of instances that are about to end.
+    pub(crate) fn uses_nth_queue(&self) -> bool {
+        let handler = self.spec.node_termination_handler.as_ref();
+        let queue = handler.and_then(|handler| handler.enable_sqs_termination_draining);
+        self.has_termination_handler() && queue.unwrap_or(true)
     }
 
-    /// The name at which the cluster itself reaches the API server.
-    pub(crate) fn internal_name(&self) -> String {
-        let own = filled(&self.spec.master_internal_name).map(str::to_owned);
-        own.unwrap_or_else(|| format!("api.internal.{}", self.name()))
+    /// Whether the cluster's names lie in a hosted zone.
+    pub(crate) fn publishes_records(&self) -> bool {
+        !self.is_gossip() && !self.is_without_dns()
     }
 
-    /// Whether the Kubernetes version is at least this one; one that is not told is new.
-    pub(crate) fn is_kubernetes_at_least(&self, major: u64, minor: u64) -> bool {
-        let version = filled(&self.spec.kubernetes_version).and_then(Version::parse);
-        version.is_none_or(|version| version >= Version(major, minor))
+    /// What is said of the load balancer before bastions.
+    pub(crate) fn bastion_load_balancer(&self) -> Option<&BastionLoadBalancer> {
+        self.spec.topology.as_ref()?.bastion.as_ref()?.load_balancer.as_ref()
+    }
+
+    /// Whether bastions are reached from inside the network alone.
+    pub(crate) fn has_internal_bastion(&self) -> bool {
+        let balancer = self.bastion_load_balancer();
+        balancer.is_some_and(|balancer| filled(&balancer.kind) == Some("Internal"))
     }
 
     /// The ports of services of type NodePort, first and last.
     pub(crate) fn node_ports(&self) -> (i32, i32) {
         let server = self.spec.kube_api_server.as_ref();
         let range = server.and_then(|server| filled(&server.service_node_port_range));
-        let parsed = range.and_then(|range| {
-            let (from, to) = range.split_once('-')?;
-            Some((from.trim().parse().ok()?, to.trim().parse().ok()?))
-        });
-        parsed.unwrap_or((30000, 32767))
+        let ports = range.and_then(port_range);
+        ports.map_or((30000, 32767), |(first, last)| (i32::from(first), i32::from(last)))
     }
 
     /// The VPC's address range; kops' default for a VPC of its own.
@@ -502,16 +569,28 @@ impl Cluster {
         own.or_else(of_vpc).unwrap_or_else(|| "100.64.0.0/10".to_owned())
     }
 
-    /// The range of services: an eighth of the range above, its first
-    /// (kops `populate_cluster_spec.go`, `assignSubnets`).
+    /// The range of services (kops `populate_cluster_spec.go`, `assignSubnets`).
     pub(crate) fn service_cluster_ip_range(&self) -> Option<IpNet> {
-        match filled(&self.spec.service_cluster_ip_range) {
+        let default = if self.is_ipv6() { "fd00:5e4f:ce::/108" } else { "100.64.0.0/13" };
+        filled(&self.spec.service_cluster_ip_range).unwrap_or(default).parse().ok()
+    }
+
+    /// The range of pods, where it is of IPv4: by default the upper half of the range that is not
+    /// masqueraded (kops `populate_cluster_spec.go`, `assignSubnets`).
+    pub(crate) fn pod_cidr(&self) -> Option<IpNet> {
+        match filled(&self.spec.pod_cidr) {
             Some(range) => range.parse().ok(),
             None => {
-                let whole: IpNet = self.non_masquerade_cidr().parse().ok()?;
-                IpNet::new(whole.network(), whole.prefix_len().checked_add(3)?).ok()
+                let whole: Ipv4Net = self.non_masquerade_cidr().parse().ok()?;
+                let half = whole.prefix_len().checked_add(1)?;
+                whole.subnets(half).ok()?.last().map(IpNet::V4)
             }
         }
+    }
+
+    /// Whether subnets are tagged at all.
+    pub(crate) fn tags_subnets(&self) -> bool {
+        self.spec.disable_subnet_tags != Some(true)
     }
 
     /// The text of the additional policy of a role, with the key that it stands under, if the
@@ -547,6 +626,21 @@ impl LoadBalancerAccess {
     }
 }
 
+/// A range of ports as Kubernetes reads it (`k8s.io/apimachinery/pkg/util/net`, `PortRange`): from
+/// one to another, or so many more (`30000+100`), or one alone.
+pub(crate) fn port_range(text: &str) -> Option<(u16, u16)> {
+    let text = text.trim();
+    let (first, last) = match (text.split_once('-'), text.split_once('+')) {
+        (Some((first, last)), _) => (first.parse().ok()?, last.parse().ok()?),
+        (None, Some((first, more))) => {
+            let first: u16 = first.parse().ok()?;
+            (first, first.checked_add(more.parse().ok()?)?)
+        }
+        (None, None) => (text.parse().ok()?, text.parse().ok()?),
+    };
+    (first <= last).then_some((first, last))
+}
+
 /// Major and minor of a version such as `v1.10.3`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Version(pub(crate) u64, pub(crate) u64);
@@ -580,6 +674,35 @@ mod tests {
         assert!(!legacy(serde_json::json!({"spec": {"iam": {}}})));
         assert!(!legacy(serde_json::json!({"spec": {"iam": {"legacy": false}}})));
         assert!(legacy(serde_json::json!({"spec": {"iam": {"legacy": true}}})));
+    }
+
+    #[test]
+    fn ends_of_instances_go_through_a_queue_unless_the_spec_says_otherwise() {
+        let cluster =
+            |spec| serde_json::from_value::<Cluster>(serde_json::json!({"spec": spec})).unwrap();
+        let karpenter = serde_json::json!({"enabled": true});
+        for (spec, runs, queue) in [
+            (serde_json::json!({}), true, true),
+            (serde_json::json!({"nodeTerminationHandler": {}}), true, true),
+            (serde_json::json!({"nodeTerminationHandler": {"enabled": false}}), false, false),
+            (
+                serde_json::json!({"nodeTerminationHandler": {"enableSQSTerminationDraining": false}}),
+                true,
+                false,
+            ),
+            (serde_json::json!({"karpenter": karpenter}), false, false),
+            (
+                serde_json::json!({
+                    "karpenter": karpenter, "nodeTerminationHandler": {"enabled": true},
+                }),
+                true,
+                true,
+            ),
+        ] {
+            let cluster = cluster(spec);
+            let told = (cluster.has_termination_handler(), cluster.uses_nth_queue());
+            assert_eq!(told, (runs, queue), "{:?}", cluster.spec.node_termination_handler);
+        }
     }
 
     #[test]

@@ -16,14 +16,22 @@ use super::schema::{self, Findings};
 use super::spelling::nearest;
 use super::ssh_credential::SshCredential;
 use super::yaml::{self, Node, YamlError};
-use super::{fields, v1alpha1};
+use super::{fields, own, v1alpha1};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Spec {
     Cluster(Box<Cluster>),
     InstanceGroup(Box<InstanceGroup>),
     SshCredential(Box<SshCredential>),
+    /// Objects of other kinds, which kops keeps with a cluster and hands to its add-ons: what
+    /// each calls itself.
+    Additional(Vec<String>),
 }
+
+/// What the objects of other kinds are called together.
+pub(crate) const ADDITIONAL: &str = "AdditionalObjects";
+/// The name of the one list of them that kops keeps.
+pub(crate) const ADDITIONAL_NAME: &str = "default";
 
 /// One object of a spec file or of the state store.
 #[derive(Clone, Debug)]
@@ -45,6 +53,7 @@ impl Document {
             Spec::Cluster(_) => "Cluster",
             Spec::InstanceGroup(_) => "InstanceGroup",
             Spec::SshCredential(_) => "SSHCredential",
+            Spec::Additional(_) => ADDITIONAL,
         }
     }
 
@@ -53,6 +62,7 @@ impl Document {
             Spec::Cluster(cluster) => cluster.name(),
             Spec::InstanceGroup(group) => group.name(),
             Spec::SshCredential(credential) => credential.name(),
+            Spec::Additional(_) => ADDITIONAL_NAME,
         }
     }
 
@@ -62,6 +72,7 @@ impl Document {
             Spec::Cluster(cluster) => Some(cluster.name()),
             Spec::InstanceGroup(group) => group.cluster_label(),
             Spec::SshCredential(credential) => cluster_label(&credential.metadata),
+            Spec::Additional(_) => None,
         }
     }
 
@@ -108,7 +119,8 @@ impl fmt::Display for Document {
     }
 }
 
-/// Reads every document of a text. `origin` names it in messages.
+/// Reads every document of a text. `origin` names it in messages. Objects of other kinds are
+/// one document together, the last.
 ///
 /// # Errors
 /// YAML that cannot be read (with line, column and a caret), an unknown kind or version,
@@ -116,17 +128,50 @@ impl fmt::Display for Document {
 pub(crate) fn read_all(text: &str, origin: &str) -> anyhow::Result<Vec<Document>> {
     let documents = yaml::parse(text).map_err(|error| yaml_error(&error, text, origin))?;
     let several = documents.len() > 1;
-    documents
-        .into_iter()
-        .enumerate()
-        .map(|(index, document)| {
-            let origin = match several {
-                true => format!("{origin}, document {}", index + 1),
-                false => origin.to_owned(),
-            };
-            read(document, origin)
-        })
-        .collect()
+    let mut read_ones = Vec::new();
+    let mut others = Vec::new();
+    for (index, document) in documents.into_iter().enumerate() {
+        if is_of_another_kind(&document.root) {
+            others.push(document);
+            continue;
+        }
+        let origin = match several {
+            true => format!("{origin}, document {}", index + 1),
+            false => origin.to_owned(),
+        };
+        read_ones.push(read(document, origin)?);
+    }
+    read_ones.extend(additional(others, origin));
+    Ok(read_ones)
+}
+
+/// Whether an object is none of kops' own, and no misspelt one.
+fn is_of_another_kind(root: &Node) -> bool {
+    let header = |field: &str| root.get(field).and_then(Node::text).unwrap_or_default();
+    let (version, kind) = (header("apiVersion"), header("kind"));
+    let is_of_kops = version.starts_with("kops/") || version.starts_with("kops.k8s.io/");
+    let may_be_of_kops = fields::KINDS.contains(&kind) || nearest(kind, fields::KINDS).is_some();
+    !version.is_empty() && !kind.is_empty() && !is_of_kops && !may_be_of_kops
+}
+
+/// Objects of other kinds as they are kept: in one text.
+fn additional(objects: Vec<yaml::Document>, origin: &str) -> Option<Document> {
+    let name = |root: &Node| {
+        let of_metadata = root.get("metadata").and_then(|metadata| metadata.get("name"));
+        let text = |node: Option<&Node>| node.and_then(Node::text).unwrap_or_default().to_owned();
+        match text(of_metadata) {
+            name if name.is_empty() => text(root.get("kind")),
+            name => format!("{}/{name}", text(root.get("kind"))),
+        }
+    };
+    let names = objects.iter().map(|object| name(&object.root)).collect();
+    let json = objects.iter().map(|object| object.root.to_json()).collect();
+    let texts: Vec<&str> = objects.iter().map(|object| object.text.as_str()).collect();
+    let text = texts.join("---\n");
+    let root = objects.into_iter().next()?.root;
+    let origin = origin.to_owned();
+    let findings = Findings::default();
+    Some(Document { text, origin, root, spec: Spec::Additional(names), findings, json })
 }
 
 /// Reads a text that must hold exactly one document.
@@ -149,7 +194,7 @@ pub(crate) fn cluster_in_part(text: &str) -> Option<Cluster> {
         v1alpha1::convert_cluster(&mut root);
     }
     let json = schema::read(&root, fields::of("Cluster")?, &mut Findings::default());
-    serde_json::from_value(compact(&json)).ok()
+    serde_json::from_value(own::with_annotations(compact(&json))).ok()
 }
 
 /// A YAML error with its place and the line it stands in.
@@ -217,7 +262,9 @@ fn read(document: yaml::Document, origin: String) -> anyhow::Result<Document> {
     let typed = |error| anyhow::anyhow!("{kind}/{name} ({origin}) cannot be read: {error}");
     // The schema has settled every type that these structs ask for.
     let spec = match kind.as_str() {
-        "Cluster" => Spec::Cluster(serde_json::from_value(compact(&json)).map_err(typed)?),
+        "Cluster" => Spec::Cluster(
+            serde_json::from_value(own::with_annotations(compact(&json))).map_err(typed)?,
+        ),
         "InstanceGroup" => {
             Spec::InstanceGroup(serde_json::from_value(compact(&json)).map_err(typed)?)
         }

@@ -5,8 +5,9 @@
 //! `{}` a value of a map), its type, the words that it takes (`|` between them), and what a
 //! change of it reaches: objects on AWS, what nodes read of the store (`node`, `store`), an
 //! add-on, or nothing but the tool. [`super::schema`] reads them to tell a misspelt field from
-//! a known one and a number from a text.
+//! a known one and a number from a text, [`super::reach`] to tell what kops alone carries on.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::kind::{Field, Kind, Object};
@@ -17,8 +18,10 @@ const CLUSTER_SPEC: &str = include_str!("fields/cluster.tsv");
 const INSTANCE_GROUP_SPEC: &str = include_str!("fields/instancegroup.tsv");
 const SSH_CREDENTIAL_SPEC: &str = include_str!("fields/sshcredential.tsv");
 
-/// kapstan's own.
-const OWN: &str = "spec.bootstrap\tstring\t\tnone\n";
+/// What kops puts into fields of a cluster by itself, when it works out what all of them are:
+/// `fills` where the spec says nothing, `sets` whatever the spec says (of the tag v1.36.2:
+/// `pkg/model/components`, `upup/pkg/fi/cloudup` and the conversions of v1alpha2).
+const COMPLETED: &str = include_str!("fields/completed.tsv");
 
 /// Fields that kops had and has no more: path, type, what became of it.
 const GONE_FROM_CLUSTER: &[[&str; 3]] = &[
@@ -27,6 +30,17 @@ const GONE_FROM_CLUSTER: &[[&str; 3]] = &[
         "int32",
         "kops dropped it after 1.29, with Kubernetes' own flag; take it out, nothing follows it",
     ],
+    [
+        "spec.serviceOIDCProvider",
+        "any",
+        "no kops ever read it; what it was to be is serviceAccountIssuerDiscovery",
+    ],
+    [
+        "spec.bootstrap",
+        "string",
+        "it is kapstan's own, and the annotation kapstan.io/bootstrap now; edit, set and replace \
+         write it so",
+    ],
     ["spec.kubelet.experimental_allowed_unsafe_sysctls[]", "string", SYSCTLS],
     ["spec.masterKubelet.experimental_allowed_unsafe_sysctls[]", "string", SYSCTLS],
 ];
@@ -34,11 +48,30 @@ const GONE_FROM_INSTANCE_GROUP: &[[&str; 3]] =
     &[["spec.kubelet.experimental_allowed_unsafe_sysctls[]", "string", SYSCTLS]];
 const SYSCTLS: &str = "kops dropped it after 1.10; write allowedUnsafeSysctls";
 
-static CLUSTER: LazyLock<Kind> =
-    LazyLock::new(|| kind(&[ANY, CLUSTER_SPEC, OWN], GONE_FROM_CLUSTER));
+static CLUSTER: LazyLock<Kind> = LazyLock::new(|| kind(&[ANY, CLUSTER_SPEC], GONE_FROM_CLUSTER));
 static INSTANCE_GROUP: LazyLock<Kind> =
     LazyLock::new(|| kind(&[ANY, INSTANCE_GROUP_SPEC], GONE_FROM_INSTANCE_GROUP));
 static SSH_CREDENTIAL: LazyLock<Kind> = LazyLock::new(|| kind(&[ANY, SSH_CREDENTIAL_SPEC], &[]));
+
+static BY_KOPS: LazyLock<BTreeMap<&'static str, ByKops>> = LazyLock::new(|| {
+    let word = |word: &str| if word == "sets" { ByKops::Sets } else { ByKops::Fills };
+    let rows = COMPLETED.lines().filter_map(|row| row.split_once('\t'));
+    rows.map(|(path, told)| (path, word(told))).collect()
+});
+
+/// What kops does to a field of a cluster.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum ByKops {
+    /// It gives an absent one a value.
+    Fills,
+    /// It gives it its own value, or takes it away.
+    Sets,
+}
+
+/// What kops does to the field of a cluster at a path as the tables write it.
+pub(super) fn by_kops(path: &str) -> Option<ByKops> {
+    BY_KOPS.get(path).copied()
+}
 
 /// The kinds of objects, as documents name them.
 pub(super) const KINDS: [&str; 3] = ["Cluster", "InstanceGroup", "SSHCredential"];
@@ -58,11 +91,12 @@ fn kind(tables: &[&'static str], gone: &[[&'static str; 3]]) -> Kind {
     for row in tables.iter().flat_map(|table| table.lines()) {
         let mut cells = row.split('\t');
         let mut cell = || cells.next().unwrap_or_default();
-        let (path, kind, words) = (cell(), cell(), cell());
-        add(&mut object, path, Field { kind: Kind::named(kind, words), gone: None });
+        let (path, kind, words, reach) = (cell(), cell(), cell(), cell());
+        add(&mut object, path, Field { kind: Kind::named(kind, words), gone: None, reach });
     }
     for [path, kind, why] in gone {
-        add(&mut object, path, Field { kind: Kind::named(kind, ""), gone: Some(why) });
+        let kind = Kind::named(kind, "");
+        add(&mut object, path, Field { kind, gone: Some(why), reach: "" });
     }
     Kind::Object(object)
 }
@@ -72,10 +106,11 @@ fn add(object: &mut Object, path: &'static str, leaf: Field) {
     let (step, rest) = path.split_once('.').unwrap_or((path, ""));
     let (name, shape) = step.split_at(step.find(['[', '{']).unwrap_or(step.len()));
     if rest.is_empty() {
-        object.fields.insert(name, Field { kind: shaped(shape, leaf.kind), gone: leaf.gone });
+        object.fields.insert(name, Field { kind: shaped(shape, leaf.kind), ..leaf });
         return;
     }
-    let between = || Field { kind: shaped(shape, Kind::Object(Object::default())), gone: None };
+    let between =
+        || Field { kind: shaped(shape, Kind::Object(Object::default())), gone: None, reach: "" };
     let field = object.fields.entry(name).or_insert_with(between);
     if let Some(inner) = innermost(&mut field.kind) {
         add(inner, rest, leaf);
@@ -103,8 +138,6 @@ fn innermost(kind: &mut Kind) -> Option<&mut Object> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::spec::kind::words_of;
 
@@ -156,10 +189,9 @@ pub(super) mod tests {
             let mut found = BTreeMap::new();
             leaves(of(kind).unwrap(), "", &mut found);
             let common: Vec<Row> = ANY.lines().map(row).collect();
-            let own: Vec<Row> = OWN.lines().map(row).filter(|_| kind == "Cluster").collect();
             let rows = rows(kind);
             assert_eq!(rows.len(), count, "{kind}");
-            for row in rows.iter().chain(&common).chain(&own) {
+            for row in rows.iter().chain(&common) {
                 let facts = found.remove(row.path);
                 let wanted = (row.kind.to_owned(), row.words.to_owned());
                 assert_eq!(facts, Some(wanted), "{kind} {}", row.path);
@@ -176,6 +208,16 @@ pub(super) mod tests {
             for [path, ..] in gone {
                 assert!(!rows(kind).iter().any(|row| row.path == *path), "{kind} {path}");
             }
+        }
+    }
+
+    #[test]
+    fn what_kops_does_by_itself_is_told_of_fields_that_it_has() {
+        let rows = rows("Cluster");
+        for row in COMPLETED.lines() {
+            let (path, told) = row.split_once('\t').unwrap();
+            assert!(rows.iter().any(|row| row.path == path), "{path}");
+            assert!(["fills", "sets"].contains(&told), "{row}");
         }
     }
 

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::cluster::{FileAsset, Hook, WarmPool};
+use super::cluster::{AddOn, FileAsset, Hook, WarmPool};
 use super::object::{Metadata, cluster_label, filled};
-use super::path::FieldPath;
 use super::role::{self, Role};
 use super::rolling_update::RollingUpdate;
 
@@ -26,6 +25,7 @@ pub(crate) struct InstanceGroupSpec {
     pub(crate) associate_public_ip: Option<bool>,
     pub(crate) capacity_rebalance: Option<bool>,
     pub(crate) cloud_labels: Option<BTreeMap<String, Option<String>>>,
+    pub(crate) containerd: Option<GroupContainerd>,
     pub(crate) cpu_credits: Option<String>,
     pub(crate) detailed_instance_monitoring: Option<bool>,
     pub(crate) external_load_balancers: Option<Vec<ExternalLoadBalancer>>,
@@ -36,8 +36,10 @@ pub(crate) struct InstanceGroupSpec {
     pub(crate) instance_interruption_behavior: Option<String>,
     pub(crate) instance_metadata: Option<InstanceMetadata>,
     pub(crate) instance_protection: Option<bool>,
+    pub(crate) kubelet: Option<GroupKubelet>,
     pub(crate) machine_type: Option<String>,
     pub(crate) manager: Option<String>,
+    pub(crate) max_instance_lifetime: Option<String>,
     pub(crate) max_price: Option<String>,
     pub(crate) max_size: Option<i64>,
     pub(crate) min_size: Option<i64>,
@@ -46,7 +48,6 @@ pub(crate) struct InstanceGroupSpec {
     #[serde(deserialize_with = "role::lenient")]
     pub(crate) role: Option<Role>,
     pub(crate) rolling_update: Option<RollingUpdate>,
-    pub(crate) root_volume_delete_on_termination: Option<bool>,
     pub(crate) root_volume_encryption: Option<bool>,
     pub(crate) root_volume_encryption_key: Option<String>,
     pub(crate) root_volume_iops: Option<i64>,
@@ -55,6 +56,7 @@ pub(crate) struct InstanceGroupSpec {
     pub(crate) root_volume_throughput: Option<i64>,
     pub(crate) root_volume_type: Option<String>,
     pub(crate) security_group_override: Option<String>,
+    pub(crate) spot_duration_in_minutes: Option<i64>,
     pub(crate) subnets: Option<Vec<String>>,
     pub(crate) suspend_processes: Option<Vec<String>>,
     pub(crate) taints: Option<Vec<String>>,
@@ -82,14 +84,44 @@ pub(crate) struct InstanceMetadata {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct MixedInstancesPolicy {
-    /// What is asked of machine types in place of their names; it is not carried out.
-    pub(crate) instance_requirements: Option<Json>,
+    pub(crate) instance_requirements: Option<InstanceRequirements>,
     pub(crate) instances: Option<Vec<String>>,
     pub(crate) on_demand_allocation_strategy: Option<String>,
     pub(crate) on_demand_base: Option<i64>,
     pub(crate) on_demand_above_base: Option<i64>,
     pub(crate) spot_allocation_strategy: Option<String>,
     pub(crate) spot_instance_pools: Option<i64>,
+}
+
+/// What is asked of machine types in place of their names.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct InstanceRequirements {
+    pub(crate) cpu: Option<Bounds>,
+    pub(crate) excluded_instance_types: Option<Vec<String>>,
+    pub(crate) memory: Option<Bounds>,
+}
+
+/// The least and the most of something, as quantities of Kubernetes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Bounds {
+    pub(crate) max: Option<Json>,
+    pub(crate) min: Option<Json>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct GroupContainerd {
+    pub(crate) gvisor: Option<AddOn>,
+    #[serde(rename = "nvidiaGPU")]
+    pub(crate) nvidia_gpu: Option<AddOn>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct GroupKubelet {
+    pub(crate) node_labels: Option<BTreeMap<String, Option<String>>>,
 }
 
 /// A volume beside the root volume.
@@ -122,14 +154,6 @@ pub(crate) struct UserData {
     pub(crate) content: Option<String>,
 }
 
-/// A tag for the cluster autoscaler.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct AutoscalerTag {
-    pub(crate) field: FieldPath,
-    pub(crate) key: String,
-    pub(crate) value: String,
-}
-
 impl InstanceGroup {
     /// The group's name. Empty only before validation, which refuses that.
     pub(crate) fn name(&self) -> &str {
@@ -151,31 +175,24 @@ impl InstanceGroup {
         }
     }
 
-    /// Labels and taints as the tags that tell the cluster autoscaler what a node would have,
-    /// each with the field that it comes from (kops `pkg/model/context.go`,
-    /// `CloudTagsForInstanceGroup`).
-    pub(crate) fn autoscaler_tags(&self) -> Vec<AutoscalerTag> {
-        const TEMPLATE: &str = "k8s.io/cluster-autoscaler/node-template";
-        let spec = FieldPath::root().key("spec");
-        let labels = self.spec.node_labels.iter().flatten().map(|(key, value)| AutoscalerTag {
-            field: spec.key("nodeLabels").key(key),
-            key: format!("{TEMPLATE}/label/{key}"),
-            value: value.clone().unwrap_or_default(),
-        });
-        let taints = self.spec.taints.iter().flatten().enumerate();
-        let taints = taints.filter_map(|(index, taint)| {
-            let (key, value) = taint.split_once('=')?;
-            Some(AutoscalerTag {
-                field: spec.key("taints").index(index),
-                key: format!("{TEMPLATE}/taint/{key}"),
-                value: value.to_owned(),
-            })
-        });
-        labels.chain(taints).collect()
-    }
-
     pub(crate) fn subnets(&self) -> &[String] {
         self.spec.subnets.as_deref().unwrap_or_default()
+    }
+
+    /// Whether Karpenter starts the group's instances, and not an Auto Scaling group.
+    pub(crate) fn is_karpenters(&self) -> bool {
+        filled(&self.spec.manager) == Some("Karpenter")
+    }
+
+    /// Whether its nodes run containers in gVisor, which only workers do.
+    pub(crate) fn has_gvisor(&self) -> bool {
+        let own = self.spec.containerd.as_ref().and_then(|own| own.gvisor.as_ref());
+        self.spec.role == Some(Role::Node) && own.is_some_and(|own| own.enabled == Some(true))
+    }
+
+    /// The machine type: of a list of them, the first counts.
+    pub(crate) fn machine_type(&self) -> Option<&str> {
+        filled(&self.spec.machine_type)?.split(',').next().filter(|name| !name.is_empty())
     }
 
     /// The instance profile of the user's own that the group runs with, as written.

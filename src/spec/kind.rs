@@ -34,6 +34,8 @@ pub(super) struct Field {
     pub(super) kind: Kind,
     /// Of a field that kops has no more: what became of it.
     pub(super) gone: Option<&'static str>,
+    /// Of a leaf: what a change of it reaches, as the tables tell it.
+    pub(super) reach: &'static str,
 }
 
 /// The fields of one kops type.

@@ -20,8 +20,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// The roles that kapstan plans.
-    pub(crate) const ALL: [Self; 3] = [Self::Master, Self::Node, Self::Bastion];
+    pub(crate) const ALL: [Self; 4] = [Self::Master, Self::Node, Self::Bastion, Self::ApiServer];
 
     /// The role that a spec names.
     fn named(word: &str) -> Option<Self> {
@@ -84,12 +83,13 @@ impl FromStr for Role {
 
     fn from_str(word: &str) -> Result<Self, String> {
         let lower = word.to_lowercase();
-        let found = Self::ALL.into_iter().find(|role| role.key() == lower.trim_end_matches('s'));
+        let is_meant = |role: &Self| role.keys().contains(&lower.trim_end_matches('s'));
+        let found = Self::ALL.into_iter().find(is_meant);
         found.ok_or_else(|| {
             let hint = nearest(word, Self::ALL.map(Self::key))
                 .map(|name| format!("; did you mean {name}?"))
                 .unwrap_or_default();
-            format!("a role is master, node or bastion{hint}")
+            format!("a role is master, node, bastion or apiserver{hint}")
         })
     }
 }

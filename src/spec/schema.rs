@@ -7,6 +7,7 @@ use super::fields;
 use super::kind::{Field, Kind, Object, Whole};
 use super::path::{FieldPath, Segment};
 use super::problem::Problem;
+use super::quantity;
 use super::secret::{self, quoted};
 use super::spelling::nearest;
 use super::yaml::plain::{self, Plain};
@@ -46,7 +47,7 @@ fn read_object(node: &Node, object: &Object, path: &FieldPath, findings: &mut Fi
         check_key(entry, path, findings);
         let path = path.key(key);
         let json = match object.fields.get(key.as_str()) {
-            Some(Field { kind, gone }) => {
+            Some(Field { kind, gone, .. }) => {
                 let why = gone.map(|why| Problem::new(&path, why).at(*key_at));
                 findings.gone.extend(why);
                 read_kind(value, kind, &path, findings)
@@ -96,12 +97,14 @@ fn read_kind(node: &Node, kind: &Kind, path: &FieldPath, findings: &mut Findings
             text => Ok(Json::from(text)),
         },
         (Kind::Duration, Value::Scalar(scalar)) => match text(scalar, path) {
-            Ok(text) if !is_duration(text) => {
+            Ok(text) if quantity::seconds(text).is_none() => {
                 Err(format!("is {}, but takes {}", quoted(path, text), kind.takes()))
             }
             read => read.map(Json::from),
         },
-        (Kind::Quantity, Value::Scalar(scalar)) if is_quantity(&scalar.text) => Ok(node.to_json()),
+        (Kind::Quantity, Value::Scalar(scalar)) if quantity::is_one(&scalar.text) => {
+            Ok(node.to_json())
+        }
         (Kind::TextOrWhole, Value::Scalar(scalar)) if is_text_or_whole(scalar) => {
             Ok(node.to_json())
         }
@@ -230,44 +233,6 @@ fn whole(scalar: &Scalar, limits: &Whole, path: &FieldPath) -> Result<i64, Strin
     }
 }
 
-/// Whether Go reads the text as a length of time (`time.ParseDuration`).
-fn is_duration(text: &str) -> bool {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if unsigned == "0" {
-        return true;
-    }
-    let mut rest = unsigned;
-    while !rest.is_empty() {
-        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let (number, after) = rest.split_at(number);
-        let is_number =
-            number.contains(|c: char| c.is_ascii_digit()) && number.matches('.').count() <= 1;
-        // The longer ones first: `ms` is not `m`.
-        let units = ["ns", "us", "\u{b5}s", "\u{3bc}s", "ms", "s", "m", "h"];
-        let Some(after) = units.iter().find_map(|unit| after.strip_prefix(unit)) else {
-            return false;
-        };
-        if !is_number {
-            return false;
-        }
-        rest = after;
-    }
-    !unsigned.is_empty()
-}
-
-/// Whether Kubernetes reads the text as a quantity (`resource.ParseQuantity`).
-fn is_quantity(text: &str) -> bool {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let number = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
-    let (number, suffix) = unsigned.split_at(number);
-    let is_number =
-        number.contains(|c: char| c.is_ascii_digit()) && number.matches('.').count() <= 1;
-    let suffixes =
-        ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-    let exponent = suffix.strip_prefix(['e', 'E']).map(|digits| digits.parse::<i32>());
-    text.is_empty() || is_number && (suffixes.contains(&suffix) || matches!(exponent, Some(Ok(_))))
-}
-
 fn is_text_or_whole(scalar: &Scalar) -> bool {
     !scalar.plain || matches!(Plain::of(&scalar.text), Plain::Text | Plain::Whole(_))
 }
@@ -296,6 +261,11 @@ pub(super) fn holds_text(kind: &str, path: &FieldPath) -> bool {
     matches!(kind_at(kind, path), Some(Kind::Text | Kind::OneOf(_) | Kind::Duration))
 }
 
+/// Whether kops has a field of this path.
+pub(super) fn knows(kind: &str, path: &FieldPath) -> bool {
+    kind_at(kind, path).is_some()
+}
+
 fn kind_at(kind: &str, path: &FieldPath) -> Option<&'static Kind> {
     path.segments().iter().try_fold(fields::of(kind)?, |current, segment| {
         match (current, segment) {
@@ -316,7 +286,7 @@ mod tests {
     use crate::spec::yaml;
 
     fn kind() -> Kind {
-        let field = |kind| Field { kind, gone: None };
+        let field = |kind| Field { kind, gone: None, reach: "" };
         let fields = [
             ("flag", Kind::Flag),
             ("whole", Kind::named("int64", "")),

@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn the_fingerprint_is_openssh_md5() {
         // ssh-keygen -l -E md5 of the key in tests/goldens/id_rsa.pub.
-        let key = include_str!("../../tests/goldens/clusters/minimal/id_rsa.pub");
+        let key = include_str!("../../tests/goldens/id_rsa.pub");
         assert_eq!(fingerprint(key).unwrap(), "c4a6ed9aa889b9e2c39cd663eb9c7157");
     }
 
@@ -147,7 +147,7 @@ mod tests {
     fn keys_have_the_fingerprints_that_ec2_tells() {
         // `ssh-keygen -e -m PKCS8 -f KEY.pub | openssl pkey -pubin -outform DER | md5sum`, and
         // `ssh-keygen -l -f KEY.pub`, with EC2's padding.
-        let golden = include_str!("../../tests/goldens/clusters/minimal/id_rsa.pub");
+        let golden = include_str!("../../tests/goldens/id_rsa.pub");
         let exponent_3 = "ssh-rsa AAAAB3NzaC1yc2EAAAABAwAAAIEAtR9kuGr0tKRtwyNtcrhl9zAhj6P+uIaEXHys+mN\
                           Ttl8iJosMrNX41gSoAhPLYdsZmDFe33kSTnQuSOpz6eOpN4ByaCp0WwrtFUOmuV2PM8kO6HcA\
                           ELiB9ueI9LP3cRMj+R97iRHCEAsZ13UEoRTkHQoaacUdmCrMfphJykKlbXM=";

@@ -203,6 +203,26 @@ mod tests {
         }
     }
 
+    /// Fields that shape AWS and that no struct has: of v1.10, when they shaped nothing there, and
+    /// such as are read out of the map of networking plugins.
+    const ELSEWHERE: [&str; 6] = [
+        "spec.encryptionConfig", "spec.externalDns.disable",
+        "spec.networking.calico.awsSrcDstCheck", "spec.networking.cilium.etcdManaged",
+        "spec.networking.cilium.ipam", "spec.networking.kubenet",
+    ];
+
+    #[test]
+    fn what_shapes_aws_is_read() {
+        for kind in KINDS {
+            let read = fields_of(kind);
+            for row in fields::tests::rows(kind) {
+                let shapes = row.reach.split('+').any(|to| to == "aws");
+                let is_read = read.contains_key(row.path) || ELSEWHERE.contains(&row.path);
+                assert!(is_read || !shapes, "{kind} {}", row.path);
+            }
+        }
+    }
+
     #[test]
     fn every_field_that_is_read_is_one_that_kops_has_and_of_its_type() {
         for kind in KINDS {

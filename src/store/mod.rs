@@ -4,6 +4,7 @@
 //! <store>/<cluster>/config                        the Cluster
 //! <store>/<cluster>/instancegroup/<name>          each InstanceGroup
 //! <store>/<cluster>/pki/ssh/public/<name>/<md5>   each SSH key
+//! <store>/<cluster>/clusteraddons/default         objects of other kinds
 //! <store>/.kapstan/<cluster>/lock                 who writes at present, which kops does not know
 //! <store>/.kapstan/<cluster>/account              where in AWS it is, which kops does not know
 //! ```
@@ -12,6 +13,7 @@
 //! write says what it expects to find, so that no one overwrites what he has not read.
 
 mod conflict;
+pub(crate) mod kops;
 mod local;
 pub(crate) mod lock;
 pub(crate) mod mark;

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use super::conflict::{Conflict, changed_fields};
 use super::{Content, Expect, Refused, Store, Version};
 use crate::spec::cluster::Cluster;
-use crate::spec::document::{self, Document, Spec};
+use crate::spec::document::{self, ADDITIONAL, ADDITIONAL_NAME, Document, Spec};
 use crate::spec::name::{ClusterName, ObjectName};
 use crate::spec::path::FieldPath;
 use crate::spec::problem::{Problem, Problems};
@@ -60,7 +60,13 @@ pub(crate) struct KeptKeys {
 pub(crate) enum Place {
     Cluster(ClusterName),
     InstanceGroup(ClusterName, ObjectName),
-    SshKey { cluster: ClusterName, name: ObjectName, fingerprint: String },
+    SshKey {
+        cluster: ClusterName,
+        name: ObjectName,
+        fingerprint: String,
+    },
+    /// The one list of objects of other kinds.
+    Additional(ClusterName),
 }
 
 impl Place {
@@ -90,6 +96,7 @@ impl Place {
                     .map_err(|reason| document.problems(vec![Problem::new(&path, reason)]))?;
                 Self::SshKey { cluster: cluster()?, name: name()?, fingerprint }
             }
+            Spec::Additional(_) => Self::Additional(cluster()?),
         })
     }
 
@@ -108,7 +115,8 @@ impl Place {
         match self {
             Self::Cluster(cluster)
             | Self::InstanceGroup(cluster, _)
-            | Self::SshKey { cluster, .. } => cluster,
+            | Self::SshKey { cluster, .. }
+            | Self::Additional(cluster) => cluster,
         }
     }
 
@@ -117,6 +125,7 @@ impl Place {
         match self {
             Self::Cluster(cluster) => cluster.as_str(),
             Self::InstanceGroup(_, name) | Self::SshKey { name, .. } => name.as_str(),
+            Self::Additional(_) => ADDITIONAL_NAME,
         }
     }
 
@@ -137,6 +146,7 @@ impl Place {
                 edit(format!("ig {name} --name {cluster}"))
             ),
             Self::SshKey { .. } => "remove it and keep the key again".to_owned(),
+            Self::Additional(_) => "mend it with kapstan replace -f FILE --force".to_owned(),
         }
     }
 
@@ -147,6 +157,7 @@ impl Place {
             Self::SshKey { cluster, name, fingerprint } => {
                 format!("{cluster}/pki/ssh/public/{name}/{fingerprint}")
             }
+            Self::Additional(cluster) => format!("{cluster}/clusteraddons/{ADDITIONAL_NAME}"),
         }
     }
 }
@@ -157,6 +168,7 @@ impl fmt::Display for Place {
             Self::Cluster(cluster) => write!(f, "Cluster/{cluster}"),
             Self::InstanceGroup(_, name) => write!(f, "InstanceGroup/{name}"),
             Self::SshKey { name, .. } => write!(f, "SSHCredential/{name}"),
+            Self::Additional(_) => write!(f, "{ADDITIONAL}/{ADDITIONAL_NAME}"),
         }
     }
 }
@@ -215,6 +227,7 @@ impl KeptText {
             Spec::Cluster(other) => format!("{}/config", other.name()),
             Spec::InstanceGroup(group) => format!("{cluster}/instancegroup/{}", group.name()),
             Spec::SshCredential(_) => format!("{cluster}/pki/ssh/public"),
+            Spec::Additional(_) => Place::Additional(cluster.clone()).key(),
         };
         bail!("{key} calls itself {document}, which belongs at {elsewhere}; {wanted} belongs here")
     }
@@ -329,17 +342,6 @@ impl Store {
         Ok(names.iter().filter_map(|name| ClusterName::new(name).ok()).collect())
     }
 
-    /// The version of the kops that last wrote a cluster; kapstan writes none.
-    pub(crate) async fn kops_version(&self, name: &ClusterName) -> anyhow::Result<Option<String>> {
-        let stored = self.read(&format!("{name}/kops-version.txt")).await?;
-        // What is too large tells no version.
-        let bytes = stored.and_then(|stored| match stored.content {
-            Content::Bytes(bytes) => Some(bytes),
-            Content::TooLarge(_) => None,
-        });
-        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()))
-    }
-
     /// # Errors
     /// There is no such cluster; the message names those there are.
     pub(crate) async fn existing_cluster(&self, name: &ClusterName) -> anyhow::Result<Kept> {
@@ -380,7 +382,9 @@ impl Store {
                     Some(names) => bail!("{cluster} has no instance group {name}; it has {names}"),
                 }
             }
-            Place::SshKey { cluster, .. } => bail!("{cluster} has no such {place}"),
+            Place::SshKey { cluster, .. } | Place::Additional(cluster) => {
+                bail!("{cluster} has no {place}")
+            }
         }
     }
 

@@ -130,7 +130,7 @@ impl Manage for ElasticIp {
 
     fn is(&self, found: &LiveElasticIp, view: View<'_>) -> bool {
         if let Some(address) = &self.existing {
-            return found.address == *address;
+            return found.address == *address || found.id == *address;
         }
         // Old versions of kops left the address without tags; it is told by its gateway.
         let mut gateways = view.seen.rows::<LiveNatGateway>().iter();
@@ -208,7 +208,10 @@ impl Manage for ElasticIp {
     #[cfg(test)]
     fn imagined(&self, id: &Id<Self>, _: View<'_>) -> LiveElasticIp {
         LiveElasticIp {
-            id: id.clone(),
+            id: match self.existing.as_deref().filter(|existing| existing.contains('-')) {
+                Some(allocation) => Id::imagined(allocation),
+                None => id.clone(),
+            },
             address: self.existing.as_deref().unwrap_or("198.51.100.1").to_owned(),
             used_by: None,
             tags: self.tags.clone(),

@@ -24,7 +24,7 @@ use crate::core::work::Work;
 use crate::vpc::elastic_ip::wanted::ElasticIp;
 use crate::vpc::route_table::{LiveRouteTable, RouteTable};
 use crate::vpc::subnet::Subnet;
-use crate::vpc::vpc::{LiveVpc, Vpc, Vpcs};
+use crate::vpc::vpc::{LiveVpc, Vpc, Vpcs, in_another_vpc};
 
 const DELETE_GATEWAY: &str = "ec2:DeleteNatGateway";
 const DESCRIBE: &str = "ec2:DescribeNatGateways";
@@ -43,6 +43,7 @@ pub(crate) struct NatGateway {
     pub(crate) name: String,
     /// The id of a gateway that the cluster shares.
     pub(crate) existing: Option<Id<Self>>,
+    pub(crate) vpc: Ref<Vpc>,
     /// The utility subnet in which it stands; `None` for a shared gateway.
     pub(crate) subnet: Option<Ref<Subnet>>,
     /// Its address; likewise.
@@ -51,6 +52,7 @@ pub(crate) struct NatGateway {
 }
 
 fields! { NatGatewayFields {
+    vpc: String = "vpc",
     subnet: String = "subnet",
     elastic_ip: String = "elasticIp",
     tags: Tags = "tags",
@@ -59,6 +61,7 @@ fields! { NatGatewayFields {
 #[derive(Clone, Debug)]
 pub(crate) struct LiveNatGateway {
     pub(crate) id: Id<NatGateway>,
+    pub(crate) vpc: Id<Vpc>,
     pub(crate) subnet: Id<Subnet>,
     /// The first is what it was made with.
     pub(crate) elastic_ips: Vec<Id<ElasticIp>>,
@@ -121,8 +124,33 @@ impl Look for NatGateways {
     }
 }
 
+/// The gateways that a spec names and that were not found where they must be.
+#[derive(Debug)]
+pub(crate) struct NatGatewaysElsewhere(Vec<Id<NatGateway>>);
+
+impl Look for NatGatewaysElsewhere {
+    const AFTER: &'static [Looking] = &[Looking::of::<NatGateways>()];
+
+    fn ask(asked: &Asked, seen: &Seen) -> Option<Self> {
+        let known = seen.rows::<LiveNatGateway>();
+        let named = asked.wanted::<NatGateway>().iter().filter_map(|one| one.existing.clone());
+        let unknown = named.filter(|id| !known.iter().any(|gateway| gateway.id == **id));
+        let unknown: Vec<_> = unknown.collect();
+        (!unknown.is_empty() && !asked.everything()).then_some(Self(unknown))
+    }
+
+    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
+        let named = async |ids: &[Id<NatGateway>]| {
+            read(aws, vec![ec2::filter("nat-gateway-id", ids)], is_gone).await
+        };
+        let rows = batch::read(&self.0, batch::FILTER_VALUES, named).await;
+        Ok(Seen::default().with(Looked::sort(rows)?))
+    }
+}
+
 impl Presence for NatGateway {
-    const LOOKS: &'static [Looking] = &[Looking::of::<NatGateways>()];
+    const LOOKS: &'static [Looking] =
+        &[Looking::of::<NatGateways>(), Looking::of::<NatGatewaysElsewhere>()];
 
     const IS_SOUGHT: bool = true;
 
@@ -173,6 +201,7 @@ fn from_sdk(gateway: &aws_sdk_ec2::types::NatGateway) -> Result<LiveNatGateway, 
     let addresses = gateway.nat_gateway_addresses().iter().filter_map(|one| one.allocation_id());
     let addresses = addresses.map(|address| Id::given(answer, "allocationId", Some(address)));
     Ok(LiveNatGateway {
+        vpc: Id::given(answer, "vpcId", gateway.vpc_id())?,
         subnet: Id::given(answer, "subnetId", gateway.subnet_id())?,
         elastic_ips: addresses.collect::<Result<_, _>>()?,
         tags: ec2::tags_from_sdk(gateway.tags()),
@@ -190,7 +219,8 @@ impl Manage for NatGateway {
 
     fn needs(&self) -> Vec<ResourceId> {
         let subnet = self.subnet.iter().map(Ref::resource);
-        subnet.chain(self.elastic_ip.iter().map(Ref::resource)).collect()
+        let placed = subnet.chain(self.elastic_ip.iter().map(Ref::resource));
+        std::iter::once(self.vpc.resource()).chain(placed).collect()
     }
 
     fn is(&self, found: &LiveNatGateway, view: View<'_>) -> bool {
@@ -213,13 +243,19 @@ impl Manage for NatGateway {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> NatGatewayFields<Wanted> {
+    fn wanted(&self, view: View<'_>) -> NatGatewayFields<Wanted> {
         let tags = Want::Is(self.tags.clone());
+        let vpc = view.ids.get(&self.vpc).unwrap_or(&self.vpc.name).to_owned();
         match self.ownership() {
-            Ownership::Shared => {
-                NatGatewayFields { subnet: Want::Any, elastic_ip: Want::Any, tags }
-            }
+            Ownership::Shared => NatGatewayFields {
+                vpc: Want::Is(vpc),
+                subnet: Want::Any,
+                elastic_ip: Want::Any,
+                tags,
+            },
+            // Its subnet tells of the VPC too.
             Ownership::Ours | Ownership::Brought => NatGatewayFields {
+                vpc: Want::Any,
                 subnet: Want::maybe(self.subnet.as_ref().map(|subnet| subnet.name.clone())),
                 elastic_ip: Want::maybe(self.elastic_ip.as_ref().map(|ip| ip.name.clone())),
                 tags,
@@ -229,6 +265,7 @@ impl Manage for NatGateway {
 
     fn found(&self, found: &LiveNatGateway, view: View<'_>) -> NatGatewayFields<Found> {
         NatGatewayFields {
+            vpc: Some(found.vpc.as_str().to_owned()),
             subnet: Some(view.name(&found.subnet).to_owned()),
             elastic_ip: found.elastic_ips.first().map(|id| view.name(id).to_owned()),
             tags: Some(found.tags.clone()),
@@ -240,6 +277,12 @@ impl Manage for NatGateway {
     }
 
     fn judge(&self, changed: &mut NatGatewayFields<Changed>, found: &LiveNatGateway) -> Vec<Stuck> {
+        let vpc = changed.vpc.take();
+        if let Some(elsewhere) = in_another_vpc("NAT gateway", &found.id, vpc.as_ref()) {
+            // Nothing of it is to be written then.
+            changed.tags = None;
+            return vec![elsewhere];
+        }
         let fixed = NatGatewayFields {
             subnet: changed.subnet.take(),
             elastic_ip: changed.elastic_ip.take(),
@@ -271,7 +314,7 @@ impl Manage for NatGateway {
         id: &Id<Self>,
         changed: &NatGatewayFields<Changed>,
     ) -> Result<(), AwsError> {
-        let NatGatewayFields { subnet: _, elastic_ip: _, tags } = changed;
+        let NatGatewayFields { vpc: _, subnet: _, elastic_ip: _, tags } = changed;
         if tags.is_some() {
             ec2::tag(work.aws, id, &self.tags).await?;
         }
@@ -282,6 +325,7 @@ impl Manage for NatGateway {
     fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveNatGateway {
         LiveNatGateway {
             id: self.existing.as_ref().unwrap_or(id).clone(),
+            vpc: view.id_of(&self.vpc),
             subnet: match &self.subnet {
                 Some(subnet) => view.id_of(subnet),
                 None => Id::imagined("subnet-other"),
@@ -294,6 +338,12 @@ impl Manage for NatGateway {
     #[cfg(test)]
     fn disturbed(&self, live: &LiveNatGateway) -> Vec<(&'static str, LiveNatGateway)> {
         let other = Id::imagined("eipalloc-other");
+        if self.existing.is_some() {
+            return vec![
+                ("vpc", LiveNatGateway { vpc: Id::imagined("vpc-other"), ..live.clone() }),
+                ("tags", LiveNatGateway { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+            ];
+        }
         vec![
             ("subnet", LiveNatGateway { subnet: Id::imagined("subnet-other"), ..live.clone() }),
             ("elasticIp", LiveNatGateway { elastic_ips: vec![other], ..live.clone() }),

@@ -14,9 +14,13 @@ use crate::core::seen::{Looked, Seen};
 use crate::core::sweep::{Place, Sweep, Unclaimed};
 use crate::core::whose::Marks;
 use crate::core::work::Work;
-use crate::vpc::internet_gateway::InternetGateway;
+use crate::vpc::egress_only_internet_gateway::{
+    EgressOnlyInternetGateway, LiveEgressOnlyInternetGateway,
+};
+use crate::vpc::internet_gateway::{InternetGateway, LiveInternetGateway};
 use crate::vpc::nat_gateway::NatGateway;
 use crate::vpc::route_table::{self, LiveRoute, RouteTable, RouteTables};
+use crate::vpc::vpc::{LiveVpc, Vpc};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Route {
@@ -27,6 +31,25 @@ pub(crate) struct Route {
 }
 
 fields! { RouteFields { via: Way = "via" } }
+
+/// A call that makes a route, with what it leads to and through what.
+macro_rules! leading {
+    ($route:expr, $call:expr, $via:expr) => {{
+        let (route, via): (&Route, &str) = ($route, $via);
+        let call = match route.cidr.contains(':') {
+            true => $call.destination_ipv6_cidr_block(&route.cidr),
+            false => $call.destination_cidr_block(&route.cidr),
+        };
+        match via.split_once('-').map_or(via, |(prefix, _)| prefix) {
+            "eigw" => call.egress_only_internet_gateway_id(via),
+            "i" => call.instance_id(via),
+            "nat" => call.nat_gateway_id(via),
+            "pcx" => call.vpc_peering_connection_id(via),
+            "tgw" => call.transit_gateway_id(via),
+            _ => call.gateway_id(via),
+        }
+    }};
+}
 
 /// Where a route leads, by its name, and whether that is gone.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,17 +71,47 @@ impl Value for Way {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Via {
     InternetGateway(Ref<InternetGateway>),
+    EgressOnly(Ref<EgressOnlyInternetGateway>),
     NatGateway(Ref<NatGateway>),
-    /// An instance of the user's own that does network address translation.
-    Instance(String),
+    /// Something of the user's own, by its id, whose prefix tells what it is.
+    Existing(String),
 }
 
 impl Via {
-    fn name(&self) -> &str {
+    fn name<'a>(&'a self, view: View<'a>) -> &'a str {
+        // One thing may be wanted under two names.
+        let known = |wanted: &'a ResourceId| view.ids.get(wanted).map(|id| view.name(id));
         match self {
-            Self::InternetGateway(gateway) => &gateway.name,
-            Self::NatGateway(gateway) => &gateway.name,
-            Self::Instance(id) => id,
+            Self::InternetGateway(gateway) => known(gateway).unwrap_or(&gateway.name),
+            Self::EgressOnly(gateway) => known(gateway).unwrap_or(&gateway.name),
+            Self::NatGateway(gateway) => known(gateway).unwrap_or(&gateway.name),
+            Self::Existing(id) => view.name(id),
+        }
+    }
+
+    fn resource(&self) -> Option<ResourceId> {
+        match self {
+            Self::InternetGateway(gateway) => Some(gateway.resource()),
+            Self::EgressOnly(gateway) => Some(gateway.resource()),
+            Self::NatGateway(gateway) => Some(gateway.resource()),
+            Self::Existing(_) => None,
+        }
+    }
+
+    fn id(&self, work: &Work<'_>) -> Result<String, AwsError> {
+        Ok(match self {
+            Self::InternetGateway(gateway) => work.id(gateway)?.into(),
+            Self::EgressOnly(gateway) => work.id(gateway)?.into(),
+            Self::NatGateway(gateway) => work.id(gateway)?.into(),
+            Self::Existing(id) => id.clone(),
+        })
+    }
+
+    /// The instance of the user's own, if it is one.
+    pub(crate) fn instance(&self) -> Option<&str> {
+        match self {
+            Self::Existing(id) => Some(id.as_str()).filter(|id| id.starts_with("i-")),
+            Self::InternetGateway(_) | Self::EgressOnly(_) | Self::NatGateway(_) => None,
         }
     }
 }
@@ -72,11 +125,7 @@ impl Manage for Route {
     }
 
     fn needs(&self) -> Vec<ResourceId> {
-        match &self.via {
-            Via::InternetGateway(via) => vec![self.table.resource(), via.resource()],
-            Via::NatGateway(via) => vec![self.table.resource(), via.resource()],
-            Via::Instance(_) => vec![self.table.resource()],
-        }
+        std::iter::once(self.table.resource()).chain(self.via.resource()).collect()
     }
 
     fn is(&self, found: &LiveRoute, view: View<'_>) -> bool {
@@ -92,8 +141,9 @@ impl Manage for Route {
         Id::part(&found.table, &found.cidr)
     }
 
-    fn wanted(&self, _: View<'_>) -> RouteFields<Wanted> {
-        RouteFields { via: Want::Is(Way { through: self.via.name().to_owned(), is_gone: false }) }
+    fn wanted(&self, view: View<'_>) -> RouteFields<Wanted> {
+        let through = self.via.name(view).to_owned();
+        RouteFields { via: Want::Is(Way { through, is_gone: false }) }
     }
 
     fn found(&self, found: &LiveRoute, view: View<'_>) -> RouteFields<Found> {
@@ -102,14 +152,14 @@ impl Manage for Route {
     }
 
     fn unseen(&self, found: Option<&LiveRoute>, view: View<'_>) -> Option<AwsError> {
-        match (&self.via, found) {
-            (Via::Instance(_), None) => view.seen.of::<RouteInstance>().refused().cloned(),
+        match (self.via.instance(), found) {
+            (Some(_), None) => view.seen.of::<RouteInstance>().refused().cloned(),
             _ => None,
         }
     }
 
     fn obstacle(&self, view: View<'_>) -> Option<(String, String)> {
-        missing_instance(&self.via, view)
+        missing_instance(&self.via, view).or_else(|| missing_gateway(&self.via, view))
     }
 
     fn given(&self) -> Given<'_> {
@@ -117,23 +167,18 @@ impl Manage for Route {
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
-        let (table, target) = (work.id(&self.table)?, self.target(work)?);
-        let via = target.id().map(str::to_owned);
+        let (table, via) = (work.id(&self.table)?, self.via.id(work)?);
         let call = work.aws.ec2.create_route().route_table_id(&table);
-        let call = call.destination_cidr_block(&self.cidr);
-        let call = call
-            .set_instance_id(target.instance)
-            .set_nat_gateway_id(target.nat_gateway)
-            .set_gateway_id(target.gateway);
-        let answer = call.send().await;
+        let answer = leading!(self, call, &via).send().await;
         match answer.map_err(|error| AwsError::new("ec2:CreateRoute", &self.name, error)) {
             // There is one, perhaps by a call of ours whose answer was lost.
             Err(error) if error.fault == Fault::Conflict => {
                 let chosen = vec![ec2::filter("route-table-id", [table])];
                 let tables = route_table::read(work.aws, chosen).await?;
-                let is_as_wanted = tables.iter().flat_map(|table| &table.routes).any(|route| {
-                    route.cidr == self.cidr && Some(&route.via) == via.as_ref() && !route.blackhole
-                });
+                let is_as_wanted = tables
+                    .iter()
+                    .flat_map(|table| &table.routes)
+                    .any(|route| route.cidr == self.cidr && route.via == via && !route.blackhole);
                 if is_as_wanted { Ok(None) } else { Err(error) }
             }
             answer => answer.map(|_| None),
@@ -147,13 +192,9 @@ impl Manage for Route {
         changed: &RouteFields<Changed>,
     ) -> Result<(), AwsError> {
         let RouteFields { via: Some(_) } = changed else { return Ok(()) };
-        let (table, target) = (work.id(&self.table)?, self.target(work)?);
+        let (table, via) = (work.id(&self.table)?, self.via.id(work)?);
         let call = work.aws.ec2.replace_route().route_table_id(table);
-        let call = call.destination_cidr_block(&self.cidr);
-        let call = call
-            .set_instance_id(target.instance)
-            .set_nat_gateway_id(target.nat_gateway)
-            .set_gateway_id(target.gateway);
+        let call = leading!(self, call, &via);
         call.send().await.map_err(|error| AwsError::new("ec2:ReplaceRoute", &self.name, error))?;
         Ok(())
     }
@@ -162,8 +203,9 @@ impl Manage for Route {
     fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LiveRoute {
         let via = match &self.via {
             Via::InternetGateway(via) => view.id_of(via).into(),
+            Via::EgressOnly(via) => view.id_of(via).into(),
             Via::NatGateway(via) => view.id_of(via).into(),
-            Via::Instance(id) => id.clone(),
+            Via::Existing(id) => id.clone(),
         };
         let table = view.id_of(&self.table);
         LiveRoute { table, cidr: self.cidr.clone(), via, blackhole: false }
@@ -178,42 +220,42 @@ impl Manage for Route {
     }
 }
 
-/// Where a route leads; one of them is set.
-#[derive(Default)]
-struct Target {
-    instance: Option<String>,
-    nat_gateway: Option<String>,
-    gateway: Option<String>,
-}
-
-impl Target {
-    fn id(&self) -> Option<&str> {
-        self.instance.as_deref().or(self.nat_gateway.as_deref()).or(self.gateway.as_deref())
-    }
-}
-
-impl Route {
-    fn target(&self, work: &Work<'_>) -> Result<Target, AwsError> {
-        let mut target = Target::default();
-        match &self.via {
-            Via::Instance(id) => target.instance = Some(id.clone()),
-            Via::NatGateway(via) => target.nat_gateway = Some(work.id(via)?.into()),
-            Via::InternetGateway(via) => target.gateway = Some(work.id(via)?.into()),
-        }
-        Ok(target)
-    }
-}
-
 fn missing_instance(via: &Via, view: View<'_>) -> Option<(String, String)> {
-    let Via::Instance(id) = via else { return None };
+    let id = via.instance()?;
     let Looked::Found(instances) = view.seen.of::<RouteInstance>() else { return None };
     let is_there = instances.iter().any(|instance| instance.0 == *id);
     (!is_there).then(|| {
         (
             format!("leads through the instance {id}, which does not exist"),
-            "correct egress of the zone's private subnets".to_owned(),
+            "correct egress or additionalRoutes of the zone's private subnets".to_owned(),
         )
     })
+}
+
+/// An internet gateway that the spec names, and that does not exist or stands at another VPC. All
+/// of the account were looked at, if any were.
+fn missing_gateway(via: &Via, view: View<'_>) -> Option<(String, String)> {
+    let Via::Existing(id) = via else { return None };
+    let vpcs: Option<&[Id<Vpc>]> = match id.split_once('-')?.0 {
+        "igw" => {
+            let Looked::Found(rows) = view.seen.of::<LiveInternetGateway>() else { return None };
+            rows.iter().find(|row| row.id == *id).map(|row| row.vpcs.as_slice())
+        }
+        "eigw" => {
+            let looked = view.seen.of::<LiveEgressOnlyInternetGateway>();
+            let Looked::Found(rows) = looked else { return None };
+            rows.iter().find(|row| row.id == *id).map(|row| row.vpcs.as_slice())
+        }
+        _ => return None,
+    };
+    let next = "correct target in additionalRoutes of the zone's private subnets".to_owned();
+    let Some(vpcs) = vpcs else {
+        return Some((format!("leads through {id}, which does not exist"), next));
+    };
+    let own = view.seen.rows::<LiveVpc>().iter().find(|vpc| vpcs.contains(&vpc.id));
+    let told: Vec<&str> = vpcs.iter().map(Id::as_str).collect();
+    let stands = if told.is_empty() { "no VPC".to_owned() } else { told.join(", ") };
+    own.is_none().then(|| (format!("leads through {id}, which stands at {stands}"), next))
 }
 
 /// An instance through which subnets reach the internet, by its id.
@@ -229,12 +271,9 @@ impl Look for RouteInstances {
 
     fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
         let routes = asked.wanted::<Route>().iter();
-        let ids = routes.filter_map(|route| match &route.via {
-            Via::Instance(id) => Some(id.clone()),
-            _ => None,
-        });
-        let ids: Vec<String> = ids.collect();
-        (!ids.is_empty()).then_some(Self(ids))
+        let ids = routes.filter_map(|route| route.via.instance().map(str::to_owned));
+        let ids: BTreeSet<String> = ids.collect();
+        (!ids.is_empty()).then(|| Self(ids.into_iter().collect()))
     }
 
     async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {

@@ -1,5 +1,7 @@
 //! `RouteTable`: where the traffic of subnets goes.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ec2::types::{Filter, ResourceType, RouteState};
 
 use crate::aws::tags::Tags;
@@ -150,18 +152,18 @@ pub(super) async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveRoute
 fn from_sdk(table: &aws_sdk_ec2::types::RouteTable) -> Result<LiveRouteTable, AwsError> {
     let id = Id::given(Answer::of(DESCRIBE, ""), "routeTableId", table.route_table_id())?;
     let answer = Answer::of(DESCRIBE, &id);
-    let is_of_ipv4 = |route: &&aws_sdk_ec2::types::Route| {
-        let other = route.destination_ipv6_cidr_block().or(route.destination_prefix_list_id());
-        route.destination_cidr_block().is_some() || other.is_none()
-    };
-    let routes = table.routes().iter().filter(is_of_ipv4).map(|route| {
+    // To a list of prefixes leads what endpoints make, which have no range of their own.
+    let is_of_range =
+        |route: &&aws_sdk_ec2::types::Route| route.destination_prefix_list_id().is_none();
+    let routes = table.routes().iter().filter(is_of_range).map(|route| {
         let via = route.gateway_id().or(route.nat_gateway_id()).or(route.instance_id());
-        let via = via.or(route.transit_gateway_id()).or(route.network_interface_id());
-        let via = via.or(route.vpc_peering_connection_id()).unwrap_or("something else");
+        let via = via.or(route.egress_only_internet_gateway_id()).or(route.transit_gateway_id());
+        let via = via.or(route.network_interface_id()).or(route.vpc_peering_connection_id());
+        let range = route.destination_cidr_block().or(route.destination_ipv6_cidr_block());
         Ok(LiveRoute {
             table: id.clone(),
-            cidr: answer.text("destinationCidrBlock", route.destination_cidr_block())?,
-            via: via.to_owned(),
+            cidr: answer.text("destinationCidrBlock", range)?,
+            via: via.unwrap_or("something else").to_owned(),
             blackhole: route.state() == Some(&RouteState::Blackhole),
         })
     });
@@ -333,11 +335,21 @@ async fn of_table(
 }
 
 impl Unclaimed for RouteTable {
+    /// The table of a subnet that stays, and of which the spec says that somebody else routes it,
+    /// is left to them.
     fn unclaimed(sweep: &mut Sweep<'_>) {
+        let view = sweep.view();
+        let routed = sweep.wishes::<RouteTableAssociation>().iter();
+        let routed: BTreeSet<&str> = routed.filter_map(|one| view.ids.get(&one.subnet)).collect();
         for found in sweep.rows::<LiveRouteTable>(RouteTable::KIND) {
             let place = Place::new(RouteTable::KIND, &found.id);
             let id = ResourceId::named(RouteTable::KIND, &found.id, found.tags.get("Name"));
-            if sweep.is_found(&place) || !sweep.is_ours(&id, &found.marks()) {
+            let is_left = |one: &LiveAssociation| {
+                let stays = sweep.is_found(&Place::new(Subnet::KIND, &one.subnet));
+                stays && !routed.contains(one.subnet.as_str())
+            };
+            let is_theirs = found.associations.iter().any(is_left);
+            if is_theirs || sweep.is_found(&place) || !sweep.is_ours(&id, &found.marks()) {
                 continue;
             }
             if found.beyond_subnets {

@@ -1,14 +1,14 @@
 //! `SecurityGroup`: what may reach a role's instances or a load balancer.
 
+pub(super) mod look;
 pub(super) mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::types::{Filter, IpPermission, ResourceType};
-use futures::future::try_join3;
+use aws_sdk_ec2::types::ResourceType;
 
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault, batch, done, ec2};
+use crate::aws::{Answer, Aws, AwsError, Fault, done, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::{Delete, gone_or};
 use crate::core::drift::FieldChange;
@@ -18,103 +18,29 @@ use crate::core::holders::Holders;
 use crate::core::id::Id;
 use crate::core::in_use::Thing;
 use crate::core::kind::ResourceId;
-use crate::core::look::{Asked, Look, Looking};
+use crate::core::look::Looking;
 use crate::core::manage::{self, Manage, Ownership, View};
 use crate::core::names::OwnNames;
-use crate::core::seen::{Looked, Seen};
-use crate::core::sweep::{Offer, Place, Removal, Sweep, Unclaimed};
+use crate::core::seen::Looked;
+use crate::core::sweep::{Offer, Place, Removal, Sweep, Unclaimed, unknown};
 use crate::core::whose::{Marks, Owner, Taggable};
 use crate::core::work::Work;
 use crate::limits::SECURITY_GROUP_NAME;
-use crate::vpc::contents::{SECURITY_GROUPS, VpcPart};
 use crate::vpc::interface::interfaces;
 use crate::vpc::security_group_rule::{
-    self, LiveRule, Peer, SecurityGroupRule, SecurityGroupRuleDeletion,
+    self, LiveRule, SecurityGroupRule, SecurityGroupRuleDeletion,
 };
-use crate::vpc::vpc::Vpc;
+use crate::vpc::vpc::LiveVpc;
 
+pub(crate) use look::{LiveSecurityGroup, SecurityGroups};
 pub(crate) use wanted::SecurityGroup;
 
-const DESCRIBE: &str = "ec2:DescribeSecurityGroups";
 const CREATE: &str = "ec2:CreateSecurityGroup";
 
 fields! { SecurityGroupFields {
     vpc: String = "vpc",
     tags: Tags = "tags",
 } }
-
-#[derive(Clone, Debug)]
-pub(crate) struct LiveSecurityGroup {
-    pub(crate) id: Id<SecurityGroup>,
-    pub(crate) name: String,
-    pub(crate) vpc: Id<Vpc>,
-    pub(crate) rules: Vec<LiveRule>,
-    pub(crate) tags: Tags,
-}
-
-impl LiveSecurityGroup {
-    pub(crate) fn marks(&self) -> Marks<'_> {
-        Marks::of(&self.id).tags(&self.tags)
-    }
-}
-
-/// The groups of these names, which nobody can change, and those that a spec names by id.
-#[derive(Debug)]
-pub(crate) struct SecurityGroups {
-    names: Vec<String>,
-    existing: Vec<Id<SecurityGroup>>,
-    /// The cluster of which all are looked for that carry its tags.
-    marked: Option<String>,
-}
-
-impl Look for SecurityGroups {
-    const AFTER: &'static [Looking] = &[];
-
-    fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
-        let wanted = asked.wanted::<SecurityGroup>().iter();
-        let (existing, own): (Vec<_>, Vec<_>) = wanted.partition(|one| one.existing.is_some());
-        let existing = existing.into_iter().filter_map(|group| group.existing.clone()).collect();
-        // Those too that the spec no longer has.
-        let left = asked.names.security_groups.iter();
-        let names: BTreeSet<&String> = own.into_iter().map(|one| &one.name).chain(left).collect();
-        let names = names.into_iter().cloned().collect();
-        let marked = asked.everything().then(|| asked.cluster().to_owned());
-        asked.looks_at(&[SecurityGroup::KIND]).then_some(Self { names, existing, marked })
-    }
-
-    async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
-        let named = |ids: &[Id<SecurityGroup>]| read(aws, vec![ec2::filter("group-id", ids)]);
-        let named = batch::read(&self.existing, batch::FILTER_VALUES, named);
-        let own = |names: &[String]| read(aws, vec![ec2::filter("group-name", names)]);
-        let own = batch::read(&self.names, batch::FILTER_VALUES, own);
-        let marked = async {
-            match &self.marked {
-                Some(cluster) => read(aws, vec![ec2::marked(cluster)]).await,
-                None => Ok(Vec::new()),
-            }
-        };
-        let rows = try_join3(marked, own, named).await.map(|(marked, own, named)| {
-            let mut rows: Vec<LiveSecurityGroup> = Vec::new();
-            for group in marked.into_iter().chain(own).chain(named) {
-                if !rows.iter().any(|known| known.id == group.id) {
-                    rows.push(group);
-                }
-            }
-            rows
-        });
-        let groups = Looked::sort(rows)?;
-        let rules = groups.flat_map(|group| group.rules.clone());
-        let parts = groups.rows().iter().map(|group| VpcPart {
-            vpc: (&group.vpc).into(),
-            what: SECURITY_GROUPS,
-            kind: SecurityGroup::KIND,
-            id: (&group.id).into(),
-            tags: group.tags.clone(),
-        });
-        let seen = Seen::default().with(Looked::Found(parts.collect()));
-        Ok(seen.with(rules).with(groups))
-    }
-}
 
 impl Presence for SecurityGroup {
     const LOOKS: &'static [Looking] = &[Looking::of::<SecurityGroups>()];
@@ -123,10 +49,14 @@ impl Presence for SecurityGroup {
 
     fn belongings(around: &Around<'_>) -> Vec<Belonging> {
         let all = around.seen.rows::<LiveSecurityGroup>();
-        let is_ours =
-            |group: &&LiveSecurityGroup| around.owner.whose(Self::KIND, &group.marks()).is_owned();
+        let ours: BTreeSet<&Id<Self>> = all
+            .iter()
+            .filter(|group| has_rules_of_ours(around.owner, group))
+            .map(|group| &group.id)
+            .collect();
+        let rules = around.seen.rows::<LiveRule>().iter();
         let rules_of_ours: Vec<&LiveRule> =
-            all.iter().filter(is_ours).flat_map(|group| &group.rules).collect();
+            rules.filter(|rule| ours.contains(&rule.group)).collect();
         let groups = all.iter().filter_map(|group| {
             let told = ResourceId::new(Self::KIND, format!("{} ({})", group.name, group.id));
             let names_it = |rule: &&&LiveRule| rule.group != group.id && rule.names(&group.id);
@@ -139,62 +69,10 @@ impl Presence for SecurityGroup {
     }
 }
 
-async fn read(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveSecurityGroup>, AwsError> {
-    let pages = aws.ec2.describe_security_groups().set_filters(Some(chosen));
-    let rows = pages.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let rows = rows.map_err(|error| AwsError::new(DESCRIBE, "", error))?;
-    rows.iter().map(from_sdk).collect()
-}
-
-fn from_sdk(group: &aws_sdk_ec2::types::SecurityGroup) -> Result<LiveSecurityGroup, AwsError> {
-    let id = Id::given(Answer::of(DESCRIBE, ""), "groupId", group.group_id())?;
-    let answer = Answer::of(DESCRIBE, &id);
-    let mut rules = Vec::new();
-    for permission in group.ip_permissions() {
-        rules.extend(expand(&id, permission, false)?);
-    }
-    for permission in group.ip_permissions_egress() {
-        rules.extend(expand(&id, permission, true)?);
-    }
-    Ok(LiveSecurityGroup {
-        name: answer.text("groupName", group.group_name())?,
-        vpc: Id::given(answer, "vpcId", group.vpc_id())?,
-        rules,
-        tags: ec2::tags_from_sdk(group.tags()),
-        id: id.clone(),
-    })
-}
-
-/// One rule for each peer that a permission names.
-fn expand(
-    group: &Id<SecurityGroup>,
-    permission: &IpPermission,
-    egress: bool,
-) -> Result<Vec<LiveRule>, AwsError> {
-    let answer = Answer::of(DESCRIBE, group);
-    let mut peers = Vec::new();
-    for pair in permission.user_id_group_pairs() {
-        peers.push(Peer::Group(Id::given(answer, "groupId of a rule", pair.group_id())?));
-    }
-    for range in permission.ip_ranges() {
-        peers.push(Peer::Cidr(answer.text("cidrIp of a rule", range.cidr_ip())?));
-    }
-    for range in permission.ipv6_ranges() {
-        peers.push(Peer::Cidr(answer.text("cidrIpv6 of a rule", range.cidr_ipv6())?));
-    }
-    for list in permission.prefix_list_ids() {
-        peers.push(Peer::PrefixList(answer.text("prefixListId of a rule", list.prefix_list_id())?));
-    }
-    let protocol = answer.text("ipProtocol of a rule", permission.ip_protocol())?;
-    let rules = peers.into_iter().map(|peer| LiveRule {
-        group: group.clone(),
-        egress,
-        protocol: protocol.clone(),
-        from: permission.from_port(),
-        to: permission.to_port(),
-        peer,
-    });
-    Ok(rules.collect())
+/// Whether the rules of a group that name the cluster's groups are the cluster's too.
+fn has_rules_of_ours(owner: &Owner, group: &LiveSecurityGroup) -> bool {
+    owner.whose(SecurityGroup::KIND, &group.marks()).is_owned()
+        || owner.fills(SecurityGroup::KIND, &group.id)
 }
 
 impl Manage for SecurityGroup {
@@ -233,9 +111,11 @@ impl Manage for SecurityGroup {
         found.id.clone()
     }
 
-    fn wanted(&self, _: View<'_>) -> SecurityGroupFields<Wanted> {
+    fn wanted(&self, view: View<'_>) -> SecurityGroupFields<Wanted> {
         match self.ownership() {
-            Ownership::Shared => SecurityGroupFields { vpc: Want::Any, tags: Want::Any },
+            Ownership::Shared => {
+                SecurityGroupFields { vpc: self.vpc_of_cluster(view), tags: Want::Any }
+            }
             Ownership::Ours | Ownership::Brought => SecurityGroupFields {
                 vpc: Want::Is(self.vpc.name.clone()),
                 tags: Want::Is(self.tags.clone()),
@@ -244,10 +124,11 @@ impl Manage for SecurityGroup {
     }
 
     fn found(&self, found: &LiveSecurityGroup, view: View<'_>) -> SecurityGroupFields<Found> {
-        SecurityGroupFields {
-            vpc: Some(view.name(&found.vpc).to_owned()),
-            tags: Some(found.tags.clone()),
-        }
+        let vpc = match self.ownership() {
+            Ownership::Shared => &found.vpc,
+            Ownership::Ours | Ownership::Brought => view.name(&found.vpc),
+        };
+        SecurityGroupFields { vpc: Some(vpc.to_owned()), tags: Some(found.tags.clone()) }
     }
 
     fn ownership(&self) -> Ownership {
@@ -260,7 +141,22 @@ impl Manage for SecurityGroup {
         found: &LiveSecurityGroup,
     ) -> Vec<Stuck> {
         let fixed = SecurityGroupFields { vpc: changed.vpc.take(), ..SecurityGroupFields::none() };
-        Stuck::fixed(&fixed, &found.id, manage::instead(self)).into_iter().collect()
+        match (&fixed.vpc, self.ownership()) {
+            (Some(vpc), Ownership::Shared) => {
+                let own = vpc.after.as_deref().unwrap_or_default();
+                let drift = fixed.drift();
+                let why = format!(
+                    "it is in {}, and the cluster's VPC is {own}: instances and load balancers \
+                     take groups of their own VPC alone (EC2 user guide, security groups)",
+                    found.vpc
+                );
+                let next = "name a group of that VPC in the spec, or set spec.networkID to the \
+                            group's"
+                    .to_owned();
+                vec![Stuck { drift, why, next, is_borne: false }]
+            }
+            _ => Stuck::fixed(&fixed, &found.id, manage::instead(self)).into_iter().collect(),
+        }
     }
 
     fn given(&self) -> Given<'_> {
@@ -284,7 +180,7 @@ impl Manage for SecurityGroup {
             // The name is taken, perhaps by a call of ours whose answer was lost.
             Err(error) if error.fault == Fault::Conflict => {
                 let name = ec2::filter("group-name", [&self.name]);
-                let found = read(work.aws, vec![name, ec2::filter("vpc-id", [vpc])]).await?;
+                let found = look::read(work.aws, vec![name, ec2::filter("vpc-id", [vpc])]).await?;
                 let ours = found.iter().find(|found| ec2::is_identified(&found.tags, &self.tags));
                 ours.map(|found| Some(found.id.clone())).ok_or(error)
             }
@@ -311,7 +207,6 @@ impl Manage for SecurityGroup {
             id: self.existing.as_ref().unwrap_or(id).clone(),
             name: self.name.clone(),
             vpc: view.id_of(&self.vpc),
-            rules: Vec::new(),
             tags: self.tags.clone(),
         }
     }
@@ -322,6 +217,19 @@ impl Manage for SecurityGroup {
             ("vpc", LiveSecurityGroup { vpc: Id::imagined("vpc-other"), ..live.clone() }),
             ("tags", LiveSecurityGroup { tags: Self::lacking_one(&live.tags), ..live.clone() }),
         ]
+    }
+}
+
+impl SecurityGroup {
+    /// Where a group of the user's own must be, as far as that is known.
+    fn vpc_of_cluster(&self, view: View<'_>) -> Want<String> {
+        let id = view.ids.get(&self.vpc);
+        match (id, view.seen.of::<LiveVpc>()) {
+            (Some(id), _) => Want::Is(id.to_owned()),
+            // There is none yet.
+            (None, Looked::Found(_)) => Want::Is(self.vpc.name.clone()),
+            (None, Looked::Not | Looked::Denied(_)) => Want::Any,
+        }
     }
 }
 
@@ -365,7 +273,7 @@ async fn naming_groups(
     holders: &mut Holders,
 ) -> Result<(), AwsError> {
     for filter in ["ip-permission.group-id", "egress.ip-permission.group-id"] {
-        let naming = read(aws, vec![ec2::filter(filter, [id])]).await?;
+        let naming = look::read(aws, vec![ec2::filter(filter, [id])]).await?;
         for group in naming.iter().filter(|group| group.id != *id) {
             let holder = format!("a rule of security group {} ({})", group.id, group.name);
             holders.add_once(holder);
@@ -399,15 +307,20 @@ fn offer(
     found: &LiveSecurityGroup,
     rows: &[LiveSecurityGroup],
 ) {
-    let mut rules = found.rules.clone();
+    let looked = sweep.view().seen.of::<LiveRule>();
+    if let Some(error) = looked.refused() {
+        sweep.hold(place.clone(), unknown("what names it", error));
+    }
+    let is_its = |rule: &&LiveRule| rule.group == found.id;
+    let mut rules: Vec<LiveRule> = looked.rows().iter().filter(is_its).cloned().collect();
     for other in rows.iter().filter(|other| other.id != found.id) {
-        let before = rules.len();
-        rules.extend(other.rules.iter().filter(|rule| rule.names(&found.id)).cloned());
-        let is_ours = sweep.whose(SecurityGroup::KIND, &other.marks()).is_owned();
-        if rules.len() > before && !is_ours {
+        let names_it = |rule: &&LiveRule| rule.group == other.id && rule.names(&found.id);
+        let naming: Vec<LiveRule> = looked.rows().iter().filter(names_it).cloned().collect();
+        if !naming.is_empty() && !has_rules_of_ours(sweep.view().owner, other) {
             let why = format!("named by a rule of {}, which is not the cluster's", other.id);
             sweep.hold(place.clone(), why);
         }
+        rules.extend(naming);
     }
     let told = rules.iter().map(|rule| FieldChange {
         field: format!("rule of {}", rule.group),
@@ -422,9 +335,8 @@ fn offer(
     sweep.offer(offer.if_owned(whose).unless_used(Thing::SecurityGroup((&found.id).into())));
 }
 
-/// Kubernetes and people add rules, so they stay; only where a port is the cluster's own, and for
-/// what goes out, a rule too many goes, as with kops
-/// (`upup/pkg/fi/cloudup/awstasks/securitygroup.go`).
+/// Kubernetes and people add rules, so they stay; only where a port is the cluster's own, a rule too
+/// many goes, as with kops (`upup/pkg/fi/cloudup/awstasks/securitygroup.go`).
 fn rules_too_many(sweep: &mut Sweep<'_>) {
     if !sweep.looks_at(SecurityGroupRule::KIND) {
         return;
@@ -434,20 +346,19 @@ fn rules_too_many(sweep: &mut Sweep<'_>) {
     for rule in sweep.wishes::<SecurityGroupRule>() {
         wanted.entry(&rule.group).or_default().push(rule);
     }
-    let rows = view.seen.rows::<LiveSecurityGroup>().iter();
-    let rows: BTreeMap<&str, &LiveSecurityGroup> =
-        rows.map(|found| (found.id.as_str(), found)).collect();
+    let mut found: BTreeMap<&str, Vec<&LiveRule>> = BTreeMap::new();
+    for rule in view.seen.rows::<LiveRule>() {
+        found.entry(&rule.group).or_default().push(rule);
+    }
     let groups = sweep.wishes::<SecurityGroup>().iter();
     for group in groups.filter(|group| group.existing.is_none()) {
         let id = group.id();
         let wanted = wanted.get(&id).map(Vec::as_slice).unwrap_or_default();
-        let found = view.ids.get(&id).and_then(|id| rows.get(id));
-        let rules = found.map(|found| found.rules.as_slice()).unwrap_or_default();
-        let is_wanted = |live: &&LiveRule| wanted.iter().any(|rule| rule.is(live, view));
-        for live in rules.iter().filter(|live| !is_wanted(live)) {
+        let rules = view.ids.get(&id).and_then(|id| found.get(id)).into_iter().flatten();
+        let is_wanted = |live: &LiveRule| wanted.iter().any(|rule| rule.is(live, view));
+        for live in rules.filter(|live| !is_wanted(live)) {
             let id = ResourceId::new(SecurityGroupRule::KIND, format!("{}: {live}", group.name));
-            let is_own = |port: &i32| live.from == Some(*port) && live.to == Some(*port);
-            if !live.egress && !group.own_ports.iter().any(is_own) {
+            if !group.own_ports.contains(&live.ports) {
                 sweep.leave(id);
                 continue;
             }
@@ -460,7 +371,7 @@ fn rules_too_many(sweep: &mut Sweep<'_>) {
                 id,
                 fields: vec![field],
                 reason: "no rule of this cluster, on a port that is its own".to_owned(),
-                deletion: SecurityGroupRuleDeletion(live.clone()).into(),
+                deletion: SecurityGroupRuleDeletion((*live).clone()).into(),
             });
         }
     }

@@ -1,13 +1,16 @@
 //! `SecurityGroupRule`: one rule of a security group, for one peer.
 
-use std::fmt;
+pub(super) mod look;
+pub(super) mod wanted;
 
-use aws_sdk_ec2::types::{IpPermission, IpRange, Ipv6Range, PrefixListId, UserIdGroupPair};
+use aws_sdk_ec2::types::{
+    IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, UserIdGroupPair,
+};
 
-use crate::aws::{Aws, AwsError, Fault};
+use crate::aws::tags::Tags;
+use crate::aws::{Aws, AwsError, Fault, done, ec2};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::deletion::Delete;
-use crate::core::drift::FieldChange;
 use crate::core::fields::{Changed, Found, Value, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
@@ -20,16 +23,8 @@ use crate::core::whose::Marks;
 use crate::core::work::Work;
 use crate::vpc::security_group::wanted::SecurityGroup;
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct SecurityGroupRule {
-    pub(crate) name: String,
-    pub(crate) group: Ref<SecurityGroup>,
-    pub(crate) egress: bool,
-    /// As EC2 names it: `tcp`, `udp`, `-1` for all, or a number.
-    pub(crate) protocol: String,
-    pub(crate) ports: Option<(i32, i32)>,
-    pub(crate) peer: WantedPeer,
-}
+pub(crate) use look::{LiveRule, Peer, Rules};
+pub(crate) use wanted::{SecurityGroupRule, WantedPeer};
 
 fields! { RuleFields {
     group: String = "group",
@@ -37,6 +32,7 @@ fields! { RuleFields {
     to: String = "to",
     protocol: String = "protocol",
     ports: Ports = "ports",
+    tags: Tags = "tags",
 } }
 
 /// The first port and the last.
@@ -52,76 +48,24 @@ impl Value for Ports {
     }
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum WantedPeer {
-    Group(Ref<SecurityGroup>),
-    Cidr(String),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Peer {
-    Group(Id<SecurityGroup>),
-    Cidr(String),
-    PrefixList(String),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct LiveRule {
-    /// The id of the group that has it.
-    pub(crate) group: Id<SecurityGroup>,
-    pub(crate) egress: bool,
-    pub(crate) protocol: String,
-    pub(crate) from: Option<i32>,
-    pub(crate) to: Option<i32>,
-    pub(crate) peer: Peer,
-}
-
-impl LiveRule {
-    /// Whether its peer is this group.
-    pub(crate) fn names(&self, group: &Id<SecurityGroup>) -> bool {
-        matches!(&self.peer, Peer::Group(peer) if peer == group)
-    }
-
-    /// How it is told that it goes with something else.
-    pub(crate) fn gone(&self) -> FieldChange {
-        FieldChange {
-            field: format!("rule of {}", self.group),
-            before: Some(self.to_string()),
-            after: None,
-        }
-    }
-}
-
-impl fmt::Display for LiveRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (way, side) = if self.egress { ("egress", "to") } else { ("ingress", "from") };
-        let protocol = if self.protocol == "-1" { "all" } else { &self.protocol };
-        write!(f, "{way} {protocol}")?;
-        match (self.from, self.to) {
-            (Some(from), Some(to)) if from == to => write!(f, " {from}")?,
-            (Some(from), Some(to)) if self.protocol != "-1" => write!(f, " {from}-{to}")?,
-            _ => {}
-        }
-        let peer = match &self.peer {
-            Peer::Group(peer) => peer,
-            Peer::Cidr(peer) | Peer::PrefixList(peer) => peer.as_str(),
-        };
-        write!(f, " {side} {peer}")
-    }
-}
-
 /// EC2 takes a protocol's number for its name.
 fn protocol(text: &str) -> &str {
     match text {
         "1" => "icmp",
         "6" => "tcp",
         "17" => "udp",
+        "58" => "icmpv6",
         other => other,
     }
 }
 
+/// Ports mean nothing to other protocols (EC2 API, IpPermission).
+fn has_ports(text: &str) -> bool {
+    matches!(protocol(text), "tcp" | "udp" | "icmp" | "icmpv6")
+}
+
 impl Presence for SecurityGroupRule {
-    const LOOKS: &'static [Looking] = &[];
+    const LOOKS: &'static [Looking] = &[Looking::of::<Rules>()];
 
     const IS_SOUGHT: bool = false;
 
@@ -153,21 +97,8 @@ impl Manage for SecurityGroupRule {
     }
 
     fn is(&self, found: &LiveRule, view: View<'_>) -> bool {
-        // Ports mean nothing to other protocols (EC2 API, IpPermission).
-        let ports = match protocol(&self.protocol) {
-            "tcp" | "udp" => self.ports == found.from.zip(found.to),
-            _ => true,
-        };
-        let peer = match (&self.peer, &found.peer) {
-            (WantedPeer::Group(wanted), Peer::Group(id)) => view.is(wanted, id),
-            (WantedPeer::Cidr(wanted), Peer::Cidr(cidr)) => same_range(wanted, cidr),
-            _ => false,
-        };
-        view.is(&self.group, &found.group)
-            && self.egress == found.egress
-            && protocol(&self.protocol) == protocol(&found.protocol)
-            && ports
-            && peer
+        let peer = self.peer.known(|peer| view.ids.of(peer));
+        view.is(&self.group, &found.group) && peer.is_some_and(|peer| self.lets(&peer, found))
     }
 
     /// What is part of something was found by that.
@@ -176,107 +107,144 @@ impl Manage for SecurityGroupRule {
     }
 
     fn aws_id(found: &LiveRule) -> Id<Self> {
-        Id::part(&found.group, found)
+        found.id.clone()
     }
 
     fn wanted(&self, _: View<'_>) -> RuleFields<Wanted> {
-        let RuleFields { group, from, to, protocol, ports } = self.parts();
+        let RuleFields { group, from, to, protocol, ports, tags } = self.parts();
         RuleFields {
             group: Want::if_told(group),
             from: Want::if_told(from),
             to: Want::if_told(to),
             protocol: Want::if_told(protocol),
             ports: Want::if_told(ports),
+            tags: Want::if_told(tags),
         }
     }
 
-    fn found(&self, _: &LiveRule, _: View<'_>) -> RuleFields<Found> {
-        // What a rule is, is all that it has.
-        self.parts()
+    fn found(&self, found: &LiveRule, _: View<'_>) -> RuleFields<Found> {
+        // What a rule is, is all that it has beside its tags.
+        RuleFields { tags: Some(found.tags.clone()), ..self.parts() }
     }
 
     fn given(&self) -> Given<'_> {
-        Given::nothing()
+        Given::nothing().tags(&self.tags)
     }
 
     async fn create(&self, work: &Work<'_>) -> Result<Option<Id<Self>>, AwsError> {
-        let group = work.id(&self.group)?;
+        let group: Id<SecurityGroup> = work.id(&self.group)?;
         let peer = match &self.peer {
             WantedPeer::Group(peer) => Peer::Group(work.id(peer)?),
             WantedPeer::Cidr(cidr) => Peer::Cidr(cidr.clone()),
+            WantedPeer::PrefixList(list) => Peer::PrefixList(list.clone()),
         };
-        let permission = permission(&self.protocol, self.ports, &peer);
-        let answer = match self.egress {
-            true => {
-                let call = work.aws.ec2.authorize_security_group_egress().group_id(group);
-                let answer = call.ip_permissions(permission).send().await;
-                answer.map(|_| ()).map_err(|error| {
-                    AwsError::new("ec2:AuthorizeSecurityGroupEgress", &self.name, error)
-                })
+        match self.authorize(work.aws, &group, &peer).await {
+            // A new group comes with rules that let all out, without tags; or there is one by a
+            // call of ours whose answer was lost.
+            Err(error) if error.fault == Fault::Conflict => {
+                let found = look::read(work.aws, &[group]).await?;
+                let found = found.iter().find(|found| self.lets(&peer, found)).ok_or(error)?;
+                if !self.tags.is(&found.tags) {
+                    ec2::tag(work.aws, &found.id, &self.tags).await?;
+                }
+                Ok(None)
             }
-            false => {
-                let call = work.aws.ec2.authorize_security_group_ingress().group_id(group);
-                let answer = call.ip_permissions(permission).send().await;
-                answer.map(|_| ()).map_err(|error| {
-                    AwsError::new("ec2:AuthorizeSecurityGroupIngress", &self.name, error)
-                })
-            }
-        };
-        match answer {
-            // A new group comes with the rule that lets all out.
-            Err(error) if error.fault == Fault::Conflict => Ok(None),
             answer => answer.map(|()| None),
         }
     }
 
     async fn update(
         &self,
-        _: &Work<'_>,
-        _: &Id<Self>,
-        _: &RuleFields<Changed>,
+        work: &Work<'_>,
+        id: &Id<Self>,
+        changed: &RuleFields<Changed>,
     ) -> Result<(), AwsError> {
+        let RuleFields { group: _, from: _, to: _, protocol: _, ports: _, tags } = changed;
+        if tags.is_some() {
+            ec2::tag(work.aws, id, &self.tags).await?;
+        }
         Ok(())
     }
 
     #[cfg(test)]
-    fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LiveRule {
-        let peer = match &self.peer {
-            WantedPeer::Group(peer) => Peer::Group(view.id_of(peer)),
-            WantedPeer::Cidr(cidr) => Peer::Cidr(cidr.clone()),
-        };
-        let (from, to) = self.ports.unzip();
-        let (group, protocol) = (view.id_of(&self.group), self.protocol.clone());
-        LiveRule { group, egress: self.egress, protocol, from, to, peer }
+    fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveRule {
+        LiveRule {
+            id: id.clone(),
+            group: view.id_of(&self.group),
+            egress: self.egress,
+            protocol: self.protocol.to_owned(),
+            ports: self.ports.unwrap_or((-1, -1)),
+            peer: self.peer.known(|peer| Some(view.id_of(peer))).unwrap(),
+            tags: self.tags.clone(),
+        }
     }
 
     #[cfg(test)]
-    fn disturbed(&self, _: &LiveRule) -> Vec<(&'static str, LiveRule)> {
-        Vec::new()
+    fn disturbed(&self, live: &LiveRule) -> Vec<(&'static str, LiveRule)> {
+        let tags = Self::lacking_one(&live.tags);
+        let is_less = tags != live.tags;
+        is_less.then(|| ("tags", LiveRule { tags, ..live.clone() })).into_iter().collect()
+    }
+}
+
+impl WantedPeer {
+    /// As AWS knows it.
+    fn known(&self, id: impl Fn(&Ref<SecurityGroup>) -> Option<Id<SecurityGroup>>) -> Option<Peer> {
+        Some(match self {
+            Self::Group(peer) => Peer::Group(id(peer)?),
+            Self::Cidr(cidr) => Peer::Cidr(cidr.clone()),
+            Self::PrefixList(list) => Peer::PrefixList(list.clone()),
+        })
     }
 }
 
 impl SecurityGroupRule {
+    /// Whether what was found lets through to or from this peer what this does.
+    fn lets(&self, peer: &Peer, found: &LiveRule) -> bool {
+        self.egress == found.egress
+            && protocol(self.protocol) == protocol(&found.protocol)
+            && (!has_ports(self.protocol) || self.ports == Some(found.ports))
+            && peer.is(&found.peer)
+    }
+
     fn parts(&self) -> RuleFields<Found> {
         let peer = match &self.peer {
             WantedPeer::Group(group) => &group.name,
-            WantedPeer::Cidr(range) => range,
+            WantedPeer::Cidr(peer) | WantedPeer::PrefixList(peer) => peer,
         };
-        let protocol = if self.protocol == "-1" { "all" } else { &self.protocol };
-        let ports = self.ports.filter(|_| matches!(protocol, "tcp" | "udp"));
+        let protocol = if self.protocol == "-1" { "all" } else { self.protocol };
         RuleFields {
             group: Some(self.group.name.clone()),
             from: (!self.egress).then(|| peer.clone()),
             to: self.egress.then(|| peer.clone()),
             protocol: Some(protocol.to_owned()),
-            ports: ports.map(|(from, to)| Ports(from, to)),
+            ports: self.ports.map(|(from, to)| Ports(from, to)),
+            tags: (!self.tags.is_empty()).then(|| self.tags.clone()),
         }
     }
-}
 
-/// EC2 gives ranges back with the bits behind the prefix cleared.
-fn same_range(wanted: &str, found: &str) -> bool {
-    let network = |text: &str| text.parse::<ipnet::IpNet>().map(|range| range.trunc());
-    wanted == found || matches!((network(wanted), network(found)), (Ok(a), Ok(b)) if a == b)
+    async fn authorize(
+        &self,
+        aws: &Aws,
+        group: &Id<SecurityGroup>,
+        peer: &Peer,
+    ) -> Result<(), AwsError> {
+        let permission = permission(self.protocol, self.ports, peer);
+        let tags = (!self.tags.is_empty())
+            .then(|| vec![ec2::specification(ResourceType::SecurityGroupRule, &self.tags)]);
+        match self.egress {
+            true => {
+                let call = aws.ec2.authorize_security_group_egress().group_id(group);
+                let call = call.ip_permissions(permission).set_tag_specifications(tags);
+                done("ec2:AuthorizeSecurityGroupEgress", &self.name, call.send().await)
+            }
+            false => {
+                let call = aws.ec2.authorize_security_group_ingress().group_id(group);
+                let call = call.ip_permissions(permission).set_tag_specifications(tags);
+                done("ec2:AuthorizeSecurityGroupIngress", &self.name, call.send().await)
+            }
+        }
+    }
 }
 
 fn permission(protocol: &str, ports: Option<(i32, i32)>, peer: &Peer) -> IpPermission {
@@ -301,21 +269,16 @@ fn permission(protocol: &str, ports: Option<(i32, i32)>, peer: &Peer) -> IpPermi
 
 /// Takes a rule out of its group.
 pub(crate) async fn revoke(aws: &Aws, rule: &LiveRule) -> Result<(), AwsError> {
-    let permission = permission(&rule.protocol, rule.from.zip(rule.to), &rule.peer);
     match rule.egress {
         true => {
             let call = aws.ec2.revoke_security_group_egress().group_id(&rule.group);
-            call.ip_permissions(permission)
-                .send()
-                .await
-                .map(|_| ())
-                .map_err(|error| AwsError::new("ec2:RevokeSecurityGroupEgress", &rule.group, error))
+            let answer = call.security_group_rule_ids(&rule.id).send().await;
+            done("ec2:RevokeSecurityGroupEgress", &rule.group, answer)
         }
         false => {
             let call = aws.ec2.revoke_security_group_ingress().group_id(&rule.group);
-            call.ip_permissions(permission).send().await.map(|_| ()).map_err(|error| {
-                AwsError::new("ec2:RevokeSecurityGroupIngress", &rule.group, error)
-            })
+            let answer = call.security_group_rule_ids(&rule.id).send().await;
+            done("ec2:RevokeSecurityGroupIngress", &rule.group, answer)
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::aws::{Answer, Aws, AwsError, done, ec2, sent_once};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
-use crate::core::fields::{Changed, Changes as _, Found, Stuck, Want, Wanted, fields};
+use crate::core::drift::Drift;
+use crate::core::fields::{Changed, Changes as _, Delta, Found, Stuck, Want, Wanted, fields};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::id::Id;
@@ -51,6 +52,8 @@ pub(crate) struct LiveVpc {
     pub(crate) cidr: String,
     /// The ranges beside the first, with the ids of their associations.
     pub(crate) more_cidrs: Vec<(String, String)>,
+    /// The range of IPv6: of several AWS' own, or else the first.
+    pub(crate) ipv6_cidr: Option<String>,
     pub(crate) dhcp_options: Id<DhcpOptions>,
     pub(crate) dns_support: bool,
     pub(crate) dns_hostnames: bool,
@@ -141,6 +144,7 @@ pub(super) async fn rows(aws: &Aws, chosen: Vec<Filter>) -> Result<Vec<LiveVpc>,
             });
         Ok(LiveVpc {
             more_cidrs: more_cidrs.collect::<Result<_, AwsError>>()?,
+            ipv6_cidr: ipv6_range(vpc).flatten(),
             dhcp_options: Id::given(answer, "dhcpOptionsId", vpc.dhcp_options_id())?,
             tags: ec2::tags_from_sdk(vpc.tags()),
             id: id.clone(),
@@ -161,6 +165,29 @@ fn ranges(vpc: &aws_sdk_ec2::types::Vpc) -> impl Iterator<Item = (&str, Option<&
             association.cidr_block().filter(|_| matches!(state, Associated | Associating))?;
         Some((cidr, association.association_id()))
     })
+}
+
+/// The range of IPv6 of a VPC, which one that is on its way does not have yet.
+fn ipv6_range(vpc: &aws_sdk_ec2::types::Vpc) -> Option<Option<String>> {
+    use aws_sdk_ec2::types::VpcCidrBlockStateCode::{Associated, Associating};
+    let stands = vpc.ipv6_cidr_block_association_set().iter().filter_map(|one| {
+        let state = one.ipv6_cidr_block_state()?.state()?;
+        let cidr = one.ipv6_cidr_block().filter(|_| *state == Associated);
+        let cidr = cidr.filter(|cidr| !cidr.is_empty()).map(str::to_owned);
+        matches!(state, Associated | Associating).then(|| (one.ipv6_pool() == Some("Amazon"), cidr))
+    });
+    // The first of what is greatest: of those that are there, AWS' own.
+    let best = stands.reduce(|best, next| {
+        let rank = |(is_amazons, cidr): &(bool, Option<String>)| (cidr.is_some(), *is_amazons);
+        if rank(&next) > rank(&best) { next } else { best }
+    });
+    best.map(|(_, cidr)| cidr)
+}
+
+/// Whether a VPC has a range of IPv6, and which, if that is known yet.
+pub(super) async fn ipv6_state(aws: &Aws, id: &str) -> Result<Option<Option<String>>, AwsError> {
+    let rows = describe(aws, vec![ec2::filter("vpc-id", [id])]).await?;
+    Ok(rows.first().and_then(ipv6_range))
 }
 
 pub(crate) async fn has_range(aws: &Aws, id: &str, cidr: &str) -> Result<bool, AwsError> {
@@ -320,6 +347,7 @@ impl Manage for Vpc {
             id: self.existing.as_ref().unwrap_or(id).clone(),
             cidr: self.cidr.as_deref().unwrap_or("172.20.0.0/16").to_owned(),
             more_cidrs: Vec::new(),
+            ipv6_cidr: None,
             dhcp_options: Id::imagined("dopt-default"),
             dns_support: true,
             dns_hostnames: self.dns_hostnames.unwrap_or(true),
@@ -395,6 +423,21 @@ impl Vpc {
         call.send().await.map_err(|error| AwsError::new("ec2:ModifyVpcAttribute", id, error))?;
         Ok(())
     }
+}
+
+/// What is said of something that the spec names and that lies in another VPC than the cluster's;
+/// `vpc` tells of both.
+pub(super) fn in_another_vpc(what: &str, id: &str, vpc: Option<&Delta<String>>) -> Option<Stuck> {
+    let delta = vpc?;
+    let told = |side: &Option<String>| side.clone().unwrap_or_default();
+    let fields = vec![delta.as_field("vpc")];
+    let (theirs, ours) = (told(&delta.before), told(&delta.after));
+    Some(Stuck {
+        drift: Drift { fields, ..Drift::default() },
+        why: format!("{id} is a {what} of another VPC: it lies in {theirs}, the cluster in {ours}"),
+        next: format!("name a {what} of the cluster's VPC, or correct spec.networkID"),
+        is_borne: false,
+    })
 }
 
 impl Presence for Vpc {

@@ -9,7 +9,7 @@ use crate::harness::{Run, STRICT, World, administrate, cluster, group, specs, wa
 use crate::locks::leaves;
 
 const NAME: &str = "dev.example.com";
-const OWN: &str = "  bootstrap: none\n  iam: {}\n";
+const OWN: &str = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n";
 const IMAGE: &str = "  image: ami-10100000\n";
 const MARK: &str = ".kapstan/dev.example.com/account";
 

@@ -11,7 +11,9 @@ const NAME: &str = "advice.example.com";
 
 fn world(test: &str, more: &str) -> World {
     let image = "  image: ami-10100000\n";
-    let own = format!("  bootstrap: none\n  iam: {{}}\n  sshAccess: [198.51.100.0/24]\n{more}");
+    let own = format!(
+        "  annotations: {{kapstan.io/bootstrap: none}}\n  iam: {{}}\n  sshAccess: [198.51.100.0/24]\n{more}"
+    );
     let specs = [
         cluster(NAME, &own),
         group(NAME, "masters", "Master", image),
@@ -125,7 +127,7 @@ fn a_field_that_is_fixed_is_set_back_or_made_anew() {
     let encrypt = "spec.etcdClusters[0].etcdMembers[0].encryptedVolume";
     let modify = |volume: &str| {
         let call = world.ec2().modify_volume().volume_id(volume);
-        wait(call.volume_type(VolumeType::Gp3).send()).unwrap();
+        wait(call.volume_type(VolumeType::Gp2).send()).unwrap();
     };
     let refused = || {
         modify(&volume(&world));
@@ -134,7 +136,7 @@ fn a_field_that_is_fixed_is_set_back_or_made_anew() {
         assert_eq!(run.code, 1, "{run:#?}");
         let id = format!("EBSVolume/a.etcd-main.{NAME}");
         // What would be mended is shown beside it.
-        assert!(run.stdout.contains(&format!("~ {id}\n      type  gp3 → gp2\n")), "{run:#?}");
+        assert!(run.stdout.contains(&format!("~ {id}\n      type  gp2 → gp3\n")), "{run:#?}");
         let left = format!("! {id}  encrypted of {} cannot be changed", volume(&world));
         assert!(run.stdout.contains(&left), "{run:#?}");
         let told = advice(&world, &[]);

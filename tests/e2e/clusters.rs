@@ -2,200 +2,183 @@
 //! resource and field that kops gives it, settles, and goes without a trace.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
 use crate::harness::World;
 
-/// What is told of AWS but not compared: whether kops sent user data, and the version of a
-/// launch template where kops made a launch configuration.
-const UNCOMPARED: [&str; 2] = ["userData", "version"];
+/// Fields that are policy documents, of which the meaning counts.
+const DOCUMENTS: [&str; 2] = ["document", "trust"];
+
+/// What is told of AWS and not of kops: what is in user data, that there is some being told apart;
+/// and the key of a volume for which none is named.
+const UNCOMPARED: [&str; 2] = ["kmsKey", "userData"];
 
 /// The tags that kapstan sets also where kops sets none, so that an owner is told by them.
-const OUR_TAGS: [(&str, &[&str]); 4] = [
-    ("EBSVolume", &["kubernetes.io/cluster/"]),
-    ("ElasticIP", &["KubernetesCluster", "Name", "kubernetes.io/cluster/"]),
-    ("LoadBalancer", &["kubernetes.io/cluster/"]),
-    ("NatGateway", &["KubernetesCluster", "Name", "kubernetes.io/cluster/"]),
-];
-
-/// What kops' file of the last phase lacks, being older than its phases (another cluster of
-/// the same shape, `privatecalico`, has all of it): these are there, with whatever fields.
-const LAST_PHASE: [&str; 5] = [
-    "DNSName/api.lifecyclephases.example.com A",
-    "LoadBalancer/api-lifecyclephases-examp-racoev",
-    "LoadBalancer/bastion-lifecyclephases-e-l87b1d",
-    "LoadBalancerAttachment/bastion.lifecyclephases.example.com bastion-lifecyclephases-e-l87b1d",
-    "LoadBalancerAttachment/master-us-west-2a.masters.lifecyclephases.example.com \
-     api-lifecyclephases-examp-racoev",
-];
+const OUR_TAGS: [&str; 2] = ["kapstan.io/region", "kapstan.io/store"];
 
 /// What AWS makes by itself in each VPC.
-const OF_AWS: [&str; 2] = ["SecurityGroup/default ", "SecurityGroupRule/default "];
+const OF_AWS: &str = "SecurityGroupRule/default ";
 
-#[test]
-fn a_complex_cluster() {
-    check("complex", "complex.example.com", &[""], &[], &[NO_BOOTSTRAP]);
+macro_rules! cases {
+    ($($test:ident: $case:literal $(, warned: $told:expr)?;)*) => {
+        $(#[test]
+        fn $test() {
+            check($case, &[], &[$($told,)? NO_BOOTSTRAP]);
+        })*
+    };
+}
+
+cases! {
+    a_minimal_cluster: "minimal-aws";
+    a_cluster_without_dns: "minimal-dns-none";
+    a_cluster_that_gossips: "minimal_gossip";
+    a_cluster_of_ipv6: "minimal-ipv6-calico", warned: PRIVATE;
+    a_cluster_with_a_long_name: "minimal-longclustername";
+    a_cluster_with_a_warm_pool: "minimal-warmpool";
+    a_cluster_behind_load_balancers_of_its_owner: "externallb";
+    a_highly_available_cluster: "ha";
+    a_cluster_with_roles_of_service_accounts: "irsa";
+    a_cluster_whose_nodes_are_karpenters: "karpenter";
+    a_cluster_with_many_add_ons: "many-addons";
+    a_cluster_with_spot_instances: "mixed_instances_spot";
+    a_cluster_without_a_queue: "nth-imds-processor";
+    a_private_cluster_with_addresses_of_its_owner: "private-shared-ip", warned: PRIVATE;
+    a_private_cluster_with_a_bastion: "privatecalico";
+    a_private_cluster_whose_network_keeps_its_state_in_etcd: "privateciliumadvanced", warned: PRIVATE;
+    a_cluster_with_private_dns: "privatedns1", warned: PRIVATE;
+    a_cluster_in_subnets_of_its_owner: "shared_subnet";
+    a_cluster_of_ipv6_in_a_vpc_of_its_owner: "shared_vpc_ipv6", warned: PRIVATE;
+    a_cluster_whose_ways_out_are_its_owners: "unmanaged", warned: PRIVATE;
+    a_cluster_with_the_load_balancer_controller: "aws-lb-controller";
+    a_cluster_with_security_groups_of_its_owner: "existing_sg";
+    a_cluster_with_api_servers: "apiservernodes";
+    a_cluster_with_a_store_of_its_own: "vfs-said";
 }
 
 #[test]
 fn a_cluster_with_existing_profiles() {
     let kinds = ["IAMRole", "IAMRolePolicy", "IAMInstanceProfileRole"];
     let overrides = kinds.map(|kind| format!("{kind}=ExistsAndWarnIfChanges")).join(",");
-    let args = ["--lifecycle-overrides", &overrides];
     let told = [
         "! IAMRolePolicy/kops-custom-master-role",
         "! IAMRolePolicy/kops-custom-node-role",
-        "spec.roleCustomIamRoles (line 28): kops has no such field",
-        "but accounts have 12 digits",
         NO_BOOTSTRAP,
         "IAMRolePolicy/kops-custom-master-role: is not as wanted, and is left so",
-        "spec.iam.profile names the account 422917490108",
         "IAMRolePolicy/kops-custom-node-role: is not as wanted, and is left so",
     ];
-    check("existing_iam", "existing-iam.example.com", &[""], &args, &told);
-}
-
-#[test]
-fn a_cluster_behind_load_balancers_of_its_owner() {
-    check("externallb", "externallb.example.com", &[""], &[], &[NO_BOOTSTRAP]);
-}
-
-#[test]
-fn a_highly_available_cluster() {
-    check("ha", "ha.example.com", &[""], &[], &[NO_BOOTSTRAP]);
-}
-
-#[test]
-fn a_cluster_built_phase_by_phase() {
-    let phases = ["network", "security", "cluster"];
-    let told = [PRIVATE, NO_BOOTSTRAP];
-    check("lifecycle_phases", "lifecyclephases.example.com", &phases, &[], &told);
-}
-
-#[test]
-fn a_minimal_cluster() {
-    check("minimal", "minimal.example.com", &[""], &[], &[NO_BOOTSTRAP]);
-}
-
-#[test]
-fn a_private_cluster_with_a_bastion() {
-    let told = [PRIVATE, NO_BOOTSTRAP];
-    check("privatecalico", "privatecalico.example.com", &[""], &[], &told);
-}
-
-#[test]
-fn a_cluster_in_a_shared_vpc() {
-    check("shared_vpc", "sharedvpc.example.com", &[""], &[], &[NO_BOOTSTRAP]);
+    check("existing_iam", &["--lifecycle-overrides", &overrides], &told);
 }
 
 /// What kops' specs are warned of: they do not say what starts Kubernetes.
-const NO_BOOTSTRAP: &str = "since spec.bootstrap is not set";
-
 const PRIVATE: &str = "associatePublicIp is ignored in private subnets";
+const NO_BOOTSTRAP: &str = "nothing will start Kubernetes on the instances of";
+
+/// What a spec names by id lies in another VPC than the cluster's own.
+#[test]
+fn a_cluster_with_security_groups_of_another_vpc_is_not_begun() {
+    let (world, name, _, _) = begin("externalpolicies");
+    let before = world.everything();
+    let error = world.fails(&["update", "cluster", &name, "--yes"]);
+    assert!(error.contains("sg-"), "{error}");
+    assert_eq!(world.everything(), before);
+}
+
+/// A world that has what a case takes for granted, with its specs in the store; the cluster's name,
+/// what stands for what there, and what there was before.
+fn begin(case: &str) -> (World, String, Json, Json) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/clusters").join(case);
+    let text = std::fs::read_to_string(folder.join("cluster.yaml")).unwrap();
+    let world = World::bare(&format!("golden_{}", case.replace(['-', '.'], "_")));
+    let mut laid_out = world.lay_out(&text);
+    laid_out["clusters.example.com"] = json!(world.bucket);
+    let mut real: Vec<(&String, &str)> = laid_out
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(told, id)| (told, id.as_str().unwrap()))
+        .collect();
+    // One may begin with another.
+    real.sort_by_key(|(told, _)| std::cmp::Reverse(told.len()));
+    let spec = real.iter().fold(text, |spec, (told, id)| spec.replace(*told, id));
+    let before = world.observe(&laid_out);
+    world.create(&spec);
+    let name = named(&spec);
+    world.keep_ssh_key(&name);
+    (world, name, laid_out, before)
+}
+
+/// The cluster's name in its spec.
+fn named(spec: &str) -> String {
+    let cluster = spec.split("---").find(|document| document.contains("kind: Cluster\n")).unwrap();
+    let metadata = cluster.split_once("metadata:\n").unwrap().1;
+    let line = metadata.lines().find(|line| line.starts_with("  name: ")).unwrap();
+    line.trim_start_matches("  name: ").trim_matches('"').to_owned()
+}
 
 /// `told` is what the settled cluster leaves and warns of beside.
-fn check(case: &str, name: &str, phases: &[&str], args: &[&str], told: &[&str]) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/clusters").join(case);
-    let world = World::bare(&format!("golden_{case}"));
-    world.zone("example.com", "golden");
-    let text = std::fs::read_to_string(folder.join("cluster.yaml")).unwrap();
-    let laid_out = world.lay_out(&text);
-    let mut spec: String = text.lines().filter(|line| !line.contains("configBase:")).fold(
-        String::new(),
-        |mut spec, line| {
-            spec.push_str(line);
-            spec.push('\n');
-            spec
-        },
-    );
-    for (told, real) in laid_out.as_object().unwrap() {
-        spec = spec.replace(told, real.as_str().unwrap());
-    }
-    let before = world.everything();
-    let mut expected = Expected { before: world.observe(&laid_out), ..Expected::default() };
-    world.create(&spec);
-    world.keep_ssh_key(name);
-    for phase in phases {
-        let mut apply = vec!["update", "cluster", name, "--yes"];
-        if !phase.is_empty() {
-            apply.extend(["--phase", phase]);
-        }
-        apply.extend(args);
-        world.ok(&apply);
-        expected.add(&read(&folder, phase));
-        if *phase == "cluster" {
-            expected.named.extend(LAST_PHASE);
-        }
-        assert_eq!(expected.differences(&world.observe(&laid_out)), [""; 0]);
-    }
-    world.assert_settled_but(name, args, told);
-    world.ok(&["delete", "cluster", name, "--yes"]);
-    assert_eq!(world.everything(), before);
-    world.fails(&["get", "cluster", name]);
+fn check(case: &str, args: &[&str], told: &[&str]) {
+    let (world, name, laid_out, before) = begin(case);
+    let ids = world.everything();
+    world.ok(&[&["update", "cluster", &name, "--yes"], args].concat());
+    let expected = Expected::of(case, before);
+    assert_eq!(expected.differences(&world.observe(&laid_out)), [""; 0]);
+    world.assert_settled_but(&name, args, told);
+    world.ok(&["delete", "cluster", &name, "--yes"]);
+    assert_eq!(world.everything(), ids);
+    world.fails(&["get", "cluster", &name]);
 }
 
 /// Three rules more than kops gives, and a tag, a field and a resource of every kind.
 #[test]
 fn what_is_too_much_is_a_difference() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/clusters/privatecalico");
-    let all = read(&folder, "");
-    let mut whole = Expected::default();
-    whole.add(&all);
+    let whole = Expected::of("privatecalico", json!({}));
     let found = json!(whole.resources);
     assert_eq!(whole.differences(&found), [""; 0]);
 
-    let all = all.as_array().unwrap();
-    let mut kinds: Vec<&str> = all.iter().map(|one| one["kind"].as_str().unwrap()).collect();
-    kinds.dedup();
+    let kinds: BTreeSet<&str> =
+        whole.resources.keys().filter_map(|id| Some(id.split_once('/')?.0)).collect();
     for kind in kinds {
-        let mut left = 3;
-        let is_kept = |one: &&Json| {
-            let goes = one["kind"] == kind && left > 0;
-            left -= i32::from(goes);
-            !goes
-        };
-        let kept: Vec<&Json> = all.iter().filter(is_kept).collect();
-        let mut less = Expected::default();
-        less.add(&json!(kept));
+        let of_kind = |id: &&String| id.starts_with(&format!("{kind}/"));
+        let gone: Vec<&String> = whole.resources.keys().filter(of_kind).take(3).collect();
+        let mut less = Expected::of("privatecalico", json!({}));
+        less.resources.retain(|id, _| !gone.contains(&id));
         let differences = less.differences(&found);
-        assert_eq!(differences.len(), all.len() - kept.len(), "{differences:#?}");
+        assert_eq!(differences.len(), gone.len(), "{differences:#?}");
         let is_told = |told: &String| told.starts_with(kind) && told.contains("is not expected");
         assert!(differences.iter().all(is_told), "{differences:#?}");
     }
 
     let mut more = found.clone();
     more["VPC/privatecalico.example.com"]["tags"]["team"] = json!("web");
-    more["LoadBalancer/bastion-privatecalico-exa-hocohm"]["crossZone"] = json!(true);
+    more["IAMRolePolicy/nodes.privatecalico.example.com/nodes.privatecalico.example.com"]["document"]
+        ["Statement"][0]["Action"] = json!("*");
     assert_eq!(whole.differences(&more).len(), 2);
 }
 
-fn read(folder: &Path, phase: &str) -> Json {
-    let path: PathBuf = match phase {
-        "" => folder.join("expected.json"),
-        phase => folder.join(format!("expected-{phase}.json")),
-    };
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
 /// What an account must hold: what it held before, with what kops gives a cluster.
-#[derive(Default)]
 struct Expected {
     before: Json,
     resources: BTreeMap<String, Json>,
-    /// Ids of what must be there, whatever its fields.
-    named: BTreeSet<&'static str>,
 }
 
 impl Expected {
-    /// What a phase adds to the phases before it.
-    fn add(&mut self, resources: &Json) {
-        for resource in resources.as_array().unwrap() {
-            let text = |field: &str| resource[field].as_str().unwrap();
-            let id = format!("{}/{}", text("kind"), text("name"));
-            self.resources.insert(id, resource["fields"].clone());
-        }
+    fn of(case: &str, before: Json) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/clusters");
+        let text = std::fs::read_to_string(folder.join(case).join("expected.json")).unwrap();
+        let all: Vec<Json> = serde_json::from_str(&text).unwrap();
+        let resources = all.iter().map(|one| {
+            let text = |field: &str| one[field].as_str().unwrap();
+            let mut fields = one["fields"].clone();
+            for document in DOCUMENTS {
+                if let Some(statements) = fields.get(document) {
+                    fields[document] = json!({"Statement": statements});
+                }
+            }
+            (format!("{}/{}", text("kind"), text("name")), fields)
+        });
+        Self { before, resources: resources.collect() }
     }
 
     /// All that is lacking, otherwise or too much, of every kind.
@@ -205,68 +188,110 @@ impl Expected {
         for (id, wanted) in &self.resources {
             match found.get(id) {
                 None => differences.push(format!("{id} is missing")),
-                Some(live) => {
-                    differences.extend(fields(id, wanted, &without_ours(id, wanted, live)))
-                }
+                Some(live) => differences.extend(fields(id, wanted, live)),
             }
         }
-        let missing = self.named.iter().filter(|id| !found.contains_key(**id));
-        differences.extend(missing.map(|id| format!("{id} is missing")));
         for (id, live) in found {
-            let is_known = self.resources.contains_key(id) || self.named.contains(id.as_str());
-            if is_known || OF_AWS.iter().any(|own| format!("{id} ").starts_with(own)) {
+            if self.resources.contains_key(id) || id.starts_with(OF_AWS) {
                 continue;
             }
             match self.before.get(id) {
                 None => differences.push(format!("{id} is not expected: {live}")),
-                Some(before) => differences.extend(fields(id, before, live)),
+                Some(before) => differences.extend(fields(id, before, &without_marks(live))),
             }
         }
         differences
     }
 }
 
-/// What was found, but for the tags that kapstan sets on purpose beside those of kops.
-fn without_ours(id: &str, wanted: &Json, live: &Json) -> Json {
+/// Something that a cluster shares, but for the tags that it then has.
+fn without_marks(live: &Json) -> Json {
     let mut live = live.clone();
-    let kind = id.split('/').next();
-    for (_, ours) in OUR_TAGS.iter().filter(|(of, _)| Some(*of) == kind) {
-        if let Some(tags) = live["tags"].as_object_mut() {
-            tags.retain(|tag, value| {
-                let is_right = !tag.starts_with("kubernetes.io/") || value == "owned";
-                let is_ours = is_right && ours.iter().any(|our| tag.starts_with(our));
-                !is_ours || !wanted["tags"][tag].is_null()
-            });
-        }
+    if let Some(tags) = live["tags"].as_object_mut() {
+        tags.retain(|tag, value| {
+            let is_owner = tag.starts_with("kubernetes.io/cluster/") && value == "shared";
+            !is_owner && !tag.starts_with("kubernetes.io/role/") && tag != "SubnetType"
+        });
     }
     live
 }
 
 /// How the fields of one resource differ. One that is not expected must be empty.
 fn fields(id: &str, wanted: &Json, live: &Json) -> Vec<String> {
-    let fields: BTreeSet<&String> =
+    let names: BTreeSet<&String> =
         [wanted, live].into_iter().flat_map(|all| all.as_object().unwrap().keys()).collect();
     let mut differences = Vec::new();
-    for field in fields {
-        // The zone of a record has another id in each account.
-        let is_zone = field == "zone" && id.starts_with("DNSName/");
-        if UNCOMPARED.contains(&field.as_str()) || is_zone {
-            continue;
-        }
-        if !agrees(&wanted[field], &live[field]) {
-            differences.push(format!("{id} {field}: {} instead of {}", live[field], wanted[field]));
+    for field in names.into_iter().filter(|field| !UNCOMPARED.contains(&field.as_str())) {
+        let [wanted, live] = [wanted, live].map(|all| meaning(field, &all[field]));
+        if wanted != live {
+            differences.push(format!("{id} {field}: {live} instead of {wanted}"));
         }
     }
     differences
 }
 
-fn agrees(wanted: &Json, live: &Json) -> bool {
-    let is_empty = |json: &Json| match json {
+/// What counts of a field: what is nothing, is null.
+fn meaning(field: &str, value: &Json) -> Json {
+    let mut value = value.clone();
+    if DOCUMENTS.contains(&field) {
+        return json!(grants(&value));
+    }
+    if let Some(tags) = value.as_object_mut().filter(|_| field == "tags") {
+        tags.retain(|tag, _| !OUR_TAGS.contains(&tag.as_str()));
+    }
+    let is_empty = match &value {
         Json::Null => true,
         Json::Bool(is_set) => !is_set,
+        Json::Number(number) => number.as_i64() == Some(0),
+        Json::String(text) => text.is_empty(),
         Json::Array(items) => items.is_empty(),
         Json::Object(fields) => fields.is_empty(),
-        _ => false,
     };
-    wanted == live || is_empty(wanted) && is_empty(live)
+    if is_empty { Json::Null } else { value }
+}
+
+/// What a policy document means: effect, principal, action, resource and condition of each pair.
+fn grants(document: &Json) -> BTreeSet<String> {
+    let listed = |json: &Json| match json {
+        Json::Array(items) => items.clone(),
+        Json::Null => vec![json!("")],
+        one => vec![one.clone()],
+    };
+    let mut grants = BTreeSet::new();
+    let statements = listed(&document["Statement"]);
+    for statement in statements.iter().filter(|statement| statement.is_object()) {
+        let principals: Vec<String> = match &statement["Principal"] {
+            Json::Object(kinds) => {
+                let each = |(kind, all): (&String, &Json)| {
+                    listed(all).into_iter().map(|one| format!("{kind}={one}")).collect::<Vec<_>>()
+                };
+                kinds.iter().flat_map(each).collect()
+            }
+            other => vec![other.to_string()],
+        };
+        let conditions: BTreeMap<&String, BTreeMap<&String, BTreeSet<String>>> =
+            statement["Condition"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(operator, keys)| {
+                    let keys = keys.as_object().into_iter().flatten();
+                    let values = |all| {
+                        listed(all).iter().map(|one| one.to_string().replace('"', "")).collect()
+                    };
+                    (operator, keys.map(|(key, all)| (key, values(all))).collect())
+                })
+                .collect();
+        for principal in &principals {
+            for action in listed(&statement["Action"]) {
+                for resource in listed(&statement["Resource"]) {
+                    let action = action.to_string().to_lowercase();
+                    let effect = &statement["Effect"];
+                    grants
+                        .insert(format!("{effect} {principal} {action} {resource} {conditions:?}"));
+                }
+            }
+        }
+    }
+    grants
 }

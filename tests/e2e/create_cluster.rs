@@ -28,13 +28,13 @@ fn a_new_cluster_is_built_and_settles() {
         "--networking", "cilium", "--image", IMAGE, "--ssh-public-key", &key, "--yes",
     ]);
     assert!(run.stderr.contains("nothing will start Kubernetes"), "{}", run.stderr);
-    world.assert_settled_but(NAME, &[], &["since spec.bootstrap is not set"]);
+    world.assert_settled_but(NAME, &[], &["kops has not written what they are to run"]);
     let found = world.observe(&serde_json::json!({}));
     let template = &found["LaunchTemplate/nodes.dev.example.com"];
-    assert_eq!(template["rootVolumeType"], "gp3");
+    assert_eq!(template["rootType"], "gp3");
     assert_eq!(template["rootEncrypted"], true);
-    assert_eq!(template["metadata"]["HttpTokens"], "required");
-    assert_eq!(template["metadata"]["HttpPutResponseHopLimit"], 1);
+    assert_eq!(template["httpTokens"], "required");
+    assert_eq!(template["hopLimit"], 1);
     let volume = &found["EBSVolume/a.etcd-main.dev.example.com"];
     assert_eq!((&volume["type"], &volume["encrypted"]), (&"gp3".into(), &true.into()));
     let kinds: Vec<&str> =

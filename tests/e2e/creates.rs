@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::harness::{World, cluster, group, specs, wait};
 
 const NAME: &str = "makes.example.com";
-const OWN: &str = "  bootstrap: none\n  iam: {}\n";
+const OWN: &str = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n";
 const IMAGE: &str = "  image: ami-10100000\n";
 
 fn simple(more: &str) -> String {
@@ -244,7 +244,7 @@ fn of_doubles_it_is_told_which_one_is_used() {
     let said = world.fails(&["update", "cluster", NAME]);
     let vpc = vpc.vpc_id().unwrap();
     for expected in [
-        format!("{used} (used by {instance}, 20 GiB gp2, made "),
+        format!("{used} (used by {instance}, 20 GiB gp3, made "),
         format!("{second} (not used, 20 GiB gp2, made "),
         "tagged made-by=hand".to_owned(),
         format!("keep {used}, which is used, and delete {second}"),
@@ -300,6 +300,8 @@ fn a_row_without_its_id_is_an_error_that_names_it() {
         ("ec2:DescribeAddresses", "allocationId"),
         ("ec2:DescribeRouteTables", "routeTableId"),
         ("ec2:DescribeSecurityGroups", "groupName"),
+        ("ec2:DescribeSecurityGroupRules", "securityGroupRuleId"),
+        ("ec2:DescribeSecurityGroupRules", "isEgress"),
         ("ec2:DescribeDhcpOptions", "dhcpOptionsId"),
         ("ec2:DescribeVolumes", "volumeId"),
         ("ec2:DescribeKeyPairs", "keyName"),
@@ -337,8 +339,7 @@ fn listeners_of_others_are_left_and_ours_is_changed_in_place() {
     wait(add.protocol(protocol.clone()).default_actions(action).send()).unwrap();
     let group = wait(elb.describe_target_groups().send()).unwrap().target_groups()[0].clone();
     let group = group.target_group_arn().unwrap();
-    let modify =
-        elb.modify_target_group().target_group_arn(group).health_check_interval_seconds(30);
+    let modify = elb.modify_target_group().target_group_arn(group).healthy_threshold_count(5);
     wait(modify.send()).unwrap();
     let untag = elb.remove_tags().resource_arns(group).tag_keys("KubernetesCluster");
     wait(untag.send()).unwrap();
@@ -362,7 +363,7 @@ fn listeners_of_others_are_left_and_ours_is_changed_in_place() {
     );
     assert!(told.contains("not kapstan's, left as it is"), "{told}");
     assert!(told.contains("targetGroup  other → tcp-makes-example-com-"), "{told}");
-    assert!(told.contains("healthCheck  TCP every 30s, 2 up, 2 down → TCP every 10s"), "{told}");
+    assert!(told.contains("healthCheck  TCP every 10s, 5 up, 2 down → TCP every 10s"), "{told}");
     assert!(told.contains("tags[\"KubernetesCluster\"]  – → makes.example.com"), "{told}");
     world.forget_calls();
     world.apply(NAME);
@@ -437,7 +438,7 @@ fn a_listener_that_someone_added_to_a_classic_load_balancer_stays() {
     world.assert_settled_but(NAME, &[], &["listener TCP:8443 → TCP:8443"]);
     let found = world.observe(&json!({}));
     assert_eq!(
-        found[format!("LoadBalancer/{name}")]["listeners"],
+        found[format!("ClassicLoadBalancer/{name}")]["listeners"],
         json!(["TCP:443->TCP:443", "TCP:8443->TCP:8443"])
     );
 }
@@ -472,7 +473,12 @@ fn more_filter_values_than_a_call_takes_are_read() {
     world.zone("example.com", "ZSANDBOX");
     let vpc = wait(world.ec2().create_vpc().cidr_block("10.0.0.0/16").send()).unwrap();
     let vpc = vpc.vpc().unwrap().vpc_id().unwrap().to_owned();
-    let mut specs = simple("");
+    let gateway = wait(world.ec2().create_internet_gateway().send()).unwrap();
+    let gateway = gateway.internet_gateway().unwrap().internet_gateway_id().unwrap().to_owned();
+    let attach = world.ec2().attach_internet_gateway().internet_gateway_id(gateway);
+    wait(attach.vpc_id(&vpc).send()).unwrap();
+    let own = format!("10.0.0.0/16\n  networkID: {vpc}");
+    let mut specs = simple("").replace("172.20.0.0/16", &own).replace("172.20.", "10.0.");
     for number in 0..41 {
         let ids: Vec<String> = (0..5)
             .map(|nth| {

@@ -16,7 +16,7 @@ const DELETE: [&str; 4] = ["delete", "cluster", NAME, "--yes"];
 
 /// A cluster with private subnets, whose plans look at everything.
 fn built(test: &str) -> World {
-    let own = "  bootstrap: none\n  iam: {}\n  api: {loadBalancer: {type: Public}}\n";
+    let own = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n  api: {loadBalancer: {type: Public}}\n";
     let utility =
         "  - name: utility\n    zone: us-west-2a\n    cidr: 172.20.4.0/22\n    type: Utility\n";
     let cluster = cluster(NAME, own)
@@ -254,7 +254,7 @@ fn a_group_is_deleted_with_the_rules_of_the_plan_and_no_others() {
 #[test]
 fn a_group_that_is_pruned_waits_for_rules_of_groups_that_the_spec_names() {
     let specs = |masters: &str| {
-        let own = cluster(NAME, "  bootstrap: none\n  iam: {}\n");
+        let own = cluster(NAME, "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n");
         let masters = format!("{IMAGE}{masters}");
         [own, group(NAME, "masters", "Master", &masters), group(NAME, "nodes", "Node", IMAGE)]
             .join("---\n")
@@ -282,8 +282,10 @@ fn a_group_that_is_pruned_waits_for_rules_of_groups_that_the_spec_names() {
 
 #[test]
 fn a_role_that_no_group_has_any_more_goes_with_what_is_attached_to_it() {
-    let specs =
-        [specs(NAME, "  bootstrap: none\n  iam: {}\n"), group(NAME, "bastions", "Bastion", "")];
+    let specs = [
+        specs(NAME, "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n"),
+        group(NAME, "bastions", "Bastion", ""),
+    ];
     let specs = specs.join("---\n").replace("  role:", "  image: ami-10100000\n  role:");
     let world = World::whole("del_pruned", NAME, &specs);
     world.apply(NAME);

@@ -12,7 +12,7 @@ const HOSTILE: &str = "1\n\n  ~ Subnet/harmless\u{9b}1A\u{202e}\u{200b}\u{2028}"
 fn world(test: &str) -> World {
     let image = "  image: ami-10100000\n";
     let specs = [
-        cluster(NAME, "  bootstrap: none\n  iam: {}\n"),
+        cluster(NAME, "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n"),
         group(NAME, "masters", "Master", image),
         group(NAME, "nodes", "Node", image),
     ];

@@ -1,8 +1,10 @@
 //! The policies of kops 1.10 and of 1.36: which a cluster has, why, and what moving changes.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
-use crate::harness::{LEGACY, STRICT, World, group, specs};
+use crate::harness::{ECR, LEGACY, STRICT, World, group, specs, texts};
 
 const NAME: &str = "dev.example.com";
 const IN_S3: &str = "  configBase: s3://state/dev.example.com\n";
@@ -155,4 +157,144 @@ fn an_annotation_that_names_no_generation_is_refused_with_what_is_allowed() {
         assert!(said.contains("\"1.30\" is no generation: it is 1.10 or 1.36"), "{said}");
     }
     assert!(world.fails(&["iam", "show", NAME, "--generation", "1.2"]).contains("1.10 or 1.36"));
+}
+
+/// What the control plane of every cluster may no more, what it may only under other conditions, and
+/// what it may besides: worked out by hand of the tables of both kops.
+const LOST: &str =
+    "autoscaling:UpdateAutoScalingGroup iam:GetServerCertificate iam:ListServerCertificates";
+const OF_TAGGED: &str = "ec2:ModifyInstanceAttribute ec2:ModifyVolume \
+    elasticloadbalancing:AddTags elasticloadbalancing:ApplySecurityGroupsToLoadBalancer \
+    elasticloadbalancing:AttachLoadBalancerToSubnets elasticloadbalancing:ConfigureHealthCheck \
+    elasticloadbalancing:CreateLoadBalancerListeners elasticloadbalancing:CreateLoadBalancerPolicy \
+    elasticloadbalancing:DeleteListener elasticloadbalancing:DeleteLoadBalancer \
+    elasticloadbalancing:DeleteLoadBalancerListeners elasticloadbalancing:DeleteTargetGroup \
+    elasticloadbalancing:DeregisterInstancesFromLoadBalancer \
+    elasticloadbalancing:DetachLoadBalancerFromSubnets elasticloadbalancing:ModifyListener \
+    elasticloadbalancing:ModifyLoadBalancerAttributes elasticloadbalancing:ModifyTargetGroup \
+    elasticloadbalancing:RegisterInstancesWithLoadBalancer elasticloadbalancing:RegisterTargets \
+    elasticloadbalancing:SetLoadBalancerPoliciesForBackendServer \
+    elasticloadbalancing:SetLoadBalancerPoliciesOfListener";
+const OF_NEW: &str = "ec2:CreateSecurityGroup ec2:CreateTags ec2:CreateVolume \
+    elasticloadbalancing:CreateListener elasticloadbalancing:CreateLoadBalancer \
+    elasticloadbalancing:CreateTargetGroup";
+const BY_ANOTHER_KEY: &str = "autoscaling:SetDesiredCapacity \
+    autoscaling:TerminateInstanceInAutoScalingGroup ec2:AttachVolume \
+    ec2:AuthorizeSecurityGroupIngress ec2:DeleteSecurityGroup ec2:DeleteVolume ec2:DetachVolume \
+    ec2:RevokeSecurityGroupIngress";
+const GAINED: &str = "autoscaling:CompleteLifecycleAction autoscaling:DescribeAutoScalingInstances \
+    autoscaling:DescribeScalingActivities ec2:CopyVolumes ec2:DeleteTags \
+    ec2:DescribeAvailabilityZones ec2:DescribeImages ec2:DescribeInstanceTopology \
+    ec2:DescribeInstanceTypes ec2:DescribeLaunchTemplateVersions ec2:DescribeTags \
+    ec2:DescribeVolumeStatus ec2:GetInstanceTypesFromInstanceRequirements \
+    elasticloadbalancing:DeregisterTargets elasticloadbalancing:DescribeTargetGroupAttributes \
+    elasticloadbalancing:ModifyTargetGroupAttributes iam:CreateServiceLinkedRole kms:CreateGrant \
+    kms:Decrypt kms:DescribeKey kms:Encrypt kms:GenerateDataKey* kms:ReEncrypt* \
+    route53:ListTagsForResource s3:DeleteObject s3:DeleteObjectVersion \
+    s3:GetEncryptionConfiguration s3:GetObject s3:ListBucketVersions s3:PutObject \
+    sqs:DeleteMessage sqs:ReceiveMessage";
+
+/// What moving does to the nodes of every cluster.
+const NODES_LOST: &str = "ec2:DescribeRegions s3:Get* s3:GetBucketLocation s3:ListBucket";
+const NODES_GAINED: &str = "ec2:DescribeInstanceTypes";
+
+/// A spec, and what moving does to its control plane and its nodes beside that.
+struct Move {
+    name: &'static str,
+    networking: &'static str,
+    iam: &'static str,
+    dns: &'static str,
+    control_plane: [&'static str; 3],
+    nodes: [&'static str; 2],
+}
+
+const MOVES: [Move; 3] = [
+    Move {
+        name: "minimal",
+        networking: "kubenet",
+        iam: STRICT,
+        dns: "",
+        // Lost, limited to what is the cluster's, gained.
+        control_plane: ["", "ec2:CreateRoute ec2:DeleteRoute", ""],
+        nodes: ["ec2:DescribeInstances", ""],
+    },
+    Move {
+        name: "private",
+        networking: "kubenet",
+        // ECR is as it was.
+        iam: ECR,
+        dns: "    dns: {type: Private}\n",
+        control_plane: ["", "ec2:CreateRoute ec2:DeleteRoute", ""],
+        nodes: ["ec2:DescribeInstances", ""],
+    },
+    Move {
+        name: "amazonvpc",
+        networking: "amazonvpc",
+        iam: STRICT,
+        dns: "",
+        control_plane: [
+            "ec2:CreateRoute ec2:DeleteRoute tag:TagResources",
+            "",
+            "ec2:UnassignPrivateIpAddresses",
+        ],
+        nodes: [
+            "tag:TagResources",
+            "ec2:CreateTags ec2:DescribeSubnets ec2:DescribeTags ec2:UnassignPrivateIpAddresses",
+        ],
+    },
+];
+
+fn words(texts: &[&str]) -> BTreeSet<String> {
+    texts.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
+}
+
+/// The actions of statements of which a condition names a key; of all, without any.
+fn actions_of(statements: &Json, key: &str) -> BTreeSet<String> {
+    let all = statements.as_array().unwrap().iter();
+    let named = all.filter(|one| key.is_empty() || one["Condition"].to_string().contains(key));
+    named.flat_map(|one| texts(&one["Action"])).collect()
+}
+
+#[test]
+fn moving_gives_and_takes_what_the_tables_of_both_kops_say() {
+    for Move { name, networking, iam, dns, control_plane, nodes } in MOVES {
+        let text = specs(NAME, &format!("{IN_S3}  dnsZone: Z1HOSTEDZONE\n{iam}"));
+        let text = text.replace("kubenet: {}", &format!("{networking}: {{}}"));
+        let text = text.replace("    nodes: public\n", &format!("    nodes: public\n{dns}"));
+        let (world, store) = kept(&format!("upgrade_{name}"), &text);
+        let args = ["iam", "upgrade", NAME, "--to", "1.36", "-o", "json", "--state", &store];
+        let report = json(&world, &args);
+        let of_role = |index: usize| {
+            let role = &report["roles"][index];
+            let (gained, lost) = (&role["gained"], &role["lost"]);
+            let after = actions_of(gained, "");
+            let before = actions_of(lost, "");
+            let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> BTreeSet<String> {
+                one.difference(other).cloned().collect()
+            };
+            (only(&before, &after), only(&after, &before), gained.clone(), lost.clone())
+        };
+        let [lost, limited, gained] = control_plane;
+        let (is_lost, is_gained, new, old) = of_role(0);
+        assert_eq!(is_lost, words(&[LOST, lost]), "{name}");
+        assert_eq!(is_gained, words(&[GAINED, gained]), "{name}");
+        let altered: BTreeSet<String> =
+            actions_of(&new, "").intersection(&actions_of(&old, "")).cloned().collect();
+        assert_eq!(altered, words(&[OF_TAGGED, OF_NEW, BY_ANOTHER_KEY, limited]), "{name}");
+        let by_tag = actions_of(&new, "aws:ResourceTag/KubernetesCluster");
+        assert!(words(&[OF_TAGGED, BY_ANOTHER_KEY, limited]).is_subset(&by_tag), "{by_tag:#?}");
+        let by_request = actions_of(&new, "aws:RequestTag/KubernetesCluster");
+        assert!(words(&[OF_NEW]).is_subset(&by_request), "{by_request:#?}");
+        let of_old: BTreeSet<String> = ["ec2:ResourceTag/", "autoscaling:ResourceTag/"]
+            .into_iter()
+            .flat_map(|key| actions_of(&old, key))
+            .collect();
+        let kept: BTreeSet<String> = of_old.difference(&is_lost).cloned().collect();
+        assert_eq!(kept, words(&[BY_ANOTHER_KEY, limited]), "{name}");
+
+        let [lost, gained] = nodes;
+        let (is_lost, is_gained, ..) = of_role(1);
+        assert_eq!(is_lost, words(&[NODES_LOST, lost]), "{name}");
+        assert_eq!(is_gained, words(&[NODES_GAINED, gained]), "{name}");
+    }
 }

@@ -3,19 +3,23 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{World, cluster, group, wait};
+use crate::harness::{TARGET_GROUP, World, cluster, group, wait};
 
 const NAME: &str = "fields.example.com";
 const GROUP: &str = "nodes.fields.example.com";
-const KUBERNETES: &str = "  bootstrap: none\n  iam: {}\n";
+const KUBERNETES: &str = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n";
 const IMAGE: &str = "  image: ami-10100000\n";
 
-/// What a field must change: of the launch template, or of the group itself.
+/// What a field must change: of the launch template, of the group itself, of both, or its warm
+/// pool.
 enum Changes<'a> {
     Template(&'a [&'a str]),
     Group(&'a [&'a str]),
+    /// A tag, which all that is started gets too.
+    Tag(&'a str),
+    Pool(&'a [&'a str]),
 }
-use Changes::{Group, Template};
+use Changes::{Group, Pool, Tag, Template};
 
 fn specs(nodes: &str) -> String {
     let subnets = cluster(NAME, KUBERNETES).replace(
@@ -66,19 +70,29 @@ fn check(test: &str, cases: &[(&str, Changes)]) {
         let scaling = format!("AutoscalingGroup/{GROUP}");
         let own = |fields: &[&str]| fields.iter().map(|field| (*field).to_owned()).collect();
         let expected: Vec<(String, Vec<String>)> = match changes {
-            Template(fields) => {
-                vec![(template, own(fields)), (scaling, own(&["launchTemplate"]))]
-            }
+            Template(fields) => vec![(template, own(fields))],
             Group(fields) => vec![(scaling, own(fields))],
+            Tag(key) => {
+                let tag = format!("tags[{key:?}]");
+                let started = format!("instanceTags[{key:?}]");
+                vec![(template, own(&[&started, &tag])), (scaling, own(&[&tag]))]
+            }
+            Pool(fields) => {
+                let pool = format!("WarmPool/{GROUP}");
+                vec![(scaling, own(&["metrics"])), (pool, own(fields))]
+            }
         };
         assert_eq!(changed(&plan), expected, "{lines}");
         world.apply(NAME);
-        let made = i64::from(matches!(changes, Template(_)));
+        let made = i64::from(matches!(changes, Template(_) | Tag(_)));
         assert_eq!(newest_version(&world), version + made, "{lines}");
         world.assert_settled(NAME, &[]);
         // And back again.
         world.replace(&specs(""));
         let back = changed(&world.plan(NAME, &[]));
+        // More metrics than are wanted do no harm.
+        let expected: Vec<_> =
+            expected.into_iter().filter(|(_, fields)| fields != &own(&["metrics"])).collect();
         assert_eq!(back.len(), expected.len(), "without {lines}");
         for ((id, fields), (expected_id, expected)) in back.iter().zip(&expected) {
             assert_eq!(id, expected_id, "without {lines}");
@@ -97,10 +111,6 @@ fn fields_of_the_machine() {
         &[
             ("  machineType: t3.large\n", Template(&["machineType"])),
             ("  image: ami-12345678\n", Template(&["image"])),
-            (
-                "  image: kope.io/k8s-1.4-debian-jessie-amd64-hvm-ebs-2016-10-21\n",
-                Template(&["image"]),
-            ),
             ("  image: ami-0ubuntu22\n", Template(&["image", "rootDevice"])),
             ("  associatePublicIp: false\n", Template(&["publicIp"])),
             ("  tenancy: dedicated\n", Template(&["tenancy"])),
@@ -110,7 +120,7 @@ fn fields_of_the_machine() {
                 Template(&["machineType", "cpuCredits"]),
             ),
             (
-                "  instanceMetadata: {httpTokens: required, httpPutResponseHopLimit: 1}\n",
+                "  instanceMetadata: {httpTokens: optional, httpPutResponseHopLimit: 2}\n",
                 Template(&["httpTokens", "httpPutResponseHopLimit"]),
             ),
             ("  machineType: m3.medium\n", Template(&["machineType", "ephemeral"])),
@@ -125,19 +135,19 @@ fn fields_of_volumes() {
         &[
             ("  rootVolumeSize: 50\n", Template(&["rootVolumeSize"])),
             (
-                "  rootVolumeType: gp3\n  rootVolumeIops: 4000\n  rootVolumeThroughput: 200\n",
+                "  rootVolumeIops: 4000\n  rootVolumeThroughput: 200\n",
+                Template(&["rootVolumeIops", "rootVolumeThroughput"]),
+            ),
+            (
+                "  rootVolumeType: io1\n",
                 Template(&["rootVolumeType", "rootVolumeIops", "rootVolumeThroughput"]),
             ),
-            ("  rootVolumeType: io1\n", Template(&["rootVolumeType", "rootVolumeIops"])),
             ("  rootVolumeOptimization: true\n", Template(&["ebsOptimized"])),
             (
                 "  rootVolumeEncryption: true\n  rootVolumeEncryptionKey: key-1\n",
-                Template(&["rootVolumeEncryption", "rootVolumeEncryptionKey"]),
+                Template(&["rootVolumeEncryptionKey"]),
             ),
-            (
-                "  rootVolumeDeleteOnTermination: false\n",
-                Template(&["rootVolumeDeleteOnTermination"]),
-            ),
+            ("  rootVolumeEncryption: false\n", Template(&["rootVolumeEncryption"])),
             (
                 "  volumes:\n  - {device: /dev/xvdd, size: 20, type: gp3, encrypted: true}\n",
                 Template(&["volumes[\"/dev/xvdd\"]"]),
@@ -159,6 +169,10 @@ fn fields_of_price_and_user_data() {
                 "  maxPrice: '0.05'\n  instanceInterruptionBehavior: terminate\n",
                 Template(&["market", "maxPrice", "instanceInterruptionBehavior"]),
             ),
+            (
+                "  maxPrice: '0.05'\n  spotDurationInMinutes: 120\n",
+                Template(&["market", "maxPrice", "spotDurationInMinutes"]),
+            ),
             (user_data, Template(&["userData"])),
         ],
     );
@@ -171,21 +185,21 @@ fn fields_of_the_group() {
     onDemandBase: 1
     onDemandAboveBase: 50
     spotAllocationStrategy: capacity-optimized\n";
-    let tag = |key: &str| format!("tags[{key:?}]");
-    let label = tag("k8s.io/cluster-autoscaler/node-template/label/disk");
-    let taint = tag("k8s.io/cluster-autoscaler/node-template/taint/gpu");
-    let team = tag("team");
+    let label = "k8s.io/cluster-autoscaler/node-template/label/disk";
+    let taint = "k8s.io/cluster-autoscaler/node-template/taint/gpu";
     check(
         "fields_group",
         &[
             ("  minSize: 2\n  maxSize: 4\n", Group(&["minSize", "maxSize"])),
             ("  suspendProcesses: [AZRebalance]\n", Group(&["suspendProcesses"])),
-            ("  cloudLabels: {team: blue}\n", Group(&[&team])),
-            ("  nodeLabels: {disk: ssd}\n", Group(&[&label])),
-            ("  taints: ['gpu=yes:NoSchedule']\n", Group(&[&taint])),
+            ("  cloudLabels: {team: blue}\n", Tag("team")),
+            ("  nodeLabels: {disk: ssd}\n", Tag(label)),
+            ("  kubelet: {nodeLabels: {disk: ssd}}\n", Tag(label)),
+            ("  taints: ['gpu=yes:NoSchedule']\n", Tag(taint)),
             ("  instanceProtection: true\n", Group(&["instanceProtection"])),
             ("  capacityRebalance: true\n", Group(&["capacityRebalance"])),
-            ("  warmPool: {minSize: 1, maxSize: 3}\n", Group(&["warmPool"])),
+            ("  maxInstanceLifetime: 48h20m\n", Group(&["maxInstanceLifetime"])),
+            ("  warmPool: {minSize: 1, maxSize: 3}\n", Pool(&["minSize", "maxSize"])),
             (
                 mixed,
                 Group(&[
@@ -204,35 +218,34 @@ fn fields_of_the_group() {
 fn security_groups_of_the_user_s_own() {
     let world = World::whole("fields_security", NAME, &specs(""));
     world.apply(NAME);
-    let laid_out = world.lay_out("");
-    let own = laid_out["sg-exampleid3"].as_str().unwrap();
-    for lines in [
-        format!("  additionalSecurityGroups: [{own}]\n"),
-        format!("  securityGroupOverride: {own}\n"),
-    ] {
-        world.replace(&specs(&lines));
-        let plan = world.plan(NAME, &[]);
-        let (id, fields) = &changed(&plan)[0];
-        assert_eq!(id, &format!("LaunchTemplate/{GROUP}"));
-        assert_eq!(*fields, ["securityGroups"]);
-        world.apply(NAME);
-        world.assert_settled(NAME, &[]);
-        let found = world.observe(&laid_out);
-        let groups = &found[format!("LaunchTemplate/{GROUP}")]["securityGroups"];
-        let groups: Vec<&str> =
-            groups.as_array().unwrap().iter().map(|group| group.as_str().unwrap()).collect();
-        let own_first = if lines.contains("Override") { vec![] } else { vec![GROUP] };
-        assert_eq!(groups, [own_first, vec!["sg-exampleid3"]].concat());
-    }
-    assert!(world.observe(&laid_out)["SecurityGroup/sg-exampleid3"].is_object());
+    let vpcs = wait(world.ec2().describe_vpcs().send()).unwrap();
+    let own = |vpc: &&aws_sdk_ec2::types::Vpc| {
+        vpc.tags().iter().any(|tag| tag.key() == Some("Name") && tag.value() == Some(NAME))
+    };
+    let vpc = vpcs.vpcs().iter().find(own).unwrap().vpc_id().unwrap();
+    let create = world.ec2().create_security_group().group_name("theirs").description("theirs");
+    let theirs = wait(create.vpc_id(vpc).send()).unwrap().group_id.unwrap();
+    world.replace(&specs(&format!("  additionalSecurityGroups: [{theirs}]\n")));
+    let plan = world.plan(NAME, &[]);
+    let (id, fields) = &changed(&plan)[0];
+    assert_eq!(id, &format!("LaunchTemplate/{GROUP}"));
+    assert_eq!(*fields, ["securityGroups"]);
+    world.apply(NAME);
+    world.assert_settled(NAME, &[]);
+    let found = world.observe(&json!({"theirs": theirs}));
+    assert_eq!(
+        found[format!("LaunchTemplate/{GROUP}")]["securityGroups"],
+        json!([GROUP, "theirs"])
+    );
+    assert!(found["SecurityGroup/theirs"].is_object());
 }
 
 #[test]
 fn load_balancers_of_the_user_s_own() {
     let world = World::whole("fields_external", NAME, &specs(""));
     world.apply(NAME);
-    let laid_out = world.lay_out("");
-    let arn = laid_out["TARGET_GROUP_ARN"].as_str().unwrap();
+    let laid_out = world.lay_out(&format!("loadBalancerName: my-elb\n{TARGET_GROUP}\n"));
+    let arn = laid_out[TARGET_GROUP].as_str().unwrap();
     let lines = format!(
         "  externalLoadBalancers:\n  - loadBalancerName: my-elb\n  - targetGroupArn: {arn}\n"
     );
@@ -244,7 +257,7 @@ fn load_balancers_of_the_user_s_own() {
     world.apply(NAME);
     world.assert_settled(NAME, &[]);
     let found = world.observe(&laid_out);
-    for to in ["my-elb", "TARGET_GROUP_ARN"] {
+    for to in ["my-elb", "my-tg"] {
         assert!(found[format!("LoadBalancerAttachment/{GROUP} {to}")].is_object(), "{found:#}");
     }
 }

@@ -47,12 +47,13 @@ pub struct World {
 }
 
 /// The kinds that a plan leaves out where a test is about IAM alone.
-const BESIDE_IAM: [&str; 23] = [
-    "VPC", "VPCCIDRBlock", "DHCPOptions", "VPCDHCPOptionsAssociation", "Subnet", "InternetGateway",
-    "ElasticIP", "NatGateway", "RouteTable", "Route", "RouteTableAssociation", "SecurityGroup",
-    "SecurityGroupRule", "SSHKey", "EBSVolume", "LoadBalancer", "DNSZone", "DNSName",
-    "LaunchTemplate", "AutoscalingGroup", "LoadBalancerAttachment",
-    "ExternalLoadBalancerAttachment", "ExternalTargetGroupAttachment",
+const BESIDE_IAM: [&str; 29] = [
+    "VPC", "VPCAmazonIPv6CIDRBlock", "VPCCIDRBlock", "DHCPOptions", "VPCDHCPOptionsAssociation",
+    "Subnet", "InternetGateway", "EgressOnlyInternetGateway", "ElasticIP", "NatGateway",
+    "RouteTable", "Route", "RouteTableAssociation", "SecurityGroup", "SecurityGroupRule", "SSHKey",
+    "EBSVolume", "LoadBalancer", "DNSZone", "DNSName", "LaunchTemplate", "AutoscalingGroup",
+    "LoadBalancerAttachment", "ExternalLoadBalancerAttachment", "ExternalTargetGroupAttachment",
+    "SQS", "EventBridgeRule", "EventBridgeTarget", "AutoscalingLifecycleHook",
 ];
 
 /// What a run of the binary came to.
@@ -169,6 +170,14 @@ impl World {
 
     pub fn ec2(&self) -> aws_sdk_ec2::Client {
         aws_sdk_ec2::Client::new(&self.sdk())
+    }
+
+    pub fn events(&self) -> aws_sdk_eventbridge::Client {
+        aws_sdk_eventbridge::Client::new(&self.sdk())
+    }
+
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.sdk())
     }
 
     pub fn autoscaling(&self) -> aws_sdk_autoscaling::Client {
@@ -535,15 +544,21 @@ pub fn document(statements: Json) -> Json {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-/// A small valid cluster. `more` is spec on top, as indented YAML lines.
+/// A small valid cluster. `more` is spec on top, as indented YAML lines; its first may be
+/// annotations.
 pub fn cluster(name: &str, more: &str) -> String {
+    let end = match more.starts_with("  annotations:") {
+        true => more.find('\n').map_or(more.len(), |end| end + 1),
+        false => 0,
+    };
+    let (annotations, more) = more.split_at(end);
     format!(
         "\
 apiVersion: kops/v1alpha2
 kind: Cluster
 metadata:
   name: {name}
-spec:
+{annotations}spec:
   cloudProvider: aws
   kubernetesVersion: 1.10.3
   networkCIDR: 172.20.0.0/16
@@ -597,8 +612,12 @@ pub fn specs(name: &str, more: &str) -> String {
         .join("---\n")
 }
 
+/// A target group as a spec may name it that is laid out.
+pub const TARGET_GROUP: &str =
+    "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/my-tg/0123456789abcdef";
+
 /// The public key of no one; its private half was thrown away.
-pub const SSH_KEY: &str = include_str!("../goldens/clusters/minimal/id_rsa.pub");
+pub const SSH_KEY: &str = include_str!("../goldens/id_rsa.pub");
 
 pub const STRICT: &str = "  iam: {}\n";
 pub const ECR: &str = "  iam: {allowContainerRegistry: true}\n";

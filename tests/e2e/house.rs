@@ -55,7 +55,9 @@ fn no_files_import_each_other_in_a_circle() {
 
 #[test]
 fn types_of_aws_and_of_kubernetes_stay_in_their_rooms() {
-    let of_aws = ["aws", "vpc", "iam", "ec2", "elb", "route53", "autoscaling"].as_slice();
+    let of_aws =
+        ["aws", "vpc", "iam", "ec2", "elb", "route53", "autoscaling", "eventbridge", "sqs"]
+            .as_slice();
     let of_kubernetes = ["kubernetes"].as_slice();
     let crates = [("aws_sdk_", of_aws), ("aws_config", of_aws), ("kube::", of_kubernetes)];
     let crates = crates.into_iter().chain([("k8s_openapi", of_kubernetes)]);

@@ -11,7 +11,7 @@ use crate::harness::{Call, Run, SSH_KEY, STRICT, World, cluster, group, specs, w
 use crate::rolling::Rolling;
 
 const NAME: &str = "dev.example.com";
-const OWN: &str = "  bootstrap: none\n  iam: {}\n";
+const OWN: &str = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n";
 const IMAGE: &str = "  image: ami-10100000\n";
 const KEY: &str = ".kapstan/dev.example.com/lock";
 /// Long enough for a busy machine to renew its lock in time, short enough to wait for.

@@ -14,9 +14,11 @@ const NAME: &str = "dev.example.com";
 const TWIN: &str = "dev.k8s.local";
 const HERE: &str = "us-west-2";
 const THERE: &str = "eu-west-1";
-const BASIC: &str = "  bootstrap: none\n  iam: {}\n";
+const BASIC: &str = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n";
 const CLASSIC: &str = "  api: {loadBalancer: {type: Public}}\n";
 const NETWORK: &str = "  api: {loadBalancer: {type: Public, class: Network}}\n";
+/// Without what takes names in which dots and hyphens are one, and dots are none.
+const NO_QUEUE: &str = "  nodeTerminationHandler: {enabled: false}\n";
 const IMAGE: &str = "  image: ami-10100000\n";
 
 /// A cluster of the account, in its region and its store.
@@ -112,8 +114,10 @@ impl One {
         if [" role", " profile"].iter().any(|kind| id.ends_with(kind)) {
             return self.has_name && self.marks(row);
         }
-        if id.ends_with(" A") {
-            return self.has_name && id == format!("api.{}. A", self.name);
+        if let Some((record, "A" | "AAAA")) = id.rsplit_once(' ') {
+            let own = ["api", "api.internal", "kops-controller.internal"];
+            let is_own = own.iter().any(|own| record == format!("{own}.{}.", self.name));
+            return self.has_name && is_own;
         }
         let part_of = [&row["VpcId"], &row["Attachments"][0]["InstanceId"]];
         let is_part = part_of.iter().any(|id| id.as_str().is_some_and(|id| marked.contains(id)));
@@ -350,7 +354,7 @@ fn clusters_of_names_that_look_alike_do_not_touch_each_other() {
         ("xdev.example.com", NETWORK),
         ("x.dev.example.com", CLASSIC),
         ("a-b.example.com", NETWORK),
-        ("a.b.example.com", ""),
+        ("a.b.example.com", NO_QUEUE),
     ];
     let all = all.map(|(name, more)| (One::here(&world, name), more));
     let mut before = State::of(&world);
@@ -396,7 +400,7 @@ fn names_that_two_clusters_give_alike_are_the_first_s() {
         let told = ["it is the cluster a-b.example.com's", "api-a-b-example-com-5rf11p"];
         assert_refused(&world, &dot, &update, &told);
         // The other class has names of its own.
-        dot.keep(&world, other);
+        dot.keep(&world, &format!("{other}{NO_QUEUE}"));
         let delete = ["delete", "cluster", dot.name, "--yes"];
         walk_through(&world, &dot, &[&update, &unset, &update, &delete]);
         dash.ok(&world, &["delete", "cluster", dash.name, "--yes"]);
@@ -408,7 +412,7 @@ fn a_group_with_a_dot_in_its_name_takes_nothing_of_the_cluster_below() {
     let world = World::bare("dotted_group");
     let (above, below) = (One::here(&world, TWIN), One::here(&world, "x.dev.k8s.local"));
     for one in [&above, &below] {
-        one.keep(&world, "");
+        one.keep(&world, NO_QUEUE);
         one.apply(&world);
     }
     let group = group(TWIN, "nodes.x", "Node", IMAGE).replace("Size: 1", "Size: 0");

@@ -171,7 +171,7 @@ fn a_bundle_of_certificates_is_trusted_by_every_client_and_by_what_gives_credent
     }
     let called: std::collections::BTreeSet<_> =
         world.calls().into_iter().map(|call| call.service).collect();
-    for service in ["s3", "sts", "ec2", "iam", "route53", "autoscaling"] {
+    for service in ["s3", "sts", "ec2", "iam", "route53", "autoscaling", "sqs", "events"] {
         assert!(called.contains(service), "{service}: {called:?}");
     }
 

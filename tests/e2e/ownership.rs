@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::harness::{World, cluster, document, group, trust, wait};
 
 const NAME: &str = "own.example.com";
-const OWN: &str = "  bootstrap: none\n  iam: {}\n  api: {loadBalancer: {type: Public}}\n";
+const OWN: &str = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n  api: {loadBalancer: {type: Public}}\n";
 const SIZE: &str = "  image: ami-10100000\n";
 
 /// The commands that write to AWS, in the order of a cluster's life.
@@ -92,7 +92,8 @@ fn assert_listed(stays: &BTreeMap<String, String>, things: &BTreeMap<String, Str
             "LaunchTemplate" => "",
             _ => id.split(' ').next().unwrap(),
         };
-        let is_it = |line: &&String| line.starts_with(&format!("{kind}/")) && line.contains(name);
+        let told = if kind == "LoadBalancer" { "ClassicLoadBalancer" } else { kind };
+        let is_it = |line: &&String| line.starts_with(&format!("{told}/")) && line.contains(name);
         let line = stays.keys().find(is_it);
         let line = line.unwrap_or_else(|| panic!("{what} {id} is not listed: {stays:#?}"));
         let reason = &stays[line];
@@ -224,6 +225,8 @@ fn what_is_ours_goes_with_the_cluster() {
             "AutoscalingGroup configured",
             "ElasticIP",
             "ElasticIP of the gateway",
+            "IAMInstanceProfile",
+            "IAMRole",
             "Instance of configured-ours.own.example.com",
             "Instance of ours.own.example.com",
             "LaunchConfiguration",
@@ -271,7 +274,7 @@ fn naming(made: &Json, names: Names) -> String {
         ),
     };
     let more = format!(
-        "  bootstrap: none
+        "  annotations: {{kapstan.io/bootstrap: none}}
   iam: {{}}
   networkID: {}
   dnsZone: {}

@@ -28,7 +28,7 @@ fn ids(list: &Json) -> Vec<&str> {
 
 #[test]
 fn groups_that_are_gone_are_listed_and_deleted_only_with_prune() {
-    let own = "  bootstrap: none\n  iam: {}\n";
+    let own = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n";
     let world = World::whole("prune", NAME, &specs(own, true));
     world.apply(NAME);
     for group in ["bastions", "more-nodes"] {
@@ -43,9 +43,10 @@ fn groups_that_are_gone_are_listed_and_deleted_only_with_prune() {
         "IAMRole/bastions.prune.example.com",
         "LaunchTemplate/bastions.prune.example.com",
         "LaunchTemplate/more-nodes.prune.example.com",
-        "LoadBalancer/bastion-prune-example-com-jndasg",
+        "NetworkLoadBalancer/bastion-prune-example-com-jndasg",
         "SecurityGroup/bastion-elb.prune.example.com",
         "SecurityGroup/bastion.prune.example.com",
+        "TargetGroup/bastion-prune-example-com-jndasg",
     ];
     let mut listed = ids(&plan["removals"]);
     listed.sort();
@@ -68,7 +69,7 @@ fn groups_that_are_gone_are_listed_and_deleted_only_with_prune() {
 
 #[test]
 fn a_prune_that_failed_half_way_is_finished_by_the_next() {
-    let own = "  bootstrap: none\n  iam: {}\n";
+    let own = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n";
     let world = World::whole("prune_again", NAME, &specs(own, true));
     world.apply(NAME);
     world.ok(&["delete", "ig", "bastions", "--name", NAME, "--yes"]);
@@ -94,7 +95,7 @@ const KOPS: &[u8] = b"#!/bin/bash\n# written by kops\nset -o errexit\nexec nodeu
 /// What is warned of where another tool's user data is kept.
 const KEPT: [&str; 2] = [
     "LaunchTemplate/nodes.prune.example.com: its user data was written by another tool",
-    "on the instances of masters, since spec.bootstrap is not set",
+    "on the instances of masters: kops has not written what they are to run",
 ];
 
 #[test]
@@ -129,7 +130,7 @@ fn user_data_of_another_tool_is_kept_until_the_spec_chooses() {
     let kept = "LaunchTemplate/nodes.prune.example.com: its user data was written by another tool, \
                 and is kept byte for byte";
     assert!(run.stderr.contains(kept), "{}", run.stderr);
-    assert!(run.stderr.contains("on the instances of masters, since"), "{}", run.stderr);
+    assert!(run.stderr.contains("on the instances of masters: kops has not"), "{}", run.stderr);
     assert!(!run.stdout.contains("userData"), "{}", run.stdout);
     world.apply(NAME);
     assert_eq!(user_data(&world).unwrap(), KOPS);
@@ -139,7 +140,7 @@ fn user_data_of_another_tool_is_kept_until_the_spec_chooses() {
     world.apply(NAME);
     assert_eq!(user_data(&world).unwrap(), KOPS);
     // Once the spec says what to run, that is what runs.
-    world.ok(&["set", "cluster", NAME, "spec.bootstrap=none"]);
+    world.ok(&["set", "cluster", NAME, r#"metadata.annotations["kapstan.io/bootstrap"]=none"#]);
     let run = world.ok(&["update", "cluster", NAME]);
     assert!(run.stdout.contains("userData"), "{}", run.stdout);
     assert!(!run.stdout.contains("nodeup"), "user data may hold secrets: {}", run.stdout);
@@ -175,7 +176,7 @@ fn additional_user_data_is_a_mime_archive() {
     let parts = "  additionalUserData:
   - {name: first.sh, type: text/x-shellscript, content: \"#!/bin/sh\\necho first\"}
   - {name: second.yaml, type: text/cloud-config, content: \"packages: [jq]\"}\n";
-    let all = specs("  bootstrap: none\n  iam: {}\n", false) + parts;
+    let all = specs("  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n", false) + parts;
     let world = World::whole("mime", NAME, &all);
     world.apply(NAME);
     let text = String::from_utf8(user_data(&world).unwrap()).unwrap();
@@ -203,7 +204,7 @@ fn security_group(world: &World, name: &str) -> String {
 
 #[test]
 fn what_an_instance_outside_any_group_uses_stays_until_it_is_gone() {
-    let own = "  bootstrap: none\n  iam: {}\n";
+    let own = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n";
     let world = World::whole("prune_held", NAME, &specs(own, true));
     world.apply(NAME);
     let name = "bastions.prune.example.com";
@@ -237,7 +238,10 @@ fn what_an_instance_outside_any_group_uses_stays_until_it_is_gone() {
 
     // Whoever may not ask, deletes nothing of it.
     wait(world.ec2().terminate_instances().instance_ids(&id).send()).unwrap();
-    world.rules(json!([{"operation": "ec2:DescribeInstances", "error": "UnauthorizedOperation"}]));
+    let refused = ["ec2:DescribeInstances", "ec2:DescribeIamInstanceProfileAssociations"];
+    let refused =
+        refused.map(|call| json!({"operation": call, "error": "UnauthorizedOperation"})).to_vec();
+    world.rules(json!(refused));
     let shown = world.ok(&["update", "cluster", NAME, "--yes", "--prune"]).stdout;
     assert!(shown.contains("whether instances use it is not known"), "{shown}");
     world.rules(json!([]));
@@ -250,7 +254,7 @@ fn what_an_instance_outside_any_group_uses_stays_until_it_is_gone() {
 
 #[test]
 fn versions_of_instances_outside_any_group_are_not_deleted() {
-    let all = specs("  bootstrap: none\n  iam: {}\n", false);
+    let all = specs("  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n", false);
     let world = World::whole("prune_versions", NAME, &all);
     world.apply(NAME);
     let name = "nodes.prune.example.com";
@@ -274,7 +278,7 @@ fn versions_of_instances_outside_any_group_are_not_deleted() {
 
 /// A cluster with all that the next spec lacks.
 fn rich(external: &str) -> String {
-    let own = "  bootstrap: none\n  iam: {}\n  api: {loadBalancer: {type: Public}}\n  \
+    let own = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n  api: {loadBalancer: {type: Public}}\n  \
                additionalNetworkCIDRs: [10.9.0.0/16]\n";
     let more = "    type: Public\n  - name: us-west-2b\n    zone: us-west-2b\n    \
                 cidr: 10.9.1.0/24\n    type: Public\n";
@@ -295,7 +299,7 @@ fn everything_that_left_the_spec_is_listed_and_deleted_with_prune() {
     world.apply(NAME);
     world.assert_settled(NAME, &[]);
 
-    let own = "  bootstrap: none\n  iam: {}\n";
+    let own = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n";
     // A member that was in another zone.
     let tag =
         |key: &str, value: &str| aws_sdk_ec2::types::Tag::builder().key(key).value(value).build();
@@ -319,8 +323,8 @@ fn everything_that_left_the_spec_is_listed_and_deleted_with_prune() {
     let run = world.run(&["update", "cluster", NAME, "--detailed-exitcode"]);
     assert_eq!(run.code, 2, "{run:#?}");
     for (mark, listed) in [
-        ('-', "LoadBalancer/api-prune-example-com-"),
-        ('-', "LoadBalancer/bastion-prune-example-com-"),
+        ('-', "ClassicLoadBalancer/api-prune-example-com-"),
+        ('-', "NetworkLoadBalancer/bastion-prune-example-com-"),
         ('-', "DNSName/api.prune.example.com"),
         ('-', "SecurityGroup/api-elb.prune.example.com (sg-"),
         ('-', "SecurityGroup/bastion-elb.prune.example.com (sg-"),
@@ -345,7 +349,11 @@ fn everything_that_left_the_spec_is_listed_and_deleted_with_prune() {
 
 #[test]
 fn a_cluster_is_not_deleted_under_instances_that_are_not_its_own() {
-    let world = World::whole("delete_held", NAME, &specs("  bootstrap: none\n  iam: {}\n", false));
+    let world = World::whole(
+        "delete_held",
+        NAME,
+        &specs("  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n", false),
+    );
     world.apply(NAME);
     let name = "nodes.prune.example.com";
     let group = security_group(&world, name);

@@ -16,8 +16,8 @@ fn a_new_cluster_in_full() {
         run.stdout.ends_with("dev.example.com: 0 changed, 8 created, 0 deleted.\n"),
         "{run:#?}"
     );
-    assert_eq!(run.stderr.lines().count(), 9, "{run:#?}");
-    assert!(run.stderr.starts_with("The state store remembers from now on"), "{run:#?}");
+    assert_eq!(run.stderr.lines().count(), 10, "{run:#?}");
+    assert!(run.stderr.contains("\nThe state store remembers from now on"), "{run:#?}");
     assert!(run.stderr.contains("  + IAMRole/nodes.dev.example.com created\n"), "{run:#?}");
 }
 

@@ -22,7 +22,7 @@ const OTHER_ED25519: &str =
 
 fn world(test: &str, key: &str, nodes: &str) -> World {
     let specs = [
-        cluster(NAME, "  bootstrap: none\n  iam: {}\n"),
+        cluster(NAME, "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n"),
         group(NAME, "masters", "Master", IMAGE),
         group(NAME, "nodes", "Node", &format!("{IMAGE}{nodes}")),
     ];
@@ -58,8 +58,18 @@ fn a_key_pair_with_another_key_is_told_and_mended() {
         let world = world(test, key, "");
         let (name, found) = key_pair(&world);
         assert_eq!(found, fingerprint);
-        // The same key is no difference.
+        // The same key is no difference, and gets the tags that it lacks.
         import(&world, &name, key);
+        let fields = change(&world.plan(NAME, &[]), &format!("SSHKey/{name}"))["fields"].clone();
+        let fields = fields.as_array().unwrap().iter();
+        let fields: Vec<&str> = fields.map(|field| field["field"].as_str().unwrap()).collect();
+        let tags = [
+            "KubernetesCluster".to_owned(),
+            "Name".to_owned(),
+            format!("kubernetes.io/cluster/{NAME}"),
+        ];
+        assert_eq!(fields, tags.map(|key| format!("tags[{key:?}]")));
+        world.apply(NAME);
         world.assert_settled(NAME, &[]);
 
         import(&world, &name, other);
@@ -68,7 +78,7 @@ fn a_key_pair_with_another_key_is_told_and_mended() {
         assert_eq!(actions(&plan), [format!("update SSHKey/{name}")]);
         let told = change(&plan, &format!("SSHKey/{name}"));
         let field = json!({"field": "fingerprint", "before": wrong, "after": fingerprint});
-        assert_eq!(told["fields"], json!([field]));
+        assert_eq!(told["fields"][0], field);
         assert!(told["remark"].as_str().unwrap().contains("instances that run keep the key"));
         let run = world.ok(&["update", "cluster", NAME]);
         assert!(run.stdout.contains("rolling-update --force replaces them"), "{run:#?}");

@@ -6,7 +6,7 @@ use crate::harness::{Run, World, cluster, group};
 use crate::simulated::{PACE, Simulation, Workload};
 
 pub const NAME: &str = "roll.example.com";
-const OWN: &str = "  bootstrap: none\n  iam: {}\n";
+const OWN: &str = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n";
 pub const OLD: &str = "ami-10100000";
 pub const NEW: &str = "ami-15000000";
 pub const THIRD: &str = "ami-12345678";

@@ -3,7 +3,7 @@
 use crate::harness::{Call, Run, STRICT, World, cluster, group, specs, wait};
 
 const NAME: &str = "dev.example.com";
-const KEY: &str = include_str!("../goldens/clusters/minimal/id_rsa.pub");
+const KEY: &str = include_str!("../goldens/id_rsa.pub");
 
 /// Both kinds of store, each with the specs of a small cluster.
 fn both(test: &str) -> (World, [String; 2]) {
@@ -118,7 +118,7 @@ fn a_store_made_by_kops_is_read_as_it_is() {
     let root = world.path("state").join(NAME);
     std::fs::create_dir_all(root.join("instancegroup")).unwrap();
     std::fs::create_dir_all(root.join("pki/private/ca")).unwrap();
-    let written_by_kops = include_str!("../goldens/clusters/minimal/cluster.yaml");
+    let written_by_kops = include_str!("../goldens/minimal-1.10.yaml");
     for text in written_by_kops.split("---\n") {
         let key = match text {
             text if text.contains("kind: Cluster") => "config",

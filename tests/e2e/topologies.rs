@@ -20,8 +20,8 @@ apiVersion: kops/v1alpha2
 kind: Cluster
 metadata:
   name: {name}
+  annotations: {{kapstan.io/bootstrap: none}}
 spec:
-  bootstrap: none
   cloudProvider: aws
   iam: {{}}
   kubernetesVersion: 1.10.3
@@ -54,7 +54,7 @@ metadata:
     kops.k8s.io/cluster: {name}
 spec:
   role: {role}
-  image: kope.io/k8s-1.10-debian-stretch-amd64-hvm-ebs-2018-05-27
+  image: 383156758163/k8s-1.10-debian-stretch-amd64-hvm-ebs-2018-05-27
   machineType: t3.medium
   minSize: 1
   maxSize: 1
@@ -103,11 +103,11 @@ fn ids<'a>(found: &'a Json, kind: &str) -> Vec<&'a str> {
 #[test]
 fn without_an_api_load_balancer_masters_are_reached_directly() {
     let found = round_trip("direct", NAME, &spec(NAME, PUBLIC, ""));
-    assert_eq!(found["Subnet/a.shape.example.com"]["cidr"], "172.20.32.0/19");
+    assert_eq!(found["Subnet/a.shape.example.com"]["cidr"], "172.20.0.0/16");
     let rules = ids(&found, "SecurityGroupRule");
     assert!(rules.contains(&"masters.shape.example.com ingress tcp 443-443 0.0.0.0/0"));
     assert!(rules.contains(&"nodes.shape.example.com ingress tcp 22-22 198.51.100.0/24"));
-    assert!(!ids(&found, "LoadBalancer").iter().any(|name| name.starts_with("api-")));
+    assert!(!ids(&found, "ClassicLoadBalancer").iter().any(|name| name.starts_with("api-")));
     assert!(ids(&found, "DNSName").is_empty());
 }
 
@@ -121,8 +121,10 @@ fn a_network_load_balancer_stands_before_masters() {
     assert_eq!(balancer["internal"], false);
     assert_eq!(balancer["subnets"], json!(["a.shape.example.com"]));
     assert_eq!(balancer["tags"]["kubernetes.io/cluster/shape.example.com"], "owned");
-    for record in ["api.shape.example.com A", "api.internal.shape.example.com A"] {
-        assert_eq!(found[format!("DNSName/{record}")]["alias"], name);
+    for record in ["api.shape.example.com", "api.internal.shape.example.com"] {
+        for record_type in ["A", "AAAA"] {
+            assert_eq!(found[format!("DNSName/{record} {record_type}")]["alias"], name);
+        }
     }
     let attached = ids(&found, "LoadBalancerAttachment");
     assert!(attached.iter().any(|one| one.starts_with("masters.masters.shape.example.com tcp-")));
@@ -165,7 +167,7 @@ fn an_internal_load_balancer_stands_in_private_subnets() {
         let api = format!("  api: {{loadBalancer: {{type: Internal, class: {class}}}}}\n");
         let more = format!("{PRIVATE_TOPOLOGY}{api}");
         let found = round_trip(test, NAME, &spec(NAME, PRIVATE, &more));
-        let kind = if class == "Classic" { "LoadBalancer" } else { "NetworkLoadBalancer" };
+        let kind = if class == "Classic" { "ClassicLoadBalancer" } else { "NetworkLoadBalancer" };
         let names = ids(&found, kind);
         let name = names.iter().find(|name| name.starts_with("api-")).unwrap();
         let balancer = &found[format!("{kind}/{name}")];
@@ -233,10 +235,10 @@ fn an_external_way_out_is_left_to_its_owner() {
     let subnets = "  - {name: a, zone: us-west-2a, type: Private, egress: External}
   - {name: utility-a, zone: us-west-2a, type: Utility}\n";
     let found = round_trip("external", NAME, &spec(NAME, subnets, PRIVATE_TOPOLOGY));
-    assert!(found["RouteTable/private-us-west-2a.shape.example.com"].is_object());
-    assert!(found["Route/private-us-west-2a.shape.example.com 0.0.0.0/0"].is_null());
-    let subnet = &found["RouteTableAssociation/a.shape.example.com"];
-    assert_eq!(subnet["routeTable"], "private-us-west-2a.shape.example.com");
+    assert!(found["Subnet/a.shape.example.com"].is_object());
+    assert!(found["RouteTable/private-us-west-2a.shape.example.com"].is_null());
+    assert!(found["RouteTableAssociation/a.shape.example.com"].is_null());
+    assert!(found["NatGateway/nat@utility-a.shape.example.com"].is_null());
 }
 
 #[test]
@@ -260,9 +262,9 @@ fn shared_private_subnets_need_no_utility_subnet() {
     let found = round_trip("shared_private", NAME, &spec(NAME, subnets, &more));
     let tags = &found["Subnet/subnet-12345678"]["tags"];
     assert_eq!(tags["kubernetes.io/role/internal-elb"], "1");
-    let balancers = ids(&found, "LoadBalancer");
+    let balancers = ids(&found, "ClassicLoadBalancer");
     let name = balancers.iter().find(|name| name.starts_with("api-shape")).unwrap();
-    let subnets = &found[format!("LoadBalancer/{name}")]["subnets"];
+    let subnets = &found[format!("ClassicLoadBalancer/{name}")]["subnets"];
     assert_eq!(*subnets, json!(["subnet-12345678"]));
 }
 
@@ -290,7 +292,9 @@ fn names_outside_their_zone_are_refused_before_anything_is_written() {
 fn a_shared_vpc_without_dns_is_a_warning() {
     let world = World::bare("shape_shared_dns");
     world.zone("example.com", "shapes");
-    let spec = spec(NAME, PUBLIC, SHARED);
+    // Beside what its owner has there.
+    let subnets = PUBLIC.replace("type: Public", "type: Public, cidr: 172.20.64.0/19");
+    let spec = spec(NAME, &subnets, SHARED);
     let laid_out = world.lay_out(&spec);
     let vpc = laid_out["vpc-12345678"].as_str().unwrap();
     world.create(&spec.replace("vpc-12345678", vpc));
@@ -322,7 +326,8 @@ fn a_private_zone_is_shown_to_the_vpc() {
     world.keep_ssh_key(name);
     world.ok(&["update", "cluster", name, "--yes"]);
     let found = world.observe(&laid_out);
-    assert!(ids(&found, "DNSZoneAssociation").contains(&name), "{found:#}");
+    let shown = ids(&found, "DNSZoneAssociation");
+    assert!(shown.iter().any(|to| to.starts_with(&format!("{name} "))), "{shown:?}");
     assert!(ids(&found, "DNSName").contains(&"api.shape.private.example.com A"));
     world.assert_settled(name, &[]);
 }
@@ -333,7 +338,9 @@ fn a_gossip_cluster_has_no_dns() {
     let more = "  api: {loadBalancer: {type: Public}}\n";
     let found = round_trip("gossip", name, &spec(name, PUBLIC, more));
     assert!(ids(&found, "DNSName").is_empty());
-    assert!(ids(&found, "LoadBalancer").iter().any(|one| one.starts_with("api-shape-k8s-local")));
+    assert!(
+        ids(&found, "ClassicLoadBalancer").iter().any(|one| one.starts_with("api-shape-k8s-local"))
+    );
 }
 
 #[test]
@@ -342,8 +349,8 @@ fn a_vpc_has_its_additional_ranges() {
         format!("{PUBLIC}  - {{name: b, zone: us-west-2b, type: Public, cidr: 10.9.1.0/24}}\n");
     let more = "  additionalNetworkCIDRs: [10.9.0.0/16, 10.10.0.0/16]\n";
     let found = round_trip("cidrs", NAME, &spec(NAME, &subnets, more));
-    let ranges = json!(["10.10.0.0/16", "10.9.0.0/16"]);
-    assert_eq!(found["VPC/shape.example.com"]["cidrs"], ranges);
+    let ranges = ["10.10.0.0/16", "10.9.0.0/16"].map(|range| format!("shape.example.com {range}"));
+    assert_eq!(ids(&found, "VPCCIDRBlock"), ranges);
     assert_eq!(found["Subnet/b.shape.example.com"]["cidr"], "10.9.1.0/24");
 }
 
@@ -352,6 +359,6 @@ fn a_bastion_may_stand_in_a_public_topology() {
     let mut spec = spec(NAME, PUBLIC, "");
     spec.push_str(&group(NAME, "bastions", "Bastion", "a"));
     let found = round_trip("public_bastion", NAME, &spec);
-    let balancers = ids(&found, "LoadBalancer");
+    let balancers = ids(&found, "NetworkLoadBalancer");
     assert!(balancers.iter().any(|name| name.starts_with("bastion-shape")), "{balancers:?}");
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::harness::{Call, World, cluster, group};
 
 const NAME: &str = "calls.example.com";
-const OWN: &str = "  bootstrap: none\n  iam: {}\n";
+const OWN: &str = "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n";
 const IMAGE: &str = "  image: ami-10100000\n";
 
 fn specs(nodes: usize) -> String {
@@ -25,6 +25,13 @@ fn rounds(calls: &[Call]) -> usize {
         depths.push(1 + before.map(|(_, depth)| *depth).max().unwrap_or(0));
     }
     depths.into_iter().max().unwrap_or(0)
+}
+
+/// Hooks are told of one group at a time; how many groups were asked about, and all other calls.
+fn beside_hooks(calls: Vec<String>) -> (usize, Vec<String>) {
+    let is_of_hooks = |call: &String| call == "autoscaling:DescribeLifecycleHooks";
+    let (hooks, others): (Vec<_>, Vec<_>) = calls.into_iter().partition(is_of_hooks);
+    (hooks.len(), others)
 }
 
 /// The operations of a plan, and its rounds; the state store's are left out.
@@ -48,6 +55,8 @@ fn calls_do_not_grow_with_groups() {
     world.apply(NAME);
     let (one, depth) = plan_calls(&world);
     assert_eq!(depth, BEHIND + 3);
+    let (hooks, one) = beside_hooks(one);
+    assert_eq!(hooks, 2, "masters and nodes");
     // One Describe call a kind: attributes are told one by one only, and load balancers of either
     // generation by an API of their own.
     let describes: Vec<&String> = one.iter().filter(|call| call.contains(":Describe")).collect();
@@ -59,6 +68,8 @@ fn calls_do_not_grow_with_groups() {
         world.replace_or_create(&specs(nodes));
         world.apply(NAME);
         let (more, depth) = plan_calls(&world);
+        let (hooks, more) = beside_hooks(more);
+        assert_eq!(hooks, nodes + 1);
         // All groups fit on a page.
         assert_eq!(more, one, "{nodes} groups");
         assert_eq!(depth, BEHIND + 3, "{nodes} groups");
@@ -80,9 +91,32 @@ fn what_belongs_to_a_network_load_balancer_is_read_in_no_more_rounds() {
         of_balancers.collect::<Vec<_>>(),
         [
             "DescribeListeners", "DescribeLoadBalancerAttributes", "DescribeLoadBalancers",
-            "DescribeLoadBalancers", "DescribeTags", "DescribeTargetGroups",
+            "DescribeLoadBalancers", "DescribeTags", "DescribeTargetGroupAttributes",
+            "DescribeTargetGroups",
         ]
     );
+}
+
+/// A queue is found by its name, and rules by what their names begin with; what else there is of
+/// them is told one by one, at once.
+#[test]
+fn what_the_termination_handler_needs_is_read_in_two_rounds() {
+    let world = World::whole("whole_calls_events", NAME, &specs(1));
+    let of_events = |world: &World| {
+        let (calls, depth) = plan_calls(world);
+        let of_events = |call: &String| call.starts_with("sqs:") || call.starts_with("events:");
+        (calls.into_iter().filter(of_events).collect::<Vec<_>>(), depth)
+    };
+    let (before, _) = of_events(&world);
+    assert_eq!(before, ["events:ListRules", "sqs:GetQueueUrl"]);
+    world.apply(NAME);
+    let (after, depth) = of_events(&world);
+    let mut expected = vec!["events:ListRules"];
+    expected.extend(["events:ListTagsForResource"; 4]);
+    expected.extend(["events:ListTargetsByRule"; 4]);
+    expected.extend(["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"]);
+    assert_eq!(after, expected);
+    assert_eq!(depth, BEHIND + 3);
 }
 
 /// What the cluster has, in order; what an account has from its beginning bears other names.

@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 use crate::harness::{World, cluster, group, wait};
 
 const NAME: &str = "drift.example.com";
-const OWN: &str = "  bootstrap: none\n  iam: {}\n  sshAccess: [198.51.100.0/24]\n";
+const OWN: &str =
+    "  annotations: {kapstan.io/bootstrap: none}\n  iam: {}\n  sshAccess: [198.51.100.0/24]\n";
 
 fn world(test: &str) -> World {
     let image = "  image: ami-10100000\n";
@@ -158,8 +159,8 @@ fn volumes_that_were_changed() {
     };
     let before = world.observe(&json!({}));
     let modify = world.ec2().modify_volume().volume_id(volume("events"));
-    wait(modify.volume_type(VolumeType::Gp3).send()).unwrap();
-    let told = "update EBSVolume/a.etcd-events.drift.example.com type: gp3 → gp2";
+    wait(modify.volume_type(VolumeType::Gp2).send()).unwrap();
+    let told = "update EBSVolume/a.etcd-events.drift.example.com type: gp2 → gp3";
     assert_mended(&world, &before, &[told]);
     // Grown by hand: EBS never shrinks a volume.
     wait(world.ec2().modify_volume().volume_id(volume("main")).size(50).send()).unwrap();
@@ -180,11 +181,11 @@ fn a_volume_that_is_too_large_gets_back_its_tag_and_its_type() {
     let volumes = volumes.filters(named("a.etcd-main.drift.example.com"));
     let volume = wait(volumes.send()).unwrap().volumes()[0].volume_id().unwrap().to_owned();
     let modify = world.ec2().modify_volume().volume_id(&volume).size(30);
-    wait(modify.volume_type(VolumeType::Gp3).send()).unwrap();
+    wait(modify.volume_type(VolumeType::Gp2).send()).unwrap();
     let found = world.observe(&json!({}));
     let tag = Tag::builder().key("k8s.io/etcd/main").build();
     wait(world.ec2().delete_tags().resources(&volume).tags(tag).send()).unwrap();
-    let mended = format!("update {id} type: gp3 → gp2, tags[\"k8s.io/etcd/main\"]: – → a/a");
+    let mended = format!("update {id} type: gp2 → gp3, tags[\"k8s.io/etcd/main\"]: – → a/a");
     let left = format!("leave {id} size: 30 → 20");
     assert_eq!(changes(&world), [mended, left.clone()]);
     let dry = world.run(&["update", "cluster", NAME, "--detailed-exitcode"]);
@@ -195,12 +196,12 @@ fn a_volume_that_is_too_large_gets_back_its_tag_and_its_type() {
     let told = [format!("! {id}"), format!("warning: {id}: is not as wanted, and is left so: EBS")];
     world.assert_settled_but(NAME, &[], &[&told[0], &told[1]]);
     let modify = world.ec2().modify_volume().volume_id(&volume);
-    wait(modify.volume_type(VolumeType::Gp3).send()).unwrap();
+    wait(modify.volume_type(VolumeType::Gp2).send()).unwrap();
     assert_eq!(world.observe(&json!({})), found);
 }
 
 #[test]
-fn a_network_load_balancer_of_another_scheme_gets_its_tags() {
+fn a_network_load_balancer_of_another_scheme_is_refused_with_its_subnets() {
     let image = "  image: ami-10100000\n";
     let own = format!("{OWN}  api: {{loadBalancer: {{type: Public, class: Network}}}}\n");
     let inner = "{name: inner, zone: us-west-2a, cidr: 172.20.64.0/19, type: Private, \
@@ -219,33 +220,21 @@ fn a_network_load_balancer_of_another_scheme_gets_its_tags() {
         let found = wait(elb.describe_load_balancers().send()).unwrap();
         found.load_balancers()[0].load_balancer_arn().unwrap().to_owned()
     };
-    let tag = "KubernetesCluster";
-    wait(elb.remove_tags().resource_arns(balancer()).tag_keys(tag).send()).unwrap();
     world.ok(&["set", "cluster", NAME, "spec.api.loadBalancer.type=Internal"]);
-    let id = "NetworkLoadBalancer/api.drift.example.com";
-    let mended = format!("update {id} tags[\"{tag}\"]: – → {NAME}");
     // In the subnets of the one scheme, a load balancer of the other would not be reached.
-    let left = format!(
-        "leave {id} scheme: internet-facing → internal, \
-         subnets: us-west-2a.{NAME} → inner.{NAME}"
-    );
-    let told: Vec<String> = changes(&world).into_iter().filter(|one| one.contains(id)).collect();
-    assert_eq!(told, [mended, left.clone()]);
-    world.apply(NAME);
-    let is_balancer = |(key, _): &(&String, &Json)| key.starts_with("NetworkLoadBalancer/");
-    let balancers = |found: &Json| -> Vec<Json> {
-        let found = found.as_object().unwrap().iter().filter(is_balancer);
-        found.map(|(_, one)| one.clone()).collect()
+    let refused = || {
+        let said = world.fails(&["update", "cluster", NAME, "--yes"]);
+        let line = "keeps the subnets that it has, and its addresses in them";
+        assert!(said.contains(line), "{said}");
     };
-    assert_eq!(balancers(&world.observe(&json!({}))), balancers(&before));
-    let warned = format!("warning: {id}: is not as wanted, and is left so");
-    world.assert_settled_but(NAME, &[], &[&format!("! {id}"), &warned]);
+    refused();
+    assert_eq!(world.observe(&json!({})), before);
     // What is advised: first the one way, then the other.
     world.ok(&["set", "cluster", NAME, "spec.api.loadBalancer.type=Public"]);
     world.apply(NAME);
     world.assert_settled(NAME, &[]);
     world.ok(&["set", "cluster", NAME, "spec.api.loadBalancer.type=Internal"]);
-    assert!(changes(&world).contains(&left));
+    refused();
     wait(elb.delete_load_balancer().load_balancer_arn(balancer()).send()).unwrap();
     world.apply(NAME);
     world.assert_settled(NAME, &[]);
@@ -294,12 +283,17 @@ fn a_group_without_its_load_balancer_gets_it_back() {
     assert_eq!(
         ids,
         [
-            "LoadBalancer/api.drift.example.com", "DNSName/api.drift.example.com",
+            "ClassicLoadBalancer/api.drift.example.com",
+            "DNSName/api.drift.example.com",
+            "DNSName/api.drift.example.com-AAAA",
             "LoadBalancerAttachment/api-masters",
         ]
     );
     world.apply(NAME);
     world.assert_settled(NAME, &[]);
     let after = world.observe(&json!({}));
-    assert_eq!(after[format!("LoadBalancer/{name}")], before[format!("LoadBalancer/{name}")]);
+    assert_eq!(
+        after[format!("ClassicLoadBalancer/{name}")],
+        before[format!("ClassicLoadBalancer/{name}")]
+    );
 }

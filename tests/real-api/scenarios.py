@@ -37,9 +37,8 @@ def specs(masters, groups, image):
     cluster = f"""\
 apiVersion: kops/v1alpha2
 kind: Cluster
-metadata: {{name: {NAME}}}
+metadata: {{name: {NAME}, annotations: {{kapstan.io/bootstrap: none}}}}
 spec:
-  bootstrap: none
   cloudProvider: aws
   kubernetesVersion: 1.10.3
   networkCIDR: 172.20.0.0/16
@@ -107,7 +106,7 @@ class World:
             "KOPS_STATE_STORE": f"s3://{bucket}", "KUBECONFIG": self.config}
         self.write_specs(OLD)
         self.ok("create", "-f", self.specs)
-        key = os.path.join(ROOT, "tests/goldens/clusters/minimal/id_rsa.pub")
+        key = os.path.join(ROOT, "tests/goldens/id_rsa.pub")
         self.ok("create", "secret", "sshpublickey", "admin", "-i", key, "--name", NAME)
         self.ok("update", "cluster", NAME, "--yes")
 

@@ -1,6 +1,6 @@
 """What an account of the sandbox holds, told in the words of tests/goldens/clusters.
 
-usage: account.py ADDRESS KEY lay-out SPEC    make what SPEC takes for granted; prints {id in SPEC: real id}
+usage: account.py ADDRESS KEY lay-out SPEC    make what SPEC takes for granted; prints {text in SPEC: real text}
        account.py ADDRESS KEY observe [IDS]   print {kind/name: fields}; IDS is what lay-out printed
        account.py ADDRESS KEY everything      print the ids of all that there is
 
@@ -14,7 +14,9 @@ import sys
 import boto3
 import botocore.config
 
-REGION = "us-west-2"
+from observation import DISCOVERY, REGION, Observation
+
+ACCOUNT = "123456789012"
 
 
 class Account:
@@ -29,21 +31,56 @@ class Account:
         return client
 
     def all(self, service, operation, result, **arguments):
-        pages = getattr(self, service).get_paginator(operation).paginate(**arguments)
-        return [row for page in pages for row in page[result]]
+        client = getattr(self, service)
+        if not client.can_paginate(operation):
+            return getattr(client, operation)(**arguments).get(result, [])
+        pages = client.get_paginator(operation).paginate(**arguments)
+        return [row for page in pages for row in page.get(result, [])]
 
 
 def lay_out(aws, spec):
-    """A VPC with subnets, gateways and load balancers of someone else."""
-    ec2, ids = aws.ec2, {}
-    vpc = ec2.create_vpc(CidrBlock="172.20.0.0/16")["Vpc"]["VpcId"]
-    ids["vpc-12345678"] = vpc
-    aws.route53.create_hosted_zone(
-        Name="private.example.com", CallerReference="private", HostedZoneConfig={"PrivateZone": True},
-        VPC={"VPCRegion": REGION, "VPCId": ec2.create_vpc(CidrBlock="172.30.0.0/16")["Vpc"]["VpcId"]})
+    """A VPC with what lies in it, zones, balancers, buckets and policies of someone else."""
+    ids = {ACCOUNT: aws.sts.get_caller_identity()["Account"]}
+    network(aws, spec, ids)
+    in_network(aws, spec, ids)
+    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    for name in named(r"instance-profile/([^\s'\"}]+)", spec):
+        aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+        aws.iam.create_instance_profile(InstanceProfileName=name)
+        aws.iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+    nothing = {"Effect": "Allow", "Action": "iam:GetUser", "Resource": "*"}
+    for name in named(rf"arn:aws:iam::{ACCOUNT}:policy/([\w-]+)", spec):
+        aws.iam.create_policy(PolicyName=name, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [nothing]}))
+    if f"s3://{DISCOVERY}" in spec:
+        ids[DISCOVERY] = "discovery-" + re.sub(r"[^a-z0-9]+", "-", aws.key.lower())
+        aws.s3.create_bucket(Bucket=ids[DISCOVERY], CreateBucketConfiguration={"LocationConstraint": REGION})
+    return ids
+
+
+def named(form, spec):
+    return sorted(set(re.findall(form, spec)))
+
+
+def network(aws, spec, ids):
+    ec2 = aws.ec2
+    # Blocks of IPv6 that a spec cuts out of a VPC of others must be there.
+    has_six = "networkID:" in spec and "/64#" in spec
+    vpc = ec2.create_vpc(CidrBlock="172.20.0.0/16", AmazonProvidedIpv6CidrBlock=has_six)["Vpc"]["VpcId"]
+    other = ec2.create_vpc(CidrBlock="172.30.0.0/16")["Vpc"]["VpcId"]
+    ids.update({"vpc-12345678": vpc, "vpc-23456789": other})
+    zones = [("example.com", "Z1AFAKE1ZON3YO", None), ("internal.example.com", "Z2AFAKE1ZON3NO", other), ("private.example.com", "Z3AFAKE1ZOMORE", vpc)]
+    there = {row["Name"].rstrip("."): row["Id"].split("/")[-1] for row in aws.all("route53", "list_hosted_zones", "HostedZones")}
+    for name, told, of in zones:
+        if name in there:
+            ids[told] = there[name]
+            continue
+        private = dict(HostedZoneConfig={"PrivateZone": True}, VPC={"VPCRegion": REGION, "VPCId": of}) if of else {}
+        zone = aws.route53.create_hosted_zone(Name=name, CallerReference=name, **private)["HostedZone"]
+        ids[told] = zone["Id"].split("/")[-1]
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
-    ids["igw-1"] = gateway
+    egress = ec2.create_egress_only_internet_gateway(VpcId=vpc)["EgressOnlyInternetGateway"]["EgressOnlyInternetGatewayId"]
+    ids.update({"igw-1": gateway, "eigw-1": egress})
     # Ranges that a spec asks for must be free, unless it shares these subnets.
     shares = "id: subnet-" in spec
     ranges = ["172.20.32.0/19", "172.20.4.0/22", "172.20.8.0/22"] if shares else \
@@ -56,218 +93,33 @@ def lay_out(aws, spec):
         address = ec2.allocate_address(Domain="vpc")["AllocationId"]
         nat = ec2.create_nat_gateway(SubnetId=ids[subnet], AllocationId=address)["NatGateway"]
         ids[f"nat-{letter}2345678"] = nat["NatGatewayId"]
-    for name in ("sg-exampleid3", "sg-exampleid4"):
-        ids[name] = ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
-    listener = {"Protocol": "TCP", "LoadBalancerPort": 443, "InstancePort": 443, "InstanceProtocol": "TCP"}
-    for name in ("my-elb", "my-other-elb"):
-        aws.elb.create_load_balancer(
-            LoadBalancerName=name, Subnets=[ids["subnet-12345678"]], Listeners=[listener])
-    group = aws.elbv2.create_target_group(Name="my-tg", Protocol="TCP", Port=443, VpcId=vpc)
-    ids["TARGET_GROUP_ARN"] = group["TargetGroups"][0]["TargetGroupArn"]
     machine = ec2.run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1, SubnetId=ids["subnet-12345678"])
     ids["i-12345678"] = machine["Instances"][0]["InstanceId"]
-    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    for name in sorted(set(re.findall(r"instance-profile/([^\s'\"}]+)", spec))):
-        aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
-        aws.iam.create_instance_profile(InstanceProfileName=name)
-        aws.iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
-    return ids
 
 
-def tags_of(row):
-    return {tag["Key"]: tag["Value"] for tag in row.get("Tags") or []}
-
-
-class Observation:
-    """Everything that there is; `names` holds how each id is told."""
-
-    def __init__(self, aws, laid_out):
-        self.aws = aws
-        self.names = {real: told for told, real in laid_out.items()}
-        self.found = {}
-
-    def add(self, kind, name, **fields):
-        self.found[f"{kind}/{name}"] = fields
-
-    def name(self, row, key):
-        """Names what a row is, after its tag."""
-        return self.names.setdefault(row[key], tags_of(row).get("Name", row[key]))
-
-    def told(self, ids):
-        return sorted(self.names.get(one, one) for one in ids)
-
-    def everything(self):
-        self.network()
-        self.security()
-        self.storage()
-        self.balancers()
-        self.instances()
-        return self.found
-
-    def network(self):
-        ec2 = self.aws.ec2
-        vpcs = self.aws.all("ec2", "describe_vpcs", "Vpcs")
-        subnets = self.aws.all("ec2", "describe_subnets", "Subnets")
-        for row in vpcs:
-            self.name(row, "VpcId")
-        for row in subnets:
-            self.name(row, "SubnetId")
-        for row in ec2.describe_dhcp_options()["DhcpOptions"]:
-            if tags_of(row):
-                values = {one["Key"]: [value["Value"] for value in one["Values"]] for one in row["DhcpConfigurations"]}
-                self.add("DHCPOptions", self.name(row, "DhcpOptionsId"), tags=tags_of(row),
-                         domainName=values["domain-name"][0], domainNameServers=values["domain-name-servers"])
-        for row in vpcs:
-            def attribute(name):
-                answer = ec2.describe_vpc_attribute(VpcId=row["VpcId"], Attribute=name)
-                return answer[name[0].upper() + name[1:]]["Value"]
-
-            name = self.name(row, "VpcId")
-            more = [one["CidrBlock"] for one in row.get("CidrBlockAssociationSet", [])
-                    if one["CidrBlockState"]["State"] == "associated" and one["CidrBlock"] != row["CidrBlock"]]
-            self.add("VPC", name, cidr=row["CidrBlock"], tags=tags_of(row), cidrs=sorted(more),
-                     dnsSupport=attribute("enableDnsSupport"), dnsHostnames=attribute("enableDnsHostnames"))
-            if row.get("DhcpOptionsId") in self.names:
-                self.add("VPCDHCPOptionsAssociation", name, dhcpOptions=self.names[row["DhcpOptionsId"]])
-        for row in subnets:
-            self.add("Subnet", self.name(row, "SubnetId"), vpc=self.names[row["VpcId"]], cidr=row["CidrBlock"],
-                     zone=row["AvailabilityZone"], tags=tags_of(row))
-        for row in ec2.describe_internet_gateways()["InternetGateways"]:
-            attached = [one["VpcId"] for one in row.get("Attachments", [])]
-            self.add("InternetGateway", self.name(row, "InternetGatewayId"), tags=tags_of(row),
-                     vpc=self.names[attached[0]] if attached else None)
-        self.ways_out()
-
-    def ways_out(self):
-        ec2, addresses = self.aws.ec2, {}
-        for row in ec2.describe_nat_gateways()["NatGateways"]:
-            if row["State"] in ("deleted", "deleting"):
-                continue
-            subnet = self.names[row["SubnetId"]]
-            allocation = row["NatGatewayAddresses"][0]["AllocationId"]
-            addresses[allocation] = f"eip@{subnet}"
-            name = self.names.setdefault(row["NatGatewayId"], f"nat@{subnet}")
-            self.add("NatGateway", name, subnet=subnet, elasticIp=addresses[allocation], tags=tags_of(row))
-        for row in ec2.describe_addresses()["Addresses"]:
-            allocation = row["AllocationId"]
-            self.add("ElasticIP", addresses.get(allocation, allocation), tags=tags_of(row))
-        for row in ec2.describe_route_tables()["RouteTables"]:
-            if any(one.get("Main") for one in row["Associations"]) and not tags_of(row):
-                continue
-            name = self.name(row, "RouteTableId")
-            self.add("RouteTable", name, vpc=self.names[row["VpcId"]], tags=tags_of(row))
-            for route in row["Routes"]:
-                via = route.get("GatewayId") or route.get("NatGatewayId") or route.get("InstanceId")
-                if via and via != "local":
-                    self.add("Route", f"{name} {route['DestinationCidrBlock']}", via=self.names.get(via, via))
-            for one in row["Associations"]:
-                if "SubnetId" in one:
-                    self.add("RouteTableAssociation", self.names[one["SubnetId"]], routeTable=name)
-
-    def security(self):
-        groups = self.aws.all("ec2", "describe_security_groups", "SecurityGroups")
-        for row in groups:
-            self.names.setdefault(row["GroupId"], row["GroupName"])
-        for row in groups:
-            name = self.names[row["GroupId"]]
-            self.add("SecurityGroup", name, vpc=self.names.get(row["VpcId"]), description=row["Description"],
-                     tags=tags_of(row))
-            for way, rules in (("ingress", row["IpPermissions"]), ("egress", row["IpPermissionsEgress"])):
-                for rule in rules:
-                    protocol = rule["IpProtocol"]
-                    ports = "all" if protocol == "-1" else f"{rule.get('FromPort')}-{rule.get('ToPort')}"
-                    peers = self.told(pair["GroupId"] for pair in rule.get("UserIdGroupPairs", []))
-                    peers += [one["CidrIp"] for one in rule.get("IpRanges", [])]
-                    peers += [one["CidrIpv6"] for one in rule.get("Ipv6Ranges", [])]
-                    for peer in peers:
-                        self.add("SecurityGroupRule", f"{name} {way} {protocol} {ports} {peer}")
-        for row in self.aws.all("iam", "list_roles", "Roles"):
-            self.add("IAMRole", row["RoleName"])
-            for policy in self.aws.iam.list_role_policies(RoleName=row["RoleName"])["PolicyNames"]:
-                self.add("IAMRolePolicy", policy, role=row["RoleName"])
-        for row in self.aws.all("iam", "list_instance_profiles", "InstanceProfiles"):
-            roles = [role["RoleName"] for role in row["Roles"]]
-            self.add("IAMInstanceProfile", row["InstanceProfileName"], role=roles[0] if roles else None)
-        for row in self.aws.ec2.describe_key_pairs()["KeyPairs"]:
-            self.add("SSHKey", row["KeyName"])
-
-    def storage(self):
-        for row in self.aws.all("ec2", "describe_volumes", "Volumes"):
-            tags = tags_of(row)
-            if "Name" in tags and not row.get("Attachments"):
-                self.add("EBSVolume", tags["Name"], zone=row["AvailabilityZone"], size=row["Size"],
-                         type=row["VolumeType"], encrypted=row["Encrypted"], kmsKey=row.get("KmsKeyId"),
-                         iops=row.get("Iops"), throughput=row.get("Throughput"), tags=tags)
-
-    def balancers(self):
-        aliases = {}
-        for row in self.aws.all("elb", "describe_load_balancers", "LoadBalancerDescriptions"):
-            name = row["LoadBalancerName"]
-            aliases[row["DNSName"].lower()] = name
-            described = self.aws.elb.describe_tags(LoadBalancerNames=[name])["TagDescriptions"][0]
-            attributes = self.aws.elb.describe_load_balancer_attributes(LoadBalancerName=name)["LoadBalancerAttributes"]
-            listeners = [one["Listener"] for one in row["ListenerDescriptions"]]
-            form = "{Protocol}:{LoadBalancerPort}->{InstanceProtocol}:{InstancePort}"
-            check = "{Target} {HealthyThreshold}/{UnhealthyThreshold} {Interval}s/{Timeout}s"
-            self.add("LoadBalancer", name, securityGroups=self.told(row["SecurityGroups"]),
-                     subnets=self.told(row["Subnets"]), internal=row["Scheme"] == "internal",
-                     idleTimeout=attributes["ConnectionSettings"]["IdleTimeout"], tags=tags_of(described),
-                     listeners=sorted(form.format(**one) for one in listeners),
-                     healthCheck=check.format(**row["HealthCheck"]) if row.get("HealthCheck") else None)
-        groups = {row["TargetGroupArn"]: row for row in self.aws.all("elbv2", "describe_target_groups", "TargetGroups")}
-        for arn, row in groups.items():
-            self.names.setdefault(arn, row["TargetGroupName"])
-        for row in self.aws.all("elbv2", "describe_load_balancers", "LoadBalancers"):
-            name, arn = row["LoadBalancerName"], row["LoadBalancerArn"]
-            aliases[row["DNSName"].lower()] = name
-            listeners = self.aws.elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"]
-            described = self.aws.elbv2.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]
-            self.add("NetworkLoadBalancer", name, type=row["Type"], internal=row["Scheme"] == "internal",
-                     securityGroups=self.told(row.get("SecurityGroups", [])), tags=tags_of(described),
-                     subnets=self.told(zone["SubnetId"] for zone in row["AvailabilityZones"]),
-                     listeners=sorted(f"{one['Protocol']}:{one['Port']}->{self.names[one['DefaultActions'][0]['TargetGroupArn']]}"
-                                      for one in listeners))
-        for zone in self.aws.all("route53", "list_hosted_zones", "HostedZones"):
-            for row in self.aws.all("route53", "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone["Id"]):
-                if row["Type"] == "A":
-                    target = row.get("AliasTarget", {}).get("DNSName", "").lower().rstrip(".")
-                    self.add("DNSName", f"{row['Name'].rstrip('.')} A", alias=aliases.get(target, target))
-            if zone["Config"]["PrivateZone"]:
-                for vpc in self.aws.route53.get_hosted_zone(Id=zone["Id"])["VPCs"]:
-                    self.add("DNSZoneAssociation", self.names.get(vpc["VPCId"], vpc["VPCId"]))
-
-    def instances(self):
-        for row in self.aws.all("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups"):
-            name = row["AutoScalingGroupName"]
-            mixed = row.get("MixedInstancesPolicy", {})
-            subnets = [one for one in row["VPCZoneIdentifier"].split(",") if one]
-            template = row.get("LaunchTemplate") or mixed.get("LaunchTemplate", {}).get("LaunchTemplateSpecification")
-            self.add("AutoscalingGroup", name, minSize=row["MinSize"], maxSize=row["MaxSize"], tags=tags_of(row),
-                     subnets=self.told(subnets), metrics=sorted(one["Metric"] for one in row["EnabledMetrics"]),
-                     suspended=sorted(one["ProcessName"] for one in row["SuspendedProcesses"]),
-                     version=template["Version"] if template else None)
-            for to in row.get("LoadBalancerNames", []) + row.get("TargetGroupARNs", []):
-                self.add("LoadBalancerAttachment", f"{name} {self.names.get(to, to)}")
-            if template:
-                self.template(name, template)
-
-    def template(self, name, specification):
-        versions = self.aws.ec2.describe_launch_template_versions(
-            LaunchTemplateId=specification["LaunchTemplateId"], Versions=[specification["Version"]])
-        data = versions["LaunchTemplateVersions"][0]["LaunchTemplateData"]
-        nic = data["NetworkInterfaces"][0]
-        mappings = data.get("BlockDeviceMappings", [])
-        root = next(one["Ebs"] for one in mappings if "Ebs" in one)
-        spot = data.get("InstanceMarketOptions", {}).get("SpotOptions", {})
-        self.add("LaunchTemplate", name, image=data["ImageId"], machineType=data["InstanceType"],
-                 sshKey=data.get("KeyName"), instanceProfile=data["IamInstanceProfile"]["Name"],
-                 securityGroups=self.told(nic["Groups"]), publicIp=nic["AssociatePublicIpAddress"],
-                 rootVolumeType=root["VolumeType"], rootVolumeSize=root["VolumeSize"],
-                 rootDeleteOnTermination=root["DeleteOnTermination"], rootIops=root.get("Iops"),
-                 rootEncrypted=root.get("Encrypted", False), monitoring=data["Monitoring"]["Enabled"],
-                 ephemeral=sorted(f"{one['DeviceName']}={one['VirtualName']}" for one in mappings if "VirtualName" in one),
-                 spotPrice=spot.get("MaxPrice"), userData=data.get("UserData"),
-                 metadata=data.get("MetadataOptions"))
+def in_network(aws, spec, ids):
+    ec2, vpc = aws.ec2, ids["vpc-12345678"]
+    for told in named(r"\beipalloc-\w+", spec):
+        ids[told] = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    for told in named(r"\bsg-[\w-]+", spec):
+        ids[told] = ec2.create_security_group(GroupName=told, Description=told, VpcId=vpc)["GroupId"]
+        # What a cluster puts into it must be told from what AWS puts into every group.
+        everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+        ec2.revoke_security_group_egress(GroupId=ids[told], IpPermissions=everything)
+    for told in named(r"\bpl-\w+", spec):
+        entries = [{"Cidr": "192.0.2.0/24"}]
+        made = ec2.create_managed_prefix_list(PrefixListName=told, MaxEntries=5, AddressFamily="IPv4", Entries=entries)
+        ids[told] = made["PrefixList"]["PrefixListId"]
+    for told in named(r"\btgw-\w+", spec):
+        ids[told] = ec2.create_transit_gateway(Description=told)["TransitGateway"]["TransitGatewayId"]
+    listener = {"Protocol": "TCP", "LoadBalancerPort": 443, "InstancePort": 443, "InstanceProtocol": "TCP"}
+    for name in named(r"loadBalancerName: (\S+)", spec):
+        aws.elb.create_load_balancer(LoadBalancerName=name, Subnets=[ids["subnet-12345678"]], Listeners=[listener])
+    for told, name in named(r"(arn:aws:elasticloadbalancing:[^\s\"]*:targetgroup/([\w-]+)/\w+)", spec):
+        group = aws.elbv2.create_target_group(Name=name, Protocol="TCP", Port=443, VpcId=vpc)
+        ids[told] = group["TargetGroups"][0]["TargetGroupArn"]
+    for told in named(r"arn:aws:acm:[^\s\"]+", spec):
+        ids[told] = aws.acm.request_certificate(DomainName="api.example.com")["CertificateArn"]
 
 
 def everything(aws):
@@ -277,6 +129,7 @@ def everything(aws):
             ("ec2", "describe_vpcs", "Vpcs", "VpcId"),
             ("ec2", "describe_subnets", "Subnets", "SubnetId"),
             ("ec2", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+            ("ec2", "describe_egress_only_internet_gateways", "EgressOnlyInternetGateways", "EgressOnlyInternetGatewayId"),
             ("ec2", "describe_route_tables", "RouteTables", "RouteTableId"),
             ("ec2", "describe_security_groups", "SecurityGroups", "GroupId"),
             ("ec2", "describe_volumes", "Volumes", "VolumeId"),
@@ -284,11 +137,14 @@ def everything(aws):
             ("ec2", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateId"),
             ("iam", "list_roles", "Roles", "RoleName"),
             ("iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
+            ("iam", "list_open_id_connect_providers", "OpenIDConnectProviderList", "Arn"),
             ("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupName"),
             ("elb", "describe_load_balancers", "LoadBalancerDescriptions", "LoadBalancerName"),
             ("elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerName"),
             ("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupName")):
         ids += [f"{operation} {row[key]}" for row in aws.all(service, operation, result)]
+    ids += [f"rule {row['Name']}" for row in aws.all("events", "list_rules", "Rules")]
+    ids += [f"queue {url}" for url in aws.sqs.list_queues().get("QueueUrls", [])]
     ids += [f"key {row['KeyName']}" for row in aws.ec2.describe_key_pairs()["KeyPairs"]]
     ids += [f"address {row['AllocationId']}" for row in aws.ec2.describe_addresses()["Addresses"]]
     ids += [f"nat {row['NatGatewayId']}" for row in aws.ec2.describe_nat_gateways()["NatGateways"]

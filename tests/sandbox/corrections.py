@@ -11,25 +11,27 @@ from urllib.parse import parse_qs
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from moto.autoscaling.exceptions import AutoscalingClientError
-from moto.autoscaling.models import AutoScalingBackend, InstanceState
+from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, InstanceState
 from moto.autoscaling.responses import AutoScalingResponse
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.core.types import Base64EncodedString
 from moto.ec2 import utils as ec2_utils
-from moto.ec2.exceptions import DependencyViolationError
-from moto.ec2.models import ec2_backends, key_pairs
+from moto.ec2.exceptions import DependencyViolationError, InvalidParameterCombination
+from moto.ec2.models import ec2_backends, elastic_network_interfaces, key_pairs, vpcs
 from moto.ec2.models.amis import Ami
 from moto.ec2.models.dhcp_options import DHCPOptionsSetBackend
 from moto.ec2.models.instances import InstanceBackend
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend, LaunchTemplateVersion
 from moto.ec2.models.nat_gateways import NatGatewayBackend
-from moto.ec2.models.security_groups import SecurityGroupBackend
-from moto.ec2.models.subnets import SubnetBackend
+from moto.ec2.models.security_groups import SecurityGroupBackend, SecurityGroupRule
+from moto.ec2.models.subnets import Subnet, SubnetBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.dhcp_options import DHCPOptions
 from moto.ec2.responses.launch_templates import LaunchTemplates
+from moto.ec2.responses.subnets import Subnets
 from moto.elb.models import ELBBackend, LoadBalancer
 from moto.elbv2.exceptions import DuplicateListenerError, DuplicateLoadBalancerName
+from moto.elbv2 import models as elbv2_models
 from moto.elbv2.models import ELBv2Backend
 from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
@@ -52,6 +54,7 @@ AMAZON = "137112412989"
 # The calls that take a client token, as far as kapstan sends them
 # (https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html).
 WITH_TOKEN = {"CreateVolume", "CreateNatGateway", "CreateRouteTable", "CreateLaunchTemplate",
+              "CreateEgressOnlyInternetGateway",
               "CreateLaunchTemplateVersion", "RunInstances"}
 
 
@@ -141,20 +144,27 @@ def correct():
     give_balancers_the_default_group()
     tag_dhcp_options()
     let_go_of_dhcp_options()
+    set_what_subnets_do()
+    tell_ranges_of_ipv6()
     remember_template_versions()
     delete_template_versions()
     page_templates()
     update_groups_whole()
+    keep_lifetimes()
     create_groups_once()
+    keep_hooks_in_groups()
     let_go_of_addresses()
     refuse_to_delete_what_is_held()
     create_balancers_once()
     create_listeners_once()
+    take_names_with_two_hyphens()
+    let_go_of_target_groups()
     take_any_filter_value()
     tag_templates_later()
     choose_instances_by_use()
     tell_digests_of_ed25519_keys()
     alias_amazon_alone()
+    take_rules_without_ports()
 
 
 def keep_user_data():
@@ -215,6 +225,19 @@ def give_balancers_the_default_group():
     ELBBackend.create_load_balancer = with_group
 
 
+def let_go_of_target_groups():
+    """A target group stands behind no load balancer that was deleted: its listeners go with it (ELB
+    API v2, DeleteLoadBalancer); moto remembers it."""
+    delete = ELBv2Backend.delete_load_balancer
+
+    def and_forget(backend, arn):
+        delete(backend, arn)
+        for group in backend.target_groups.values():
+            group.load_balancer_arns = [one for one in group.load_balancer_arns if one != arn]
+
+    ELBv2Backend.delete_load_balancer = and_forget
+
+
 def tag_dhcp_options():
     """CreateDhcpOptions takes TagSpecification."""
     create = DHCPOptions.create_dhcp_options
@@ -227,6 +250,71 @@ def tag_dhcp_options():
         return answer
 
     DHCPOptions.create_dhcp_options = with_tags
+
+
+def set_what_subnets_do():
+    """ModifySubnetAttribute takes DNS64, names of instances and their AAAA records, and
+    DescribeSubnets tells them; a call takes one attribute (EC2 API, ModifySubnetAttribute)."""
+    known = {
+        "MapPublicIpOnLaunch": "map_public_ip_on_launch",
+        "AssignIpv6AddressOnCreation": "assign_ipv6_address_on_creation",
+        "EnableDns64": "enable_dns64",
+    }
+    of_names = {
+        "EnableResourceNameDnsARecordOnLaunch": "EnableResourceNameDnsARecord",
+        "EnableResourceNameDnsAAAARecordOnLaunch": "EnableResourceNameDnsAAAARecord",
+    }
+
+    def modify(response):
+        subnet = response.ec2_backend.get_subnet(response._get_param("SubnetId"))
+        names = subnet.private_dns_name_options_on_launch
+        asked = {
+            key: str(value).lower() == "true"
+            for key in (*known, *of_names)
+            if (value := response._get_param(f"{key}.Value")) is not None
+        }
+        kind = response._get_param("PrivateDnsHostnameTypeOnLaunch")
+        if len(asked) + bool(kind) != 1:
+            raise InvalidParameterCombination("a call modifies one attribute")
+        for key, value in asked.items():
+            if key in known:
+                setattr(subnet, known[key], value)
+            else:
+                names[of_names[key]] = value
+        if kind:
+            names["HostnameType"] = kind
+        return EmptyResult()
+
+    Subnet.enable_dns64 = False
+    Subnets.modify_subnet_attribute = modify
+
+
+def tell_ranges_of_ipv6():
+    """DescribeSubnets tells of a range of IPv6 in which state it is (EC2 API,
+    SubnetIpv6CidrBlockAssociation)."""
+
+    def associations(subnet):
+        return [
+            {
+                "ipv6CidrBlock": one["ipv6CidrBlock"],
+                "associationId": one["associationId"],
+                "ipv6CidrBlockState": {"State": one["ipv6CidrBlockState"]["State"]},
+            }
+            for one in subnet.ipv6_cidr_block_associations.values()
+        ]
+
+    Subnet.ipv6_cidr_block_association_set = property(associations)
+    count, name = Subnet.available_ip_address_count, elastic_network_interfaces.generate_dns_from_ip
+    Subnet.available_ip_address_count = property(lambda subnet: count.fget(subnet) if subnet.cidr_block else 0)
+
+    def name_of(ip, *args, **kwargs):
+        if ":" in str(ip):
+            return f"ip-{ip.replace(':', '-')}.ec2.internal"
+        return name(ip, *args, **kwargs)
+
+    elastic_network_interfaces.generate_dns_from_ip = name_of
+    # Any will do; moto's are drawn by lot, and a spec may name ranges of one.
+    vpcs.random_ipv6_cidr = lambda: "2001:db8:0:100::/56"
 
 
 def let_go_of_dhcp_options():
@@ -334,6 +422,29 @@ def update_groups_whole():
     AutoScalingResponse.update_auto_scaling_group = wholly
 
 
+def keep_lifetimes():
+    """CreateAutoScalingGroup and UpdateAutoScalingGroup take MaxInstanceLifetime, of which 0 is
+    none; moto passes over it."""
+    FakeAutoScalingGroup.max_instance_lifetime = None
+
+    def keeping(operation):
+        plain = getattr(AutoScalingResponse, operation)
+
+        def keep(response):
+            answer = plain(response)
+            wanted = response._get_param("MaxInstanceLifetime")
+            if wanted is not None:
+                name = response._get_param("AutoScalingGroupName")
+                group = response.autoscaling_backend.autoscaling_groups[name]
+                group.max_instance_lifetime = int(wanted) or None
+            return answer
+
+        setattr(AutoScalingResponse, operation, keep)
+
+    keeping("create_auto_scaling_group")
+    keeping("update_auto_scaling_group")
+
+
 def create_groups_once():
     """CreateAutoScalingGroup refuses a name that is taken; moto overwrites the group."""
     create = AutoScalingResponse.create_auto_scaling_group
@@ -346,6 +457,36 @@ def create_groups_once():
         return create(response)
 
     AutoScalingResponse.create_auto_scaling_group = once
+
+
+def keep_hooks_in_groups():
+    """A lifecycle hook is part of a group, without which there is none
+    (https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks.html)."""
+    create, describe = AutoScalingBackend.create_lifecycle_hook, AutoScalingBackend.describe_lifecycle_hooks
+    delete_group = AutoScalingBackend.delete_auto_scaling_group
+
+    def there(backend, name):
+        if name not in backend.autoscaling_groups:
+            message = f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found"
+            raise AutoscalingClientError("ValidationError", message)
+
+    def in_group(backend, name, as_name, *args, **settings):
+        there(backend, as_name)
+        return create(backend, name, as_name, *args, **settings)
+
+    def of_group(backend, as_name, *args, **settings):
+        there(backend, as_name)
+        return describe(backend, as_name, *args, **settings)
+
+    def with_hooks(backend, group_name, *args, **settings):
+        delete_group(backend, group_name, *args, **settings)
+        for key, hook in list(backend.lifecycle_hooks.items()):
+            if hook.auto_scaling_group_name == group_name:
+                del backend.lifecycle_hooks[key]
+
+    AutoScalingBackend.create_lifecycle_hook = in_group
+    AutoScalingBackend.describe_lifecycle_hooks = of_group
+    AutoScalingBackend.delete_auto_scaling_group = with_hooks
 
 
 def let_go_of_addresses():
@@ -432,6 +573,20 @@ def create_balancers_once():
     ELBv2Backend.create_load_balancer = once
 
 
+def take_names_with_two_hyphens():
+    """A target group's name may have two hyphens in a row (Elastic Load Balancing API,
+    CreateTargetGroup); moto refuses it."""
+
+    class Expressions:
+        def __getattr__(self, name):
+            return getattr(re, name)
+
+        def match(self, expression, text, *flags):
+            return re.match(expression.removeprefix("(?!.*--)"), text, *flags)
+
+    elbv2_models.re = Expressions()
+
+
 def create_listeners_once():
     """A load balancer listens once on a port: asked for with the same settings again, the listener
     that is there is the answer
@@ -516,3 +671,18 @@ def alias_amazon_alone():
         begin(ami, *args, owner_alias=alias, **settings)
 
     Ami.__init__ = with_alias
+
+
+def take_rules_without_ports():
+    """TCP, UDP and ICMP alone have ports, or types (EC2 API, IpPermission); moto wants some of every
+    protocol but -1."""
+    ported = {"-1", "all", "tcp", "6", "udp", "17", "icmp", "1", "icmpv6", "58"}
+    begin = SecurityGroupRule.__init__
+
+    def as_told(rule, backend, protocol, group, first, last, *more, **settings):
+        has_ports = str(protocol).lower() in ported
+        begin(rule, backend, protocol, group, *((first, last) if has_ports else (0, 0)), *more, **settings)
+        if not has_ports:
+            rule.from_port = rule.to_port = None
+
+    SecurityGroupRule.__init__ = as_told

@@ -15,7 +15,8 @@ A situation is how they are tagged and named:
 import json
 import sys
 
-from account import REGION, Account, tags_of
+from account import REGION, Account
+from observation import tags_of
 
 OTHER = "other.example.org"
 
@@ -204,7 +205,7 @@ def dump(aws):
 
     def add(id, row, tags=None):
         row = {key: value for key, value in row.items() if key not in PASSING}
-        found[id] = dict(row, tags=tags_of(row) if tags is None else tags)
+        found[id] = dict(row, tags=tags_of(row.get("Tags")) if tags is None else tags)
 
     for operation, result, key in (
             ("describe_vpcs", "Vpcs", "VpcId"),
@@ -220,30 +221,38 @@ def dump(aws):
             # A VPC's first group, and that of load balancers without one, are AWS' own.
             is_default = row.get("GroupName", "").startswith("default")
             if row.get("State") not in ("deleted", "deleting") and not is_default:
-                add(row[key], row, tags_of(row))
+                add(row[key], row, tags_of(row.get("Tags")))
     for row in aws.ec2.describe_addresses()["Addresses"]:
         # What it is used by is told there.
-        add(row["AllocationId"], {"address": row["PublicIp"]}, tags_of(row))
+        add(row["AllocationId"], {"address": row["PublicIp"]}, tags_of(row.get("Tags")))
     for row in aws.ec2.describe_key_pairs()["KeyPairs"]:
-        add(row["KeyName"], row, tags_of(row))
+        add(row["KeyName"], row, tags_of(row.get("Tags")))
     for reservation in aws.all("ec2", "describe_instances", "Reservations"):
         for row in reservation["Instances"]:
             if row["State"]["Name"] != "terminated":
-                add(row["InstanceId"], {"state": row["State"], "template": row.get("ImageId")}, tags_of(row))
+                add(row["InstanceId"], {"state": row["State"], "template": row.get("ImageId")}, tags_of(row.get("Tags")))
     for row in aws.all("elb", "describe_load_balancers", "LoadBalancerDescriptions"):
         name = row["LoadBalancerName"]
         tags = aws.elb.describe_tags(LoadBalancerNames=[name])["TagDescriptions"][0]
-        add(name, dict(row, Instances=[]), tags_of(tags))
+        add(name, dict(row, Instances=[]), tags_of(tags.get("Tags")))
     for operation, result, key in (("describe_load_balancers", "LoadBalancers", "LoadBalancerArn"),
                                    ("describe_target_groups", "TargetGroups", "TargetGroupArn")):
         for row in aws.all("elbv2", operation, result):
-            tags = tags_of(aws.elbv2.describe_tags(ResourceArns=[row[key]])["TagDescriptions"][0])
+            tags = tags_of(aws.elbv2.describe_tags(ResourceArns=[row[key]])["TagDescriptions"][0].get("Tags"))
             more = {}
             if key == "LoadBalancerArn":
                 more["listeners"] = aws.elbv2.describe_listeners(LoadBalancerArn=row[key])["Listeners"]
             add(row[key], dict(row, **more), tags)
     for row in aws.all("autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups"):
-        add(row["AutoScalingGroupName"] + " group", row, tags_of(row))
+        name = row["AutoScalingGroupName"]
+        hooks = aws.autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=name)["LifecycleHooks"]
+        add(name + " group", dict(row, hooks=hooks), tags_of(row.get("Tags")))
+    for url in aws.sqs.list_queues().get("QueueUrls", []):
+        attributes = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["MessageRetentionPeriod", "Policy"])
+        add(url.split("/")[-1] + " queue", attributes["Attributes"], aws.sqs.list_queue_tags(QueueUrl=url).get("Tags", {}))
+    for row in aws.all("events", "list_rules", "Rules"):
+        targets = aws.events.list_targets_by_rule(Rule=row["Name"])["Targets"]
+        add(row["Name"] + " rule", dict(row, targets=targets), tags_of(aws.events.list_tags_for_resource(ResourceARN=row["Arn"]).get("Tags")))
     for row in aws.all("autoscaling", "describe_launch_configurations", "LaunchConfigurations"):
         add(row["LaunchConfigurationName"], row, {})
     for row in aws.all("iam", "list_roles", "Roles"):
@@ -251,11 +260,11 @@ def dump(aws):
         policies = {policy: aws.iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
                     for policy in aws.iam.list_role_policies(RoleName=name)["PolicyNames"]}
         whole = aws.iam.get_role(RoleName=name)["Role"]
-        add(name + " role", dict(whole, RoleLastUsed=None, policies=policies), tags_of(whole))
+        add(name + " role", dict(whole, RoleLastUsed=None, policies=policies), tags_of(whole.get("Tags")))
     for row in aws.all("iam", "list_instance_profiles", "InstanceProfiles"):
         whole = aws.iam.get_instance_profile(InstanceProfileName=row["InstanceProfileName"])["InstanceProfile"]
         roles = [role["RoleName"] for role in whole["Roles"]]
-        add(row["InstanceProfileName"] + " profile", {"roles": roles, "path": whole["Path"]}, tags_of(whole))
+        add(row["InstanceProfileName"] + " profile", {"roles": roles, "path": whole["Path"]}, tags_of(whole.get("Tags")))
     for zone in aws.all("route53", "list_hosted_zones", "HostedZones"):
         add(zone["Id"].split("/")[-1], {"name": zone["Name"]}, {})
         for row in aws.all("route53", "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone["Id"]):

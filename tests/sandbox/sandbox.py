@@ -43,6 +43,8 @@ import corrections
 import life
 
 DEFAULT_KEY = "test"
+# The services that speak JSON.
+IN_JSON = ("sqs", "events", "ssm")
 READS = re.compile(r"^(Get|List|Describe|Head|Select)")
 
 
@@ -283,11 +285,14 @@ def failure(service, spec):
         content = f"<Error>{error}<RequestId>sandbox</RequestId></Error>"
     elif service == "ec2":
         content = f"<Response><Errors><Error>{error}</Error></Errors><RequestID>sandbox</RequestID></Response>"
+    elif service in IN_JSON:
+        content = json.dumps({"__type": code, "message": message})
     else:
         error = f"<Type>Sender</Type>{error}"
         content = f"<ErrorResponse><Error>{error}</Error><RequestId>sandbox</RequestId></ErrorResponse>"
     content = content.encode()
-    headers = [("Content-Type", "text/xml"), ("Content-Length", str(len(content)))]
+    form = "application/x-amz-json-1.0" if service in IN_JSON else "text/xml"
+    headers = [("Content-Type", form), ("Content-Length", str(len(content)))]
     return f"{status} Refused", headers, content
 
 

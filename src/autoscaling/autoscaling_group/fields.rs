@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::mixed::InstanceTypes;
-use super::warm_pool::WarmPool;
+use super::mixed::{InstanceTypes, Requirements};
 use crate::core::fields::{ExactTags, Value, fields};
 
 fields! { AutoscalingGroupFields {
@@ -13,6 +12,7 @@ fields! { AutoscalingGroupFields {
     subnets: BTreeSet<String> = "subnets",
     launch_configuration: String = "launchConfiguration",
     types: InstanceTypes = "mixedInstancesPolicy.instances",
+    requirements: Requirements = "mixedInstancesPolicy.instanceRequirements",
     on_demand_allocation: String = "mixedInstancesPolicy.onDemandAllocationStrategy",
     spot_allocation: String = "mixedInstancesPolicy.spotAllocationStrategy",
     on_demand_base: i32 = "mixedInstancesPolicy.onDemandBase",
@@ -23,7 +23,7 @@ fields! { AutoscalingGroupFields {
     suspended: BTreeSet<String> = "suspendProcesses",
     protected: bool = "instanceProtection",
     capacity_rebalance: bool = "capacityRebalance",
-    warm_pool: WarmPool = "warmPool",
+    max_lifetime: i32 = "maxInstanceLifetime",
     tags: ExactTags = "tags",
 } }
 

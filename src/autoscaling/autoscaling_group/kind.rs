@@ -7,11 +7,7 @@ use aws_sdk_autoscaling::types::{LaunchTemplateSpecification, MixedInstancesPoli
 
 use super::fields::{AutoscalingGroupFields, TemplateVersion};
 use super::live::{DESCRIBE, LiveGroup, standing};
-use super::metrics::METRICS;
 use super::wanted::AutoscalingGroup;
-use super::warm_pool;
-#[cfg(test)]
-use super::warm_pool::WarmPool;
 use super::{metrics, processes, tags};
 use crate::aws::tags::Tags;
 use crate::aws::{Aws, AwsError, Fault, done, ec2};
@@ -30,6 +26,9 @@ use crate::limits::AUTOSCALING_GROUP_NAME;
 use crate::vpc::route::Route;
 use crate::vpc::route_table_association::RouteTableAssociation;
 use crate::vpc::security_group_rule::SecurityGroupRule;
+
+/// The version that a group runs: whatever is the newest when an instance starts.
+const NEWEST: &str = "$Latest";
 
 impl Manage for AutoscalingGroup {
     type Live = LiveGroup;
@@ -99,7 +98,8 @@ impl Manage for AutoscalingGroup {
             template: view.name(id).to_owned(),
             version: version.clone(),
         });
-        let is_ours = |metric: &&String| METRICS.contains(&metric.as_str());
+        // Others are none of our business.
+        let is_ours = |metric: &&String| self.metrics().any(|own| own == metric.as_str());
         let mixed = found.mixed.clone().unwrap_or_default();
         AutoscalingGroupFields {
             template,
@@ -108,6 +108,7 @@ impl Manage for AutoscalingGroup {
             subnets: set(found.subnets.iter().map(|id| view.name(id))),
             launch_configuration: found.launch_configuration.clone(),
             types: mixed.instance_types(),
+            requirements: mixed.requirements,
             on_demand_allocation: mixed.on_demand_allocation,
             spot_allocation: mixed.spot_allocation,
             on_demand_base: mixed.on_demand_base,
@@ -118,7 +119,7 @@ impl Manage for AutoscalingGroup {
             suspended: set(&found.suspended),
             protected: Some(found.protected),
             capacity_rebalance: Some(found.capacity_rebalance),
-            warm_pool: found.warm_pool.clone(),
+            max_lifetime: Some(found.max_lifetime),
             tags: Some(ExactTags::from(&found.tags)),
         }
     }
@@ -139,6 +140,7 @@ impl Manage for AutoscalingGroup {
             .vpc_zone_identifier(Id::texts(&work.ids(&self.subnets)?).join(","))
             .new_instances_protected_from_scale_in(self.protected)
             .set_capacity_rebalance(self.capacity_rebalance.then_some(true))
+            .set_max_instance_lifetime((self.max_lifetime != 0).then_some(self.max_lifetime))
             .set_tags(Some(tags::to_sdk(&self.tags, &self.name)))
             .send()
             .await;
@@ -148,12 +150,9 @@ impl Manage for AutoscalingGroup {
             Err(error) if error.fault == Fault::Conflict && self.stands(work).await? => {}
             answer => drop(answer?),
         }
-        metrics::collect(work.aws, &self.name).await?;
+        metrics::collect(work.aws, &self.name, self.has_warm_pool).await?;
         let suspended = self.suspended.iter().cloned().collect();
         processes::suspend(work.aws, &self.name, &suspended).await?;
-        if let Some(pool) = &self.warm_pool {
-            pool.put(work.aws, &self.name).await?;
-        }
         Ok(None)
     }
 
@@ -170,6 +169,7 @@ impl Manage for AutoscalingGroup {
             subnets,
             launch_configuration,
             types,
+            requirements,
             on_demand_allocation,
             spot_allocation,
             on_demand_base,
@@ -180,12 +180,13 @@ impl Manage for AutoscalingGroup {
             suspended,
             protected,
             capacity_rebalance,
-            warm_pool,
+            max_lifetime,
             tags,
         } = changed;
         let is_otherwise_launched = template.is_some()
             || launch_configuration.is_some()
             || types.is_some()
+            || requirements.is_some()
             || [on_demand_allocation, spot_allocation, spot_max_price]
                 .iter()
                 .any(|it| it.is_some())
@@ -209,6 +210,9 @@ impl Manage for AutoscalingGroup {
         if capacity_rebalance.is_some() {
             call = call.capacity_rebalance(self.capacity_rebalance);
         }
+        if max_lifetime.is_some() {
+            call = call.max_instance_lifetime(self.max_lifetime);
+        }
         if call != unchanged {
             call.send_with(&work.aws.autoscaling).await.map_err(|error| {
                 AwsError::new("autoscaling:UpdateAutoScalingGroup", name, error)
@@ -218,32 +222,29 @@ impl Manage for AutoscalingGroup {
             tags::update(work.aws, name, delta).await?;
         }
         if metrics.is_some() {
-            metrics::collect(work.aws, name).await?;
+            metrics::collect(work.aws, name, self.has_warm_pool).await?;
         }
         if let Some(delta) = suspended {
             processes::update(work.aws, name, delta).await?;
         }
-        match (warm_pool, &self.warm_pool) {
-            (None, _) => Ok(()),
-            (Some(_), Some(pool)) => pool.put(work.aws, name).await,
-            (Some(_), None) => warm_pool::delete(work.aws, name).await,
-        }
+        Ok(())
     }
 
     #[cfg(test)]
     fn imagined(&self, _: &Id<Self>, view: View<'_>) -> LiveGroup {
         LiveGroup {
             name: Id::imagined(&self.name),
-            template: Some((view.id_of(&self.template), "1".to_owned())),
+            template: Some((view.id_of(&self.template), NEWEST.to_owned())),
             min_size: self.min_size,
             max_size: self.max_size,
             subnets: self.subnets.iter().map(|subnet| view.id_of(subnet)).collect(),
             mixed: self.mixed.clone(),
-            metrics: METRICS.map(str::to_owned).to_vec(),
+            metrics: self.metrics().map(str::to_owned).collect(),
             suspended: self.suspended.clone(),
             protected: self.protected,
             capacity_rebalance: self.capacity_rebalance,
-            warm_pool: self.warm_pool.clone(),
+            max_lifetime: self.max_lifetime,
+            warm_pool: None,
             tags: self.tags.clone(),
             launch_configuration: None,
             instances: Vec::new(),
@@ -257,7 +258,6 @@ impl Manage for AutoscalingGroup {
         let other = || vec!["other".to_owned()];
         let template = live.template.clone().map(|(id, _)| (id, "7".to_owned()));
         let launch_configuration = Some("old".to_owned());
-        let warm_pool = Some(WarmPool { min_size: 9, max_size: None });
         let own = vec![
             ("launchTemplate", LiveGroup { template, ..live.clone() }),
             ("minSize", LiveGroup { min_size: live.min_size + 1, ..live.clone() }),
@@ -271,7 +271,10 @@ impl Manage for AutoscalingGroup {
                 "capacityRebalance",
                 LiveGroup { capacity_rebalance: !live.capacity_rebalance, ..live.clone() },
             ),
-            ("warmPool", LiveGroup { warm_pool, ..live.clone() }),
+            (
+                "maxInstanceLifetime",
+                LiveGroup { max_lifetime: live.max_lifetime + 1, ..live.clone() },
+            ),
             ("tags", LiveGroup { tags: Self::lacking_one(&live.tags), ..live.clone() }),
         ];
         let mixed = live.mixed.clone().unwrap_or_default().disturbed().into_iter();
@@ -282,12 +285,14 @@ impl Manage for AutoscalingGroup {
 }
 
 impl AutoscalingGroup {
+    fn metrics(&self) -> impl Iterator<Item = &'static str> {
+        metrics::wanted(self.has_warm_pool)
+    }
+
     /// What is wanted where there are such tags.
     fn fields(&self, tags: &Tags) -> AutoscalingGroupFields<Wanted> {
-        let template = TemplateVersion {
-            template: self.template.name.clone(),
-            version: self.version.to_string(),
-        };
+        let template =
+            TemplateVersion { template: self.template.name.clone(), version: NEWEST.to_owned() };
         let mixed = self.mixed.clone().unwrap_or_default();
         AutoscalingGroupFields {
             template: Want::Is(template),
@@ -296,6 +301,7 @@ impl AutoscalingGroup {
             subnets: Want::maybe(set(self.subnets.iter().map(|subnet| &subnet.name))),
             launch_configuration: Want::Absent,
             types: Want::maybe(mixed.instance_types()),
+            requirements: Want::maybe(mixed.requirements),
             on_demand_allocation: Want::if_told(mixed.on_demand_allocation),
             spot_allocation: Want::if_told(mixed.spot_allocation),
             on_demand_base: Want::if_told(mixed.on_demand_base),
@@ -305,11 +311,11 @@ impl AutoscalingGroup {
                 Some(_) => Want::maybe(mixed.spot_max_price),
                 None => Want::Any,
             },
-            metrics: Want::maybe(set(METRICS)),
+            metrics: Want::maybe(set(self.metrics())),
             suspended: Want::maybe(set(&self.suspended)),
             protected: Want::Is(self.protected),
             capacity_rebalance: Want::Is(self.capacity_rebalance),
-            warm_pool: Want::maybe(self.warm_pool.clone()),
+            max_lifetime: Want::Is(self.max_lifetime),
             tags: Want::Is(tags::wanted_over(&self.tags, tags)),
         }
     }
@@ -319,7 +325,7 @@ impl AutoscalingGroup {
         let call = work.aws.autoscaling.describe_auto_scaling_groups();
         let answer = call.auto_scaling_group_names(&self.name).send().await;
         let answer = answer.map_err(|error| AwsError::new(DESCRIBE, &self.name, error))?;
-        let template = (work.id(&self.template)?, self.version.to_string());
+        let template = (work.id(&self.template)?, NEWEST.to_owned());
         let subnets: BTreeSet<_> = work.ids(&self.subnets)?.into_iter().collect();
         let is_as_wanted = |found: LiveGroup| {
             ec2::is_identified(&found.tags, &self.tags)
@@ -336,7 +342,7 @@ impl AutoscalingGroup {
     ) -> Result<(Option<LaunchTemplateSpecification>, Option<MixedInstancesPolicy>), AwsError> {
         let specification = LaunchTemplateSpecification::builder()
             .launch_template_id(work.id(&self.template)?)
-            .version(self.version.to_string())
+            .version(NEWEST)
             .build();
         Ok(match &self.mixed {
             None => (Some(specification), None),

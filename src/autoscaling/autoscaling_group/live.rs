@@ -7,7 +7,7 @@ use aws_sdk_autoscaling::types::{AutoScalingGroup, Filter};
 
 use super::mixed::Mixed;
 use super::wanted::AutoscalingGroup;
-use super::warm_pool::WarmPool;
+use super::warm_pool::Sizes;
 use crate::aws::tags::{CLUSTER_TAG, Tags};
 use crate::aws::{Answer, Aws, AwsError, batch};
 use crate::core::id::Id;
@@ -34,7 +34,8 @@ pub(crate) struct LiveGroup {
     pub(crate) suspended: Vec<String>,
     pub(crate) protected: bool,
     pub(crate) capacity_rebalance: bool,
-    pub(crate) warm_pool: Option<WarmPool>,
+    pub(crate) max_lifetime: i32,
+    pub(crate) warm_pool: Option<Sizes>,
     pub(crate) instances: Vec<LiveInstance>,
     pub(crate) load_balancers: Vec<Id<LoadBalancer>>,
     pub(crate) target_groups: Vec<Id<TargetGroup>>,
@@ -150,7 +151,8 @@ fn from_sdk(group: &AutoScalingGroup) -> Result<LiveGroup, AwsError> {
             .collect(),
         protected: group.new_instances_protected_from_scale_in().unwrap_or(false),
         capacity_rebalance: group.capacity_rebalance().unwrap_or(false),
-        warm_pool: group.warm_pool_configuration().and_then(WarmPool::from_sdk),
+        max_lifetime: group.max_instance_lifetime().unwrap_or_default(),
+        warm_pool: group.warm_pool_configuration().and_then(Sizes::from_sdk),
         load_balancers: Id::all_given(answer, "LoadBalancerNames", group.load_balancer_names())?,
         target_groups: Id::all_given(answer, "TargetGroupARNs", group.target_group_arns())?,
         name: name.clone(),

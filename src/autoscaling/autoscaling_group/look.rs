@@ -104,9 +104,13 @@ impl Look for MachineTypes {
     const AFTER: &'static [Looking] = &[];
 
     fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
-        let templates = asked.wanted::<LaunchTemplate>().iter();
-        let own = templates.map(|template| template.machine_type.clone());
-        let own = own.filter(|name| !name.is_empty());
+        let own = asked.wanted::<LaunchTemplate>().iter().flat_map(|template| {
+            let candidates = instance_type::candidates(template.runs_kubernetes).iter();
+            match template.machine_type.as_str() {
+                "" => candidates.map(|(name, _)| (*name).to_owned()).collect(),
+                name => vec![name.to_owned()],
+            }
+        });
         let mixed = asked.wanted::<AutoscalingGroup>().iter().filter_map(|one| one.mixed.as_ref());
         let types: BTreeSet<String> =
             own.chain(mixed.flat_map(|mixed| mixed.types.iter().cloned())).collect();
@@ -136,7 +140,7 @@ impl Look for IdleRoles {
         let (groups, others) = (seen.rows::<LiveGroup>(), seen.rows::<LiveSecurityGroup>());
         let has_group = |own: &OwnRole| {
             groups.iter().any(|group| group.tags.contains_key(&own.tag))
-                || others.iter().any(|group| group.name == own.security_group)
+                || others.iter().any(|group| own.security_group.as_ref() == Some(&group.name))
         };
         let idle = asked.wanted::<OwnRole>().iter();
         let idle = idle.filter(|own| !is_wanted(own) && has_group(own));

@@ -1,8 +1,11 @@
 //! Groups of instances of several types.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_autoscaling::types::{
-    InstancesDistribution, LaunchTemplate, LaunchTemplateOverrides, LaunchTemplateSpecification,
-    MixedInstancesPolicy,
+    BurstablePerformance, InstanceRequirements, InstancesDistribution, LaunchTemplate,
+    LaunchTemplateOverrides, LaunchTemplateSpecification, MemoryMiBRequest, MixedInstancesPolicy,
+    VCpuCountRequest,
 };
 
 use crate::core::fields::Value;
@@ -11,6 +14,8 @@ use crate::core::fields::Value;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Mixed {
     pub(crate) types: Vec<String>,
+    /// Any type that is so will do too.
+    pub(crate) requirements: Option<Requirements>,
     pub(crate) on_demand_allocation: Option<String>,
     pub(crate) on_demand_base: Option<i32>,
     pub(crate) on_demand_above_base: Option<i32>,
@@ -30,6 +35,11 @@ impl Mixed {
                 .iter()
                 .filter_map(|one| one.instance_type().map(str::to_owned))
                 .collect(),
+            requirements: overrides
+                .unwrap_or_default()
+                .iter()
+                .find_map(|one| one.instance_requirements())
+                .map(Requirements::from_sdk),
             on_demand_allocation: text(spread.and_then(|s| s.on_demand_allocation_strategy())),
             on_demand_base: spread.and_then(|s| s.on_demand_base_capacity()),
             on_demand_above_base: spread.and_then(|s| s.on_demand_percentage_above_base_capacity()),
@@ -44,8 +54,12 @@ impl Mixed {
         specification: LaunchTemplateSpecification,
     ) -> MixedInstancesPolicy {
         let types = self.types.iter();
-        let overrides =
+        let types =
             types.map(|name| LaunchTemplateOverrides::builder().instance_type(name).build());
+        let requirements = self.requirements.iter().map(|wanted| {
+            LaunchTemplateOverrides::builder().instance_requirements(wanted.to_sdk()).build()
+        });
+        let overrides = types.chain(requirements);
         let template = LaunchTemplate::builder()
             .launch_template_specification(specification)
             .set_overrides(Some(overrides.collect()));
@@ -55,7 +69,8 @@ impl Mixed {
             .set_on_demand_percentage_above_base_capacity(self.on_demand_above_base)
             .set_spot_allocation_strategy(self.spot_allocation.clone())
             .set_spot_instance_pools(self.spot_pools)
-            .set_spot_max_price(self.spot_max_price.clone());
+            // Without a price, that before would stay (Auto Scaling API, InstancesDistribution).
+            .spot_max_price(self.spot_max_price.clone().unwrap_or_default());
         MixedInstancesPolicy::builder()
             .launch_template(template.build())
             .instances_distribution(distribution.build())
@@ -70,6 +85,13 @@ impl Mixed {
             (
                 "mixedInstancesPolicy.instances",
                 Self { types: vec!["other".to_owned()], ..self.clone() },
+            ),
+            (
+                "mixedInstancesPolicy.instanceRequirements",
+                Self {
+                    requirements: Some(Requirements { cpus: (99, None), ..self.other() }),
+                    ..self.clone()
+                },
             ),
             (
                 "mixedInstancesPolicy.onDemandAllocationStrategy",
@@ -95,9 +117,67 @@ impl Mixed {
         ]
     }
 
+    #[cfg(test)]
+    fn other(&self) -> Requirements {
+        self.requirements.clone().unwrap_or_default()
+    }
+
     /// `None` if no types are named.
     pub(super) fn instance_types(&self) -> Option<InstanceTypes> {
         (!self.types.is_empty()).then(|| InstanceTypes(self.types.clone()))
+    }
+}
+
+/// What is asked of a machine type, burstable ones included: the least, and the most if there is
+/// one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Requirements {
+    pub(crate) cpus: (i32, Option<i32>),
+    /// In MiB.
+    pub(crate) memory: (i32, Option<i32>),
+    pub(crate) excluded: BTreeSet<String>,
+}
+
+impl Requirements {
+    fn from_sdk(found: &InstanceRequirements) -> Self {
+        let (cpus, memory) = (found.v_cpu_count(), found.memory_mib());
+        Self {
+            cpus: (
+                cpus.and_then(|own| own.min()).unwrap_or_default(),
+                cpus.and_then(|own| own.max()),
+            ),
+            memory: (
+                memory.and_then(|own| own.min()).unwrap_or_default(),
+                memory.and_then(|own| own.max()),
+            ),
+            excluded: found.excluded_instance_types().iter().cloned().collect(),
+        }
+    }
+
+    fn to_sdk(&self) -> InstanceRequirements {
+        let cpus = VCpuCountRequest::builder().min(self.cpus.0).set_max(self.cpus.1);
+        let memory = MemoryMiBRequest::builder().min(self.memory.0).set_max(self.memory.1);
+        let excluded: Vec<String> = self.excluded.iter().cloned().collect();
+        InstanceRequirements::builder()
+            .v_cpu_count(cpus.build())
+            .memory_mib(memory.build())
+            .burstable_performance(BurstablePerformance::Included)
+            .set_excluded_instance_types((!excluded.is_empty()).then_some(excluded))
+            .build()
+    }
+}
+
+impl Value for Requirements {
+    fn tell(&self) -> String {
+        let range = |(least, most): (i32, Option<i32>), unit: &str| match most {
+            Some(most) => format!("{least} to {most} {unit}"),
+            None => format!("{least} {unit} or more"),
+        };
+        let mut told = vec![range(self.cpus, "CPUs"), range(self.memory, "MiB")];
+        if !self.excluded.is_empty() {
+            told.push(format!("without {}", self.excluded.tell()));
+        }
+        told.join(", ")
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) use launch_configuration::{
 };
 pub(crate) use live::LiveGroup;
 pub(crate) use look::Groups;
-pub(crate) use mixed::Mixed;
+pub(crate) use mixed::{Mixed, Requirements};
 pub(crate) use tags::tags_from_sdk;
 pub(crate) use wanted::AutoscalingGroup;
-pub(crate) use warm_pool::WarmPool;
+pub(crate) use warm_pool::Sizes;

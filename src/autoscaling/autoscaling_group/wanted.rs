@@ -1,7 +1,6 @@
 //! What is wanted of a group.
 
 use super::mixed::Mixed;
-use super::warm_pool::WarmPool;
 use crate::aws::tags::Tags;
 use crate::core::id::Ref;
 use crate::ec2::launch_template::LaunchTemplate;
@@ -11,8 +10,6 @@ use crate::vpc::subnet::Subnet;
 pub(crate) struct AutoscalingGroup {
     pub(crate) name: String,
     pub(crate) template: Ref<LaunchTemplate>,
-    /// The version that it must run, filled in before the plan is made.
-    pub(crate) version: i64,
     pub(crate) min_size: i32,
     pub(crate) max_size: i32,
     pub(crate) subnets: Vec<Ref<Subnet>>,
@@ -20,6 +17,9 @@ pub(crate) struct AutoscalingGroup {
     pub(crate) suspended: Vec<String>,
     pub(crate) protected: bool,
     pub(crate) capacity_rebalance: bool,
-    pub(crate) warm_pool: Option<WarmPool>,
+    /// In seconds; 0 for any.
+    pub(crate) max_lifetime: i32,
+    /// Whether instances wait to join it, of which metrics tell too.
+    pub(crate) has_warm_pool: bool,
     pub(crate) tags: Tags,
 }

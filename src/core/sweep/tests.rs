@@ -41,7 +41,7 @@ fn swept(in_use: &InUse, tell: impl FnOnce(&mut Sweep<'_>)) -> (String, Swept) {
     let (seen, ids, wishes) = (Seen::default(), Ids::default(), Wishes::default());
     let owner = Owner::with_spec("a.com");
     let mut sweep = Sweep::new(Ground {
-        view: View { seen: &seen, ids: &ids, owner: &owner, zone: None },
+        view: View { seen: &seen, ids: &ids, owner: &owner, account: "", zone: None },
         in_use,
         wishes: &wishes,
         wanted: BTreeSet::new(),
@@ -221,7 +221,7 @@ fn what_could_not_be_looked_for_is_told_where_nobody_else_does() {
     let unseen = |wanted: &[Kind], swept: &[Kind]| {
         let wanted = wanted.iter().map(|kind| ResourceId::new(*kind, "one"));
         let mut sweep = Sweep::new(Ground {
-            view: View { seen: &seen, ids: &ids, owner: &owner, zone: None },
+            view: View { seen: &seen, ids: &ids, owner: &owner, account: "", zone: None },
             in_use: &in_use,
             wishes: &wishes,
             wanted: wanted.collect(),

@@ -1,5 +1,7 @@
 //! What instances are made of.
 
+use crate::aws::tags::Tags;
+
 /// What a version of a launch template holds, one that is there or one that is wanted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Content {
@@ -11,6 +13,8 @@ pub(crate) struct Content {
     /// By their ids, or by their names where they are compared.
     pub(crate) security_groups: Vec<String>,
     pub(crate) public_ip: Option<bool>,
+    /// How many addresses of IPv6 an instance gets.
+    pub(crate) ipv6_addresses: i32,
     /// By their devices.
     pub(crate) volumes: Vec<(String, Volume)>,
     /// The disks of the instance itself, by the devices that they are mapped to.
@@ -21,9 +25,36 @@ pub(crate) struct Content {
     /// `required` or `optional`.
     pub(crate) http_tokens: Option<String>,
     pub(crate) http_hop_limit: Option<i32>,
+    /// Whether metadata is there over IPv6 too.
+    pub(crate) http_ipv6: bool,
     pub(crate) cpu_credits: Option<String>,
     pub(crate) ebs_optimized: Option<bool>,
     pub(crate) user_data: Option<Vec<u8>>,
+    pub(crate) started_tags: StartedTags,
+}
+
+/// The tags of what is started with it: instances, their volumes and their interfaces.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct StartedTags {
+    pub(crate) instance: Tags,
+    pub(crate) volume: Tags,
+    pub(crate) interface: Tags,
+}
+
+impl StartedTags {
+    pub(crate) fn all(tags: &Tags) -> Self {
+        let [instance, volume, interface] = [tags.clone(), tags.clone(), tags.clone()];
+        Self { instance, volume, interface }
+    }
+
+    /// Each with what carries it.
+    pub(super) fn each(&self) -> [(&'static str, &Tags); 3] {
+        [
+            ("instance", &self.instance),
+            ("volume", &self.volume),
+            ("network-interface", &self.interface),
+        ]
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,5 +74,6 @@ pub(crate) struct Volume {
 pub(crate) struct Spot {
     /// In dollars an hour; `None` for up to the price on demand.
     pub(crate) price: Option<String>,
+    pub(crate) minutes: Option<i32>,
     pub(crate) interruption: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! Versions of templates as tests imagine them: each with one field otherwise.
 
-use super::content::{Content, Spot, Volume};
+use super::content::{Content, Spot, StartedTags, Volume};
 
 /// The root device of the images that tests imagine.
 pub(crate) const ROOT_DEVICE: &str = "/dev/xvda";
@@ -21,6 +21,7 @@ pub(super) fn contents(content: &Content) -> Vec<(&'static str, Content)> {
         ("instanceProfile", Content { profile: other(), ..content.clone() }),
         ("securityGroups", Content { security_groups: Vec::new(), ..content.clone() }),
         ("publicIp", Content { public_ip: None, ..content.clone() }),
+        ("ipv6AddressCount", Content { ipv6_addresses: 9, ..content.clone() }),
         ("rootDevice", Content { volumes: device, ..content.clone() }),
         ("rootVolume", Content { volumes: root, ..content.clone() }),
         ("volumes", Content { volumes: more, ..content.clone() }),
@@ -29,14 +30,17 @@ pub(super) fn contents(content: &Content) -> Vec<(&'static str, Content)> {
         ("tenancy", Content { tenancy: other(), ..content.clone() }),
         ("httpTokens", Content { http_tokens: other(), ..content.clone() }),
         ("httpPutResponseHopLimit", Content { http_hop_limit: Some(9), ..content.clone() }),
+        ("httpProtocolIpv6", Content { http_ipv6: !content.http_ipv6, ..content.clone() }),
         ("cpuCredits", Content { cpu_credits: other(), ..content.clone() }),
         ("ebsOptimized", Content { ebs_optimized: Some(false), ..content.clone() }),
         ("userData", Content { user_data: Some(b"other".to_vec()), ..content.clone() }),
+        ("instanceTags", Content { started_tags: StartedTags::default(), ..content.clone() }),
     ];
     let spots = match &content.spot {
-        None => vec![("market", Spot { price: None, interruption: None })],
+        None => vec![("market", Spot { price: None, minutes: None, interruption: None })],
         Some(spot) => vec![
             ("maxPrice", Spot { price: other(), ..spot.clone() }),
+            ("spotDurationInMinutes", Spot { minutes: Some(9), ..spot.clone() }),
             ("instanceInterruptionBehavior", Spot { interruption: other(), ..spot.clone() }),
         ],
     };

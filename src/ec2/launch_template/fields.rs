@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::content::{Content, Volume};
-use crate::aws::tags::Tags;
+use super::content::{Content, StartedTags, Volume};
 use crate::core::drift::{Drift, FieldChange, UserDataChange};
 use crate::core::fields::{
-    Changed, Changes as _, Delta, Fields as _, Found, Side, Value, Want, Wanted, fields,
+    Changed, Changes as _, Delta, ExactTags, Fields as _, Found, Side, Value, Want, Wanted, fields,
 };
 use crate::visible::fingerprint::fingerprint;
 
@@ -17,6 +16,7 @@ fields! { TemplateFields {
     profile: String = "instanceProfile",
     security_groups: BTreeSet<String> = "securityGroups",
     public_ip: bool = "publicIp",
+    ipv6_addresses: i32 = "ipv6AddressCount",
     root_device: String = "rootDevice",
     root_volume: Volume = "rootVolume",
     volumes: Volumes = "volumes",
@@ -25,20 +25,24 @@ fields! { TemplateFields {
     tenancy: String = "tenancy",
     market: String = "market",
     max_price: String = "maxPrice",
+    spot_minutes: i32 = "spotDurationInMinutes",
     interruption: String = "instanceInterruptionBehavior",
     http_tokens: String = "httpTokens",
     http_hop_limit: i32 = "httpPutResponseHopLimit",
+    http_ipv6: bool = "httpProtocolIpv6",
     cpu_credits: String = "cpuCredits",
     ebs_optimized: bool = "ebsOptimized",
     user_data: UserData = "userData",
-    tags: Tags = "tags",
+    started_tags: StartedTags = "instanceTags",
+    tags: ExactTags = "tags",
+    is_default: bool = "defaultVersion",
     versions: OldVersions = "versions",
 } }
 
 impl TemplateFields<Changed> {
     /// Whether instances are made of something else: of all but what is the template's own.
     pub(crate) fn makes_version(&self) -> bool {
-        let content = Self { tags: None, versions: None, ..self.clone() };
+        let content = Self { tags: None, is_default: None, versions: None, ..self.clone() };
         !content.is_none()
     }
 }
@@ -78,6 +82,7 @@ impl Content {
             profile: S::of(self.profile.clone()),
             security_groups: set(self.security_groups.iter().cloned().collect()),
             public_ip: S::of(self.public_ip),
+            ipv6_addresses: S::of(Some(self.ipv6_addresses)),
             root_device: S::of(root_device),
             root_volume: S::of(root_volume),
             volumes: S::of((!volumes.is_empty()).then_some(Volumes(volumes))),
@@ -86,13 +91,17 @@ impl Content {
             tenancy: S::of(self.tenancy.clone()),
             market: S::of(spot.map(|_| "spot".to_owned())),
             max_price: S::of(spot.and_then(|spot| spot.price.clone())),
+            spot_minutes: S::of(spot.and_then(|spot| spot.minutes)),
             interruption: S::of(spot.and_then(|spot| spot.interruption.clone())),
             http_tokens: S::of(self.http_tokens.clone()),
             http_hop_limit: S::of(self.http_hop_limit),
+            http_ipv6: S::of(Some(self.http_ipv6)),
             cpu_credits: S::of(self.cpu_credits.clone()),
             ebs_optimized: S::of(self.ebs_optimized),
             user_data: S::of(self.user_data.clone().map(UserData)),
+            started_tags: S::of(Some(self.started_tags.clone())),
             tags: S::of(None),
+            is_default: S::of(None),
             versions: S::of(None),
         }
     }
@@ -200,6 +209,39 @@ impl Value for UserData {
     }
 }
 
+impl Value for StartedTags {
+    fn tell(&self) -> String {
+        let tags = self.each().map(|(of, tags)| format!("{of}: {}", tags.tell()));
+        tags.join("; ")
+    }
+
+    /// Tells each tag as a field, once if all that is started has it the same way.
+    fn drift(field: &str, delta: &Delta<Self>, drift: &mut Drift) {
+        let side = |side: &Option<Self>| side.clone().unwrap_or_default();
+        let (before, after) = (side(&delta.before), side(&delta.after));
+        let sides: Vec<_> = before.each().into_iter().zip(after.each()).collect();
+        let keys =
+            sides.iter().flat_map(|((_, before), (_, after))| before.keys().chain(after.keys()));
+        for key in keys.collect::<BTreeSet<_>>() {
+            let told = sides.iter().map(|((of, before), (_, after))| {
+                (*of, before.get(key).cloned(), after.get(key).cloned())
+            });
+            let mut told: Vec<_> = told.collect();
+            let is_same =
+                told.iter().all(|(_, before, after)| (before, after) == (&told[0].1, &told[0].2));
+            let field = format!("{field}[{key:?}]");
+            if is_same {
+                told.truncate(1);
+            }
+            let differing = told.into_iter().filter(|(_, before, after)| before != after);
+            drift.fields.extend(differing.map(|(of, before, after)| {
+                let of = if is_same { String::new() } else { format!(" of {of}") };
+                FieldChange { field: format!("{field}{of}"), before, after }
+            }));
+        }
+    }
+}
+
 /// The numbers of old versions.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OldVersions(pub(super) Vec<i64>);
@@ -213,6 +255,7 @@ impl Value for OldVersions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::tags::Tags;
 
     fn gp2(size: i32) -> Volume {
         Volume { size, volume_type: "gp2".to_owned(), ..Volume::default() }
@@ -270,11 +313,33 @@ mod tests {
     }
 
     #[test]
+    fn tags_of_what_is_started_are_told_once_where_all_have_them_the_same_way() {
+        let tags = |pairs: &[(&str, &str)]| -> Tags {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let with = |started_tags| Content { started_tags, ..Content::default() };
+        let before = with(StartedTags {
+            volume: tags(&[("a", "1"), ("b", "1")]),
+            ..StartedTags::all(&tags(&[("a", "1"), ("c", "1")]))
+        });
+        let after = with(StartedTags::all(&tags(&[("a", "2"), ("b", "1")])));
+        let expected = [
+            "instanceTags[\"a\"] 1 → 2",
+            "instanceTags[\"b\"] of instance none → 1",
+            "instanceTags[\"b\"] of network-interface none → 1",
+            "instanceTags[\"c\"] of instance 1 → none",
+            "instanceTags[\"c\"] of network-interface 1 → none",
+        ];
+        assert_eq!(told(&before.difference(&after)), expected);
+    }
+
+    #[test]
     fn what_is_the_templates_own_makes_no_version() {
         let old = Delta { before: Some(OldVersions(vec![2, 3])), after: None };
-        let tags = Delta { before: None, after: Some(Tags::new()) };
-        let own =
-            TemplateFields { tags: Some(tags), versions: Some(old), ..TemplateFields::none() };
+        let tags = Delta { before: None, after: Some(ExactTags::default()) };
+        let is_default = Some(Delta { before: Some(false), after: Some(true) });
+        let (tags, versions) = (Some(tags), Some(old));
+        let own = TemplateFields { tags, is_default, versions, ..TemplateFields::none() };
         assert!(!own.makes_version());
         let monitoring = Some(Delta { before: Some(false), after: Some(true) });
         assert!(TemplateFields { monitoring, ..own }.makes_version());

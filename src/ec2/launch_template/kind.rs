@@ -2,21 +2,20 @@
 
 use aws_sdk_ec2::types::{Filter, RequestLaunchTemplateData, ResourceType};
 
-use super::content::Content;
+use super::content::{Content, StartedTags};
 use super::fields::{OldVersions, TemplateFields};
 use super::read::{self, DESCRIBE, DESCRIBE_VERSIONS, LiveTemplate, TemplateUser};
 use super::request;
 use super::wanted::LaunchTemplate;
 #[cfg(test)]
 use super::wanted::Resolved;
-use crate::aws::tags::{CLUSTER_TAG, Tags, owner_tag};
 use crate::aws::{Answer, Aws, AwsError, Fault, done, ec2};
 use crate::core::creation::{Creation, Standing};
 use crate::core::deletion::Delete;
 use crate::core::drift::Drift;
 #[cfg(test)]
 use crate::core::drift::Image;
-use crate::core::fields::{Changed, Changes as _, Fields as _, Found, Want, Wanted};
+use crate::core::fields::{Changed, Changes as _, ExactTags, Fields as _, Found, Want, Wanted};
 use crate::core::given::Given;
 use crate::core::holders::Holders;
 use crate::core::id::{Id, Ref};
@@ -32,6 +31,7 @@ use crate::limits::LAUNCH_TEMPLATE_NAME;
 
 const CREATE: &str = "ec2:CreateLaunchTemplate";
 const CREATE_VERSION: &str = "ec2:CreateLaunchTemplateVersion";
+const MODIFY: &str = "ec2:ModifyLaunchTemplate";
 const DELETE_VERSIONS: &str = "ec2:DeleteLaunchTemplateVersions";
 
 impl Manage for LaunchTemplate {
@@ -78,10 +78,11 @@ impl Manage for LaunchTemplate {
         found.id.clone()
     }
 
-    fn wanted(&self, view: View<'_>) -> TemplateFields<Wanted> {
+    fn wanted(&self, _: View<'_>) -> TemplateFields<Wanted> {
         let groups = self.security_groups.iter().map(|group| group.name.clone());
         TemplateFields {
-            tags: Want::Is(self.owner_tags(view.owner)),
+            tags: Want::Is(ExactTags::from(&self.tags)),
+            is_default: Want::Is(true),
             versions: Want::Any,
             ..self.content(groups.collect()).fields(Some(0))
         }
@@ -89,7 +90,7 @@ impl Manage for LaunchTemplate {
 
     /// Old versions that nothing uses go when there is a new one, and are no reason for one.
     fn wanted_over(&self, found: &LiveTemplate, view: View<'_>) -> TemplateFields<Wanted> {
-        let wanted = self.wanted(view);
+        let wanted = TemplateFields { tags: self.tags_over(found), ..self.wanted(view) };
         match wanted.difference(&self.found(found, view)).makes_version() {
             true => TemplateFields { versions: Want::Absent, ..wanted },
             false => wanted,
@@ -103,7 +104,8 @@ impl Manage for LaunchTemplate {
         let old = old.filter(|number| !self.resolved.used.contains(number)).copied();
         let old: Vec<i64> = old.collect();
         TemplateFields {
-            tags: Some(found.tags.clone()),
+            tags: Some(ExactTags::from(&found.tags)),
+            is_default: Some(found.is_default),
             versions: (!old.is_empty()).then_some(OldVersions(old)),
             ..content.fields(self.place_of_root(&content))
         }
@@ -138,12 +140,18 @@ impl Manage for LaunchTemplate {
         id: &Id<Self>,
         changed: &TemplateFields<Changed>,
     ) -> Result<(), AwsError> {
-        if changed.tags.is_some() {
+        if let Some(delta) = &changed.tags {
+            let gone = ExactTags::of(delta).filter(|(_, value)| value.is_none());
+            ec2::untag(work.aws, id, gone.map(|(key, _)| key)).await?;
             ec2::tag(work.aws, id, &self.tags).await?;
         }
         // All fields but the template's own are of a version, which is made as a whole.
         if !changed.makes_version() {
-            return Ok(());
+            let newest = self.resolved.next_version - 1;
+            return match changed.is_default {
+                Some(_) => self.make_default(work.aws, id, newest).await,
+                None => Ok(()),
+            };
         }
         let data = self.data(work)?;
         let creation = Creation { work, resource: &self.id(), operation: CREATE_VERSION };
@@ -154,6 +162,7 @@ impl Manage for LaunchTemplate {
         if made != self.resolved.next_version.to_string() {
             return Err(self.overtaken(&made));
         }
+        self.make_default(work.aws, id, self.resolved.next_version).await?;
         let old = changed.versions.as_ref().and_then(|versions| versions.before.as_ref());
         // Old versions do no harm, so that what keeps them does not fail the update.
         if let Some(OldVersions(old)) = old
@@ -172,7 +181,8 @@ impl Manage for LaunchTemplate {
     #[cfg(test)]
     fn imagined(&self, id: &Id<Self>, view: View<'_>) -> LiveTemplate {
         let root_device = super::disturbed::ROOT_DEVICE.to_owned();
-        let image = Image { id: self.image.clone(), ..Image::default() };
+        let id_of_image = self.image.names().first().map(|name| (*name).to_owned());
+        let image = Image { id: id_of_image.unwrap_or_default(), ..Image::default() };
         let resolved = Resolved { image, root_device, ..Resolved::default() };
         let groups = self.security_groups.iter().map(|group| view.id_of(group).into());
         LiveTemplate {
@@ -180,6 +190,7 @@ impl Manage for LaunchTemplate {
             name: self.name.clone(),
             tags: self.tags.clone(),
             version: 1,
+            is_default: true,
             old_versions: Vec::new(),
             content: Self { resolved, ..self.clone() }.content(groups.collect()),
         }
@@ -190,8 +201,11 @@ impl Manage for LaunchTemplate {
         let contents = super::disturbed::contents(&live.content).into_iter();
         let all =
             contents.map(|(field, content)| (field, LiveTemplate { content, ..live.clone() }));
-        all.chain([("tags", LiveTemplate { tags: Self::lacking_one(&live.tags), ..live.clone() })])
-            .collect()
+        let own = [
+            ("tags", LiveTemplate { tags: Self::lacking_one(&live.tags), ..live.clone() }),
+            ("defaultVersion", LiveTemplate { is_default: false, ..live.clone() }),
+        ];
+        all.chain(own).collect()
     }
 }
 
@@ -210,11 +224,15 @@ impl LaunchTemplate {
         standing.collect()
     }
 
-    /// The tags that tell whose the template is; others are told by no one.
-    fn owner_tags(&self, owner: &Owner) -> Tags {
-        let keys = [owner_tag(owner.cluster()), CLUSTER_TAG.to_owned()];
-        let tags = self.tags.iter().filter(|(key, _)| keys.contains(key));
-        tags.map(|(key, value)| (key.clone(), value.clone())).collect()
+    /// What is started with a template has its tags, so that these tell which it was given and is
+    /// to have no more; others are none of our business.
+    fn tags_over(&self, found: &LiveTemplate) -> Want<ExactTags> {
+        let given = found.content.started_tags.instance.keys();
+        let gone = given.filter(|key| !self.tags.contains_key(*key));
+        let gone = gone.filter(|key| found.tags.contains_key(*key)).cloned();
+        let mut tags = ExactTags::from(&self.tags);
+        tags.0.extend(gone.map(|key| (key, None)));
+        Want::Is(tags)
     }
 
     pub(crate) fn resource_id(&self) -> ResourceId {
@@ -246,16 +264,19 @@ impl LaunchTemplate {
             profile: Some(self.profile.clone()),
             security_groups,
             public_ip: Some(self.public_ip),
+            ipv6_addresses: i32::from(self.ipv6),
             volumes: std::iter::once(root).chain(self.volumes.iter().cloned()).collect(),
             ephemeral: self.ephemeral().collect(),
             monitoring: self.monitoring,
             tenancy: self.tenancy.clone(),
             spot: self.spot.clone(),
-            http_tokens: self.http_tokens.clone(),
-            http_hop_limit: self.http_hop_limit,
+            http_tokens: Some(self.http_tokens.clone()),
+            http_hop_limit: Some(self.http_hop_limit),
+            http_ipv6: self.ipv6,
             cpu_credits: self.cpu_credits.clone(),
             ebs_optimized: self.ebs_optimized,
             user_data: self.user_data.clone(),
+            started_tags: StartedTags::all(&self.tags),
         }
     }
 
@@ -308,6 +329,12 @@ impl LaunchTemplate {
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn make_default(&self, aws: &Aws, id: &Id<Self>, version: i64) -> Result<(), AwsError> {
+        let call = aws.ec2.modify_launch_template().launch_template_id(id);
+        let answer = call.default_version(version.to_string()).send().await;
+        answer.map(|_| ()).map_err(|error| AwsError::new(MODIFY, &self.name, error))
     }
 
     /// The versions from the one on that is to be made.

@@ -87,8 +87,8 @@ impl Look for NamedImages {
     const AFTER: &'static [Looking] = &[];
 
     fn ask(asked: &Asked, _: &Seen) -> Option<Self> {
-        let images = asked.wanted::<LaunchTemplate>().iter().map(|one| one.image.clone());
-        let images: BTreeSet<String> = images.filter(|image| !image.is_empty()).collect();
+        let images = asked.wanted::<LaunchTemplate>().iter().flat_map(|one| one.image.names());
+        let images: BTreeSet<String> = images.map(str::to_owned).collect();
         (!images.is_empty()).then_some(Self(images))
     }
 

@@ -1,5 +1,5 @@
-//! `LaunchTemplate`: what the instances of a group are made of. A change makes a new version;
-//! the group points at one by number.
+//! `LaunchTemplate`: what the instances of a group are made of. A change makes a new version,
+//! which becomes the default; the group runs the newest.
 
 mod content;
 #[cfg(test)]
@@ -16,4 +16,4 @@ pub(crate) use content::{Spot, Volume};
 pub(crate) use disturbed::ROOT_DEVICE;
 pub(crate) use look::{AllTemplates, own_templates, user_marks};
 pub(crate) use read::{LiveTemplate, TemplateUser, decode, observe_versions};
-pub(crate) use wanted::{LaunchTemplate, Resolved};
+pub(crate) use wanted::{LaunchTemplate, Resolved, WantedImage};

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{
-    Filter, LaunchTemplateHttpTokensState, LaunchTemplateVersion, MarketType,
-    ResponseLaunchTemplateData, VolumeType,
+    Filter, LaunchTemplateHttpTokensState, LaunchTemplateInstanceMetadataProtocolIpv6,
+    LaunchTemplateVersion, MarketType, ResourceType, ResponseLaunchTemplateData, VolumeType,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::future::{try_join, try_join_all};
 
-use super::content::{Content, Spot, Volume};
+use super::content::{Content, Spot, StartedTags, Volume};
 use super::wanted::LaunchTemplate;
 use crate::aws::tags::Tags;
 use crate::aws::{Answer, Aws, AwsError, Fault, ec2};
@@ -34,6 +34,8 @@ pub(crate) struct LiveTemplate {
     pub(crate) name: String,
     pub(crate) tags: Tags,
     pub(crate) version: i64,
+    /// Whether it is what those start who name no version.
+    pub(crate) is_default: bool,
     /// Versions beyond those that are kept, but for the default one.
     pub(crate) old_versions: Vec<i64>,
     pub(crate) content: Content,
@@ -188,7 +190,8 @@ fn version_from_sdk(row: &LaunchTemplateVersion) -> Result<LiveTemplate, AwsErro
     let data = answer.part("launchTemplateData", row.launch_template_data())?;
     let (tags, old_versions) = (Tags::new(), Vec::new());
     let content = content_from_sdk(data, profile(answer, data)?);
-    Ok(LiveTemplate { content, id, name, tags, version, old_versions })
+    let is_default = row.default_version().unwrap_or(true);
+    Ok(LiveTemplate { content, id, name, tags, version, is_default, old_versions })
 }
 
 /// The name of the instance profile, which stands there as such or in an ARN.
@@ -221,11 +224,13 @@ fn content_from_sdk(data: &ResponseLaunchTemplateData, profile: Option<String>) 
         if let Some(disk) = mapping.virtual_name() {
             ephemeral.push((device.to_owned(), disk.to_owned()));
         } else if let Some(ebs) = mapping.ebs() {
+            // What gp3 has where nothing is said (EC2 API, EbsBlockDevice).
+            let is_gp3 = ebs.volume_type() == Some(&VolumeType::Gp3);
             let volume = Volume {
                 size: ebs.volume_size().unwrap_or_default(),
                 volume_type: ebs.volume_type().map_or("", VolumeType::as_str).to_owned(),
-                iops: ebs.iops(),
-                throughput: ebs.throughput(),
+                iops: ebs.iops().or(is_gp3.then_some(3000)),
+                throughput: ebs.throughput().or(is_gp3.then_some(125)),
                 encrypted: ebs.encrypted().unwrap_or(false),
                 kms_key: ebs.kms_key_id().map(str::to_owned),
                 delete_on_termination: ebs.delete_on_termination().unwrap_or(true),
@@ -244,6 +249,7 @@ fn content_from_sdk(data: &ResponseLaunchTemplateData, profile: Option<String>) 
         profile,
         security_groups: groups.unwrap_or(data.security_group_ids()).to_vec(),
         public_ip: nic.and_then(|nic| nic.associate_public_ip_address()),
+        ipv6_addresses: nic.and_then(|nic| nic.ipv6_address_count()).unwrap_or_default(),
         volumes,
         ephemeral,
         monitoring: data.monitoring().and_then(|m| m.enabled()).unwrap_or(false),
@@ -253,6 +259,7 @@ fn content_from_sdk(data: &ResponseLaunchTemplateData, profile: Option<String>) 
             .map(|tenancy| tenancy.as_str().to_owned()),
         spot: spot.map(|_| Spot {
             price: options.and_then(|options| options.max_price()).map(str::to_owned),
+            minutes: options.and_then(|options| options.block_duration_minutes()),
             interruption: options
                 .and_then(|options| options.instance_interruption_behavior())
                 .map(|behavior| behavior.as_str().to_owned()),
@@ -262,13 +269,26 @@ fn content_from_sdk(data: &ResponseLaunchTemplateData, profile: Option<String>) 
             .map(LaunchTemplateHttpTokensState::as_str)
             .map(str::to_owned),
         http_hop_limit: metadata.and_then(|metadata| metadata.http_put_response_hop_limit()),
+        http_ipv6: metadata.and_then(|metadata| metadata.http_protocol_ipv6())
+            == Some(&LaunchTemplateInstanceMetadataProtocolIpv6::Enabled),
         cpu_credits: data
             .credit_specification()
             .and_then(|credits| credits.cpu_credits())
             .map(str::to_owned),
         ebs_optimized: data.ebs_optimized(),
         user_data: data.user_data().filter(|text| !text.is_empty()).map(decode),
+        started_tags: StartedTags {
+            instance: started_tags(data, ResourceType::Instance),
+            volume: started_tags(data, ResourceType::Volume),
+            interface: started_tags(data, ResourceType::NetworkInterface),
+        },
     }
+}
+
+fn started_tags(data: &ResponseLaunchTemplateData, of: ResourceType) -> Tags {
+    let mut all = data.tag_specifications().iter();
+    let own = all.find(|specification| specification.resource_type() == Some(&of));
+    own.map(|own| ec2::tags_from_sdk(own.tags())).unwrap_or_default()
 }
 
 /// AWS gives user data in base64.

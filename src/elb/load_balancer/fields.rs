@@ -9,6 +9,7 @@ use aws_sdk_elasticloadbalancing::types::{HealthCheck as SdkHealthCheck, Listene
 use crate::aws::tags::Tags;
 use crate::core::fields::{Value, fields};
 use crate::core::id::Id;
+use crate::elb::access_log::AccessLog;
 use crate::vpc::subnet::Subnet;
 
 fields! { LoadBalancerFields {
@@ -18,7 +19,9 @@ fields! { LoadBalancerFields {
     listener: Listener = "listeners",
     health_check: HealthCheck = "healthCheck",
     idle_timeout_seconds: i32 = "idleTimeoutSeconds",
+    draining_seconds: i32 = "connectionDrainingSeconds",
     cross_zone: bool = "crossZoneLoadBalancing",
+    access_log: AccessLog = "accessLog",
     tags: Tags = "tags",
 } }
 

@@ -13,6 +13,7 @@ use crate::aws::{Answer, Aws, AwsError, batch};
 use crate::core::id::{Address, Id};
 use crate::core::seen::Looked;
 use crate::core::whose::{Marks, speak_of};
+use crate::elb::access_log::AccessLog;
 use crate::vpc::security_group::SecurityGroup;
 use crate::vpc::subnet::Subnet;
 
@@ -26,7 +27,10 @@ pub(crate) struct LiveLoadBalancer {
     pub(crate) listeners: Vec<Listener>,
     pub(crate) health_check: Option<HealthCheck>,
     pub(crate) idle_timeout_seconds: Option<i32>,
+    /// How long connections may go on to instances that leave; `None` where they are cut.
+    pub(crate) draining_seconds: Option<i32>,
     pub(crate) cross_zone: bool,
+    pub(crate) access_log: Option<AccessLog>,
     pub(crate) subnets: Vec<Id<Subnet>>,
     pub(crate) security_groups: Vec<Id<SecurityGroup>>,
     pub(crate) tags: Tags,
@@ -162,6 +166,20 @@ fn from_sdk(
             .as_ref()
             .and_then(|all| all.cross_zone_load_balancing())
             .is_some_and(|cross| cross.enabled()),
+        draining_seconds: attributes
+            .as_ref()
+            .and_then(|all| all.connection_draining())
+            .filter(|draining| draining.enabled())
+            .and_then(|draining| draining.timeout()),
+        access_log: attributes
+            .as_ref()
+            .and_then(|all| all.access_log())
+            .filter(|log| log.enabled())
+            .map(|log| AccessLog {
+                bucket: log.s3_bucket_name().unwrap_or_default().to_owned(),
+                prefix: log.s3_bucket_prefix().unwrap_or_default().to_owned(),
+                interval: log.emit_interval(),
+            }),
         subnets: Id::all_given(answer, "Subnets", lb.subnets())?,
         security_groups: Id::all_given(answer, "SecurityGroups", lb.security_groups())?,
         tags: tags.clone(),

@@ -2,6 +2,7 @@
 
 use crate::aws::tags::Tags;
 use crate::core::id::Ref;
+use crate::elb::access_log::AccessLog;
 use crate::vpc::security_group::SecurityGroup;
 use crate::vpc::subnet::Subnet;
 
@@ -19,8 +20,8 @@ pub(crate) struct LoadBalancer {
     /// What the health check asks, `SSL:443`.
     pub(crate) health_target: String,
     pub(crate) idle_timeout_seconds: i32,
-    /// `None` leaves it as it is.
-    pub(crate) cross_zone: Option<bool>,
+    pub(crate) cross_zone: bool,
+    pub(crate) access_log: Option<AccessLog>,
     pub(crate) subnets: Vec<Ref<Subnet>>,
     pub(crate) security_groups: Vec<Ref<SecurityGroup>>,
     pub(crate) tags: Tags,

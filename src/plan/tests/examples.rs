@@ -7,10 +7,11 @@ use crate::desired::{DesiredCluster, Input};
 use crate::spec::cluster::Cluster;
 use crate::spec::instance_group::InstanceGroup;
 
-const SSH_KEY: &str = include_str!("../../../tests/goldens/clusters/minimal/id_rsa.pub");
+const SSH_KEY: &str = include_str!("../../../tests/goldens/id_rsa.pub");
 
 fn cluster(name: &str, spec: &Json) -> Cluster {
-    serde_json::from_value(json!({"metadata": {"name": name}, "spec": spec})).unwrap()
+    let metadata = json!({"name": name, "annotations": {"kapstan.io/bootstrap": "none"}});
+    serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
 }
 
 fn instance_group(name: &str, spec: &Json) -> InstanceGroup {
@@ -18,13 +19,23 @@ fn instance_group(name: &str, spec: &Json) -> InstanceGroup {
 }
 
 fn desired(cluster: &Cluster, groups: &[InstanceGroup], ssh_keys: &[String]) -> DesiredCluster {
+    desired_by(cluster, groups, ssh_keys, "1.10.0")
+}
+
+/// What a cluster needs that this kops wrote last.
+fn desired_by(
+    cluster: &Cluster,
+    groups: &[InstanceGroup],
+    ssh_keys: &[String],
+    kops_version: &str,
+) -> DesiredCluster {
     let base = format!("s3://state/{}", cluster.name());
     let groups: Vec<&InstanceGroup> = groups.iter().collect();
     let input = Input {
         cluster,
         groups: &groups,
         base: Some(&base),
-        kops_version: Some("1.10.0"),
+        kops_version: Some(kops_version),
         ssh_keys,
     };
     crate::desired::cluster(input).unwrap()
@@ -46,6 +57,23 @@ pub(super) fn bare(groups: &[InstanceGroup]) -> DesiredCluster {
     desired
 }
 
+/// A cluster with one group, on top of what is said of the two.
+pub(super) fn of_group(cluster: &Json, group: &Json) -> DesiredCluster {
+    let defaults = json!({
+        "iam": {},
+        "subnets": [
+            {"name": "a", "zone": "us-west-2a", "type": "Public"},
+            {"name": "utility-a", "zone": "us-west-2a", "type": "Utility"},
+        ],
+    });
+    let subnet = if group["role"] == "Bastion" { "utility-a" } else { "a" };
+    let group = instance_group("own", &with(&json!({"subnets": [subnet]}), group));
+    // Nothing is said of what its instances run.
+    let mut cluster = self::cluster("dev.k8s.local", &with(&defaults, cluster));
+    cluster.metadata.annotations = None;
+    desired(&cluster, &[group], &[])
+}
+
 /// Its IAM kinds alone.
 pub(super) fn of_iam(groups: &[InstanceGroup]) -> DesiredCluster {
     let mut desired = bare(groups);
@@ -54,8 +82,15 @@ pub(super) fn of_iam(groups: &[InstanceGroup]) -> DesiredCluster {
 }
 
 /// Every cluster here, with a word for it.
-pub(super) fn all() -> [(&'static str, DesiredCluster); 4] {
-    [("public", public()), ("private", private()), ("shared", shared()), ("gossip", gossip())]
+pub(super) fn all() -> [(&'static str, DesiredCluster); 6] {
+    [
+        ("public", public()),
+        ("private", private()),
+        ("shared", shared()),
+        ("gossip", gossip()),
+        ("ipv6", ipv6()),
+        ("accounts", accounts()),
+    ]
 }
 
 fn with(defaults: &Json, more: &Json) -> Json {
@@ -72,7 +107,6 @@ fn spec(more: &Json) -> Json {
         "volumeThroughput": 200, "encryptedVolume": true, "kmsKeyId": "arn:aws:kms:us-west-2:123456789012:key/1",
     });
     let defaults = json!({
-        "bootstrap": "none",
         "iam": {},
         "kubernetesVersion": "1.10.3",
         "networkCIDR": "172.20.0.0/16",
@@ -103,11 +137,16 @@ fn public() -> DesiredCluster {
             "node": r#"[{"Effect": "Allow", "Action": "es:*", "Resource": "*"}]"#,
         },
         "api": {"loadBalancer": {"type": "Public", "crossZoneLoadBalancing": true}},
+        "nodeTerminationHandler": {"enableRebalanceDraining": true},
         "subnets": [
             {"name": "a", "zone": "us-west-2a", "type": "Public", "cidr": "172.20.32.0/19"},
             {"name": "b", "zone": "us-west-2b", "type": "Public", "cidr": "10.9.1.0/24"},
         ],
     }));
+    let pooled = json!({
+        "cloudLabels": {"team": "blue"},
+        "warmPool": {"enableLifecycleHook": true, "lifecycleHookTimeout": 900},
+    });
     let spot = json!({
         "maxPrice": "0.1", "instanceInterruptionBehavior": "stop",
         "externalLoadBalancers": [
@@ -125,7 +164,7 @@ fn public() -> DesiredCluster {
     });
     let groups = [
         machines("masters", "Master", "a", &json!({})),
-        machines("nodes", "Node", "b", &json!({"cloudLabels": {"team": "blue"}})),
+        machines("nodes", "Node", "b", &pooled),
         machines("spot", "Node", "a", &spot),
         machines("mixed", "Node", "a", &mixed),
     ];
@@ -218,4 +257,64 @@ fn gossip() -> DesiredCluster {
         machines("nodes", "Node", "a", &json!({})),
     ];
     desired(&cluster("gossip.k8s.local", &spec), &groups, &[SSH_KEY.to_owned()])
+}
+
+/// One of IPv6, with subnets of all types, and routes of the user's own.
+fn ipv6() -> DesiredCluster {
+    let subnet = |name: &str, kind: &str, more: Json| {
+        with(&json!({"name": name, "zone": "us-west-2a", "type": kind}), &more)
+    };
+    let routes = json!([
+        {"cidr": "192.168.0.0/16", "target": "pcx-theirs"},
+        {"cidr": "192.0.2.0/24", "target": "nat-theirs"},
+    ]);
+    let spec = spec(&json!({
+        "api": {"loadBalancer": {"type": "Public"}},
+        "dnsZone": "example.com",
+        "networking": {"calico": {}},
+        "nonMasqueradeCIDR": "::/0",
+        "subnets": [
+            subnet("a", "Private", json!({"ipv6CIDR": "/64#1", "additionalRoutes": routes})),
+            subnet("dual-a", "DualStack", json!({"cidr": "172.20.32.0/19", "ipv6CIDR": "/64#2"})),
+            subnet("utility-a", "Utility", json!({"cidr": "172.20.4.0/22", "ipv6CIDR": "/64#3"})),
+            {
+                "name": "b", "zone": "us-west-2b", "type": "Public", "cidr": "172.20.64.0/19",
+                "ipv6CIDR": "2001:db8:0:104::/64",
+            },
+        ],
+    }));
+    let groups = [
+        machines("masters", "Master", "a", &json!({})),
+        machines("nodes", "Node", "a", &json!({})),
+    ];
+    desired(&cluster("ipv6.example.com", &spec), &groups, &[SSH_KEY.to_owned()])
+}
+
+/// One whose service accounts have roles, with policies of the user's own.
+pub(super) fn accounts() -> DesiredCluster {
+    let policy = |name: &str| format!("arn:aws:iam::123456789012:policy/{name}");
+    let spec = spec(&json!({
+        "dnsZone": "Z1",
+        "externalPolicies": {"node": [policy("b"), policy("a")]},
+        "iam": {
+            "permissionsBoundary": policy("fence"),
+            "serviceAccountExternalPermissions": [{
+                "name": "reader", "namespace": "team-*", "aws": {"policyARNs": [policy("a")]},
+            }],
+            "useServiceAccountExternalPermissions": true,
+        },
+        "serviceAccountIssuerDiscovery": {
+            "additionalAudiences": ["sts.amazonaws.com"], "discoveryStore": "s3://found/accounts",
+            "enableAWSOIDCProvider": true,
+        },
+        "subnets": [
+            {"name": "a", "zone": "us-west-2a", "type": "Public", "cidr": "172.20.32.0/19"},
+        ],
+    }));
+    let groups = [
+        machines("masters", "Master", "a", &json!({})),
+        machines("nodes", "Node", "a", &json!({})),
+    ];
+    let cluster = cluster("accounts.example.com", &spec);
+    desired_by(&cluster, &groups, &[SSH_KEY.to_owned()], "1.36.2")
 }

@@ -13,10 +13,11 @@ use crate::core::seen::{Looked, Seen};
 use crate::core::whose::Owner;
 use crate::desired::DesiredCluster;
 use crate::ec2::image::{Images, LiveImage};
-use crate::ec2::instance_type::LiveInstanceType;
+use crate::ec2::instance_type::{LiveInstanceType, X86_64};
 use crate::ec2::launch_template::ROOT_DEVICE;
 use crate::elb::load_balancer::ClassicName;
 use crate::elb::target_group::TargetGroupArn;
+use crate::iam::attached::Attached;
 use crate::iam::instance_profile::IamInstanceProfile;
 use crate::iam::instance_profile_role::IamInstanceProfileRole;
 use crate::iam::presence;
@@ -27,7 +28,7 @@ use crate::policy::zone::zone_id;
 use crate::resolve::lifecycle::{Lifecycles, Mode, Override};
 use crate::route53::dns_zone::{DnsZone, ZoneVpc};
 use crate::route53::hosted_zone::HostedZone;
-use crate::vpc::route::{Route, RouteInstance, Via};
+use crate::vpc::route::{Route, RouteInstance};
 use crate::vpc::route_table_association::RouteTableAssociation;
 use crate::vpc::security_group_rule::SecurityGroupRule;
 
@@ -70,7 +71,8 @@ impl Imagined {
     }
 
     fn view_of<'a>(&'a self, seen: &'a Seen) -> View<'a> {
-        View { seen, ids: &self.ids, owner: &self.owner, zone: self.zone.as_deref() }
+        let zone = self.zone.as_deref();
+        View { seen, ids: &self.ids, owner: &self.owner, account: ACCOUNT, zone }
     }
 
     /// Those of IAM go by their names.
@@ -88,24 +90,33 @@ impl Imagined {
         let (mut balancers, mut groups) = (Vec::new(), Vec::new());
         for resource in &desired.resources {
             match resource {
+                Resource::IamRole(role)
+                    if self.live.seen.named::<Attached>(&role.name).exists().is_none() =>
+                {
+                    let nothing = Attached { role: role.name.clone(), policies: Vec::new() };
+                    self.live.seen.put_named(&role.name, Looked::Found(vec![nothing]));
+                }
                 Resource::LaunchTemplate(template) => {
-                    images.push(LiveImage {
-                        id: template.image.clone(),
+                    images.extend(template.image.names().into_iter().map(|id| LiveImage {
+                        id: id.to_owned(),
                         name: String::new(),
                         owner: ACCOUNT.to_owned(),
                         alias: None,
+                        architecture: X86_64.to_owned(),
+                        made: String::new(),
                         root_device: ROOT_DEVICE.to_owned(),
                         asked: None,
-                    });
+                    }));
                     let name = &template.machine_type;
                     let found: &mut LiveInstanceType = types.entry(name.clone()).or_default();
                     found.name.clone_from(name);
+                    found.architectures = vec![X86_64.to_owned()];
                     found.zones.extend(template.zones.iter().cloned());
                 }
-                Resource::Route(route) => match &route.via {
-                    Via::Instance(id) => instances.push(RouteInstance(id.clone())),
-                    Via::InternetGateway(_) | Via::NatGateway(_) => {}
-                },
+                Resource::Route(route) => {
+                    let instance = route.via.instance().map(str::to_owned);
+                    instances.extend(instance.map(RouteInstance));
+                }
                 Resource::DnsZone(zone) => {
                     let vpc = zone.private_to.as_ref().map(|vpc| self.view().id_of(vpc));
                     let zone = Id::imagined(self.zone.as_deref().unwrap());
@@ -126,6 +137,13 @@ impl Imagined {
         self.live.seen.put(Looked::Found(zones));
         self.live.seen.put(Looked::Found(balancers));
         self.live.seen.put(Looked::Found(groups));
+    }
+
+    /// AWS with one thing more.
+    pub(super) fn with(&self, resource: &Resource) -> Live {
+        let mut seen = self.live.seen.clone();
+        resource.imagine("more", self.view(), &mut seen);
+        Live { seen, ..self.live.clone() }
     }
 
     /// AWS with one field of a resource otherwise, for each field.
@@ -219,18 +237,12 @@ fn check(plan: &Plan, desired: &DesiredCluster, live: &Live) {
     }
     check_needs(plan, live, &written);
     let owner = crate::plan::owner(desired, live);
-    let view = View { seen: &live.seen, ids: &plan.ids, owner: &owner, zone: None };
+    let seen = &live.seen;
+    let view = View { seen, ids: &plan.ids, owner: &owner, account: ACCOUNT, zone: None };
     for change in &plan.changes {
         let update = match &change.write {
             Some(Write::Update(update)) => update,
-            Some(Write::Create(resource)) => {
-                if let Resource::AutoscalingGroup(group) = &**resource {
-                    let is_refused = !plan.refusals.is_empty();
-                    assert!(group.version > 0 || is_refused, "{} has no version", change.id);
-                }
-                continue;
-            }
-            Some(Write::Delete(_)) | None => continue,
+            Some(Write::Create(_) | Write::Delete(_)) | None => continue,
         };
         let (ownership, whose, drift) = update.faces(view);
         if let Some(whose) = whose.filter(|_| ownership == Ownership::Ours) {

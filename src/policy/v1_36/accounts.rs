@@ -1,12 +1,13 @@
 //! The roles that pods take by their service account: those of add-ons, and the user's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AddOn, Facts, Holder, RolePolicy, issuer, rules};
+use super::issuer::{host, issuer, provider_arn};
+use super::{Facts, Holder, RolePolicy, rules};
 use crate::limits::partition::Partition;
 use crate::limits::role_name;
 use crate::policy::document::{Conditions, Document, Effect, Scope, Statement, Values};
-use crate::policy::parse;
+use crate::policy::{external, parse};
 use crate::spec::cluster::{AccountPermissions, Cluster};
 use crate::spec::instance_group::InstanceGroup;
 use crate::spec::object::filled;
@@ -26,27 +27,37 @@ pub(crate) struct AccountRole {
     pub(crate) name: String,
     pub(crate) content: AccountContent,
     /// The ARNs of policies that are attached.
-    pub(crate) attached: Vec<String>,
-    /// The ARN of the provider, with [`UNKNOWN_ACCOUNT`], and its host.
-    provider: (String, String),
+    pub(crate) attached: BTreeSet<String>,
+    pub(crate) trust: PodTrust,
+}
+
+/// Who may take a role: the pods of a service account, as their issuer tells them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PodTrust {
+    account: String,
+    namespace: String,
+    partition: Partition,
+    /// The issuer, without how it is spoken to.
+    issuer: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum AccountContent {
-    AddOn(AddOn, Facts),
+    AddOn(RolePolicy),
     Given(Document),
     /// What is attached is all that the role has.
     Nothing,
 }
 
-impl AccountRole {
-    /// Who may take the role.
-    pub(crate) fn trust(&self) -> Document {
-        let (provider, host) = &self.provider;
-        let subject = format!("system:serviceaccount:{}:{}", self.namespace, self.account);
-        let operator = if self.namespace.contains('*') { "StringLike" } else { "StringEquals" };
-        let is_account = BTreeMap::from([(format!("{host}:sub"), Values::One(subject))]);
-        let principal = BTreeMap::from([("Federated".to_owned(), Values::One(provider.clone()))]);
+impl PodTrust {
+    /// The trust policy in an account of AWS.
+    pub(crate) fn document(&self, aws_account: &str) -> Document {
+        let Self { account, namespace, partition, issuer } = self;
+        let provider = provider_arn(*partition, aws_account, issuer);
+        let subject = format!("system:serviceaccount:{namespace}:{account}");
+        let operator = if namespace.contains('*') { "StringLike" } else { "StringEquals" };
+        let is_account = BTreeMap::from([(format!("{issuer}:sub"), Values::One(subject))]);
+        let principal = BTreeMap::from([("Federated".to_owned(), Values::One(provider))]);
         Document::new(vec![Statement {
             sid: None,
             effect: Effect::Allow,
@@ -56,14 +67,23 @@ impl AccountRole {
             conditions: Conditions::from([(operator.to_owned(), is_account)]),
         }])
     }
+}
+
+impl AccountRole {
+    /// Whether it is that of an add-on of kops'.
+    pub(crate) fn is_of_add_on(&self) -> bool {
+        matches!(self.content, AccountContent::AddOn(..))
+    }
+
+    /// Its namespace as names and tags have it.
+    pub(crate) fn plain_namespace(&self) -> String {
+        plain(&self.namespace)
+    }
 
     /// The inline policy. `zone` is the hosted zone's id.
     pub(crate) fn document(&self, zone: Option<&str>) -> Option<Document> {
         match &self.content {
-            AccountContent::AddOn(add_on, facts) => {
-                let holder = Holder::Account(*add_on);
-                Some(RolePolicy { holder, facts: facts.clone() }.document(zone))
-            }
+            AccountContent::AddOn(policy) => Some(policy.document(zone)),
             AccountContent::Given(document) => Some(document.clone()),
             AccountContent::Nothing => None,
         }
@@ -80,46 +100,84 @@ pub(crate) fn roles(
     base: Option<&str>,
 ) -> Result<Vec<AccountRole>, Vec<Problem>> {
     let facts = Facts::new(cluster, groups, base);
-    let address = issuer(cluster);
-    let host = address.strip_prefix("https://").unwrap_or(&address);
-    let provider = (facts.provider(UNKNOWN_ACCOUNT, host), host.to_owned());
+    let issuer = host(&issuer(cluster)).to_owned();
     let role = |account: &str, namespace: &str, content, attached| AccountRole {
         account: account.to_owned(),
         namespace: namespace.to_owned(),
         name: name(account, namespace, cluster.name()),
         content,
         attached,
-        provider: provider.clone(),
+        trust: PodTrust {
+            account: account.to_owned(),
+            namespace: namespace.to_owned(),
+            partition: facts.partition,
+            issuer: issuer.clone(),
+        },
     };
     let there = rules::ACCOUNTS.iter().filter(|account| facts.has(account.when));
     let mut all: Vec<AccountRole> = there
         .map(|account| {
-            let content = AccountContent::AddOn(account.add_on, facts.clone());
-            role(account.name, "kube-system", content, Vec::new())
+            let holder = Holder::Account(account.add_on);
+            let policy = RolePolicy { holder, facts: facts.clone() };
+            role(account.name, "kube-system", AccountContent::AddOn(policy), BTreeSet::new())
         })
         .collect();
-    let own = cluster.spec.iam.as_ref();
-    let own = own.and_then(|iam| iam.service_account_external_permissions.as_deref());
     let mut problems = Vec::new();
-    for (index, permissions) in own.unwrap_or_default().iter().enumerate() {
-        let path = FieldPath::root().key("spec").key("iam");
-        let path = path.key("serviceAccountExternalPermissions").index(index);
+    for (path, permissions) in described(cluster) {
         let account = permissions.name.as_deref().unwrap_or_default();
         let namespace = permissions.namespace.as_deref().unwrap_or_default();
-        let aws = permissions.aws.as_ref();
-        let attached = aws.and_then(|aws| aws.policy_arns.clone()).unwrap_or_default();
         match content(cluster, permissions, &path) {
-            Ok(content) => all.push(role(account, namespace, content, attached)),
+            Ok(content) => {
+                let own = role(account, namespace, content, attached(permissions));
+                if all.iter().any(|other| other.name == own.name) {
+                    let message = format!(
+                        "this account has its role ({}) already; describe it once",
+                        own.name
+                    );
+                    problems.push(Problem::new(&path, message));
+                }
+                all.push(own);
+            }
             Err(faults) => problems.extend(faults),
         }
     }
     if problems.is_empty() { Ok(all) } else { Err(problems) }
 }
 
+/// Everything that is wrong with the policies of the accounts that the user describes.
+pub(crate) fn check(cluster: &Cluster) -> Vec<Problem> {
+    let all = described(cluster).flat_map(|(path, permissions)| {
+        let arns = path.key("aws").key("policyARNs");
+        let of_arns = attached(permissions).into_iter();
+        let of_arns = of_arns.filter_map(|arn| external::refused(&arns, &arn)).collect::<Vec<_>>();
+        content(cluster, permissions, &path).err().into_iter().flatten().chain(of_arns)
+    });
+    all.collect()
+}
+
+/// The accounts that the user describes, with where in the spec.
+fn described(cluster: &Cluster) -> impl Iterator<Item = (FieldPath, &AccountPermissions)> {
+    let path = FieldPath::root().key("spec").key("iam").key("serviceAccountExternalPermissions");
+    let iam = cluster.spec.iam.as_ref();
+    let all = iam.and_then(|iam| iam.service_account_external_permissions.as_deref());
+    let all = all.unwrap_or_default().iter().enumerate();
+    all.map(move |(index, permissions)| (path.index(index), permissions))
+}
+
+fn attached(permissions: &AccountPermissions) -> BTreeSet<String> {
+    let aws = permissions.aws.as_ref();
+    aws.and_then(|aws| aws.policy_arns.as_ref()).into_iter().flatten().cloned().collect()
+}
+
 /// The name of a role of a service account (kops `pkg/model/iam/subject.go`).
 fn name(account: &str, namespace: &str, cluster: &str) -> String {
-    let namespace = namespace.replace('*', "wildcard");
+    let namespace = plain(namespace);
     role_name::shortened(&format!("{account}.{namespace}.sa.{cluster}"))
+}
+
+/// A namespace without what neither names nor tags take.
+fn plain(namespace: &str) -> String {
+    namespace.replace('*', "wildcard")
 }
 
 fn content(

@@ -102,9 +102,6 @@ fn traits(cluster: &Cluster, groups: &[&InstanceGroup]) -> BTreeSet<Trait> {
     let controller = spec.aws_load_balancer_controller.as_ref();
     let has_controller = is(controller.and_then(|all| all.enabled));
     let karpenter = is(spec.karpenter.as_ref().and_then(|all| all.enabled));
-    let handler = spec.node_termination_handler.as_ref();
-    let terminates = handler.and_then(|all| all.enabled).unwrap_or(!karpenter);
-    let queue = handler.and_then(|all| all.enable_sqs_termination_draining).unwrap_or(true);
     let dns = spec.external_dns.as_ref();
     let provider = match dns {
         Some(dns) if is(dns.disable) => "none",
@@ -156,8 +153,8 @@ fn traits(cluster: &Cluster, groups: &[&InstanceGroup]) -> BTreeSet<Trait> {
             Trait::ClusterAutoscaler,
             is(spec.cluster_autoscaler.as_ref().and_then(|all| all.enabled)),
         ),
-        (Trait::TerminationHandler, terminates),
-        (Trait::TerminationQueue, terminates && queue),
+        (Trait::TerminationHandler, cluster.has_termination_handler()),
+        (Trait::TerminationQueue, cluster.uses_nth_queue()),
         (Trait::DnsController, publishes && provider == "dns-controller"),
         (Trait::ExternalDns, !without_dns && provider == "external-dns"),
         (Trait::Karpenter, karpenter),
@@ -167,18 +164,10 @@ fn traits(cluster: &Cluster, groups: &[&InstanceGroup]) -> BTreeSet<Trait> {
     table.into_iter().filter(|(_, holds)| *holds).map(|(name, _)| name).collect()
 }
 
-/// Whether some group of the role waits in a warm pool and tells when it is ready. What a group
-/// leaves out is the cluster's (kops `WarmPoolSpec.ResolveDefaults`).
+/// Whether some group of the role waits in a warm pool and tells when it is ready.
 fn has_warm_pool(cluster: &Cluster, groups: &[&InstanceGroup], role: Role) -> bool {
-    let of_cluster = cluster.spec.warm_pool.as_ref();
-    groups.iter().filter(|group| group.spec.role == Some(role)).any(|group| {
-        let pools = [group.spec.warm_pool.as_ref(), of_cluster];
-        let mut pools = pools.into_iter().flatten();
-        let is_on = pools.clone().next().is_some()
-            && pools.clone().find_map(|pool| pool.max_size) != Some(0);
-        // A group cannot take the cluster's hook away.
-        is_on && pools.any(|pool| pool.enable_lifecycle_hook == Some(true))
-    })
+    let mut groups = groups.iter().filter(|group| group.spec.role == Some(role));
+    groups.any(|group| group.warm_pool(cluster).is_some_and(|pool| pool.has_hook()))
 }
 
 fn brings_key_to_karpenter(group: &InstanceGroup) -> bool {

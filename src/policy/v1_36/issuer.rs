@@ -1,6 +1,5 @@
 //! Who signs the tokens of service accounts, as an address.
 
-use super::facts::Facts;
 use crate::limits::partition::Partition;
 use crate::policy::stores::Location;
 use crate::spec::cluster::Cluster;
@@ -38,11 +37,14 @@ fn address(cluster: &Cluster, bucket: &str, path: &str) -> String {
     format!("{place}/{path}").trim_end_matches('/').to_owned()
 }
 
-impl Facts {
-    /// The ARN of the cluster's OIDC provider.
-    pub(super) fn provider(&self, account: &str, host: &str) -> String {
-        format!("arn:{}:iam::{account}:oidc-provider/{host}", self.partition.name)
-    }
+/// An issuer's address without how it is spoken to, as ARNs and conditions name it.
+pub(crate) fn host(issuer: &str) -> &str {
+    issuer.strip_prefix("https://").unwrap_or(issuer)
+}
+
+/// The ARN of the provider by which AWS knows an issuer.
+pub(crate) fn provider_arn(partition: Partition, account: &str, host: &str) -> String {
+    format!("arn:{}:iam::{account}:oidc-provider/{host}", partition.name)
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ mod statements;
 mod tables;
 
 pub(crate) use facts::Facts;
-pub(crate) use issuer::issuer;
-pub(crate) use rules::{AddOn, Holder};
+pub(crate) use issuer::{host, issuer, provider_arn};
+pub(crate) use rules::Holder;
 
 use crate::policy::document::Document;
 use rules::Gives;

@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::accounts::{self, AccountRole, UNKNOWN_ACCOUNT};
-use super::rules::RULES;
+use super::accounts::{self, AccountRole};
+use super::rules::{AddOn, RULES};
 use super::*;
 use crate::limits::partition::Partition;
 use crate::limits::role_name;
@@ -117,10 +117,12 @@ impl Example {
             all.insert(name, (of(&trust), of(&document), Vec::new()));
         }
         for role in self.accounts() {
-            let account = |grant: String| grant.replace(UNKNOWN_ACCOUNT, "123456789012");
-            let trust = of(&role.trust()).into_iter().map(account).collect();
+            let trust = of(&role.trust.document("123456789012"));
             let document = role.document(zone).map(|document| of(&document));
-            all.insert(role.name, (trust, document.unwrap_or_default(), role.attached));
+            all.insert(
+                role.name,
+                (trust, document.unwrap_or_default(), role.attached.into_iter().collect()),
+            );
         }
         all
     }
@@ -374,8 +376,8 @@ fn every_rule_is_looked_at() {
             }
         }
         for role in example.accounts() {
-            if let accounts::AccountContent::AddOn(add_on, facts) = &role.content {
-                look(Holder::Account(*add_on), facts);
+            if let accounts::AccountContent::AddOn(RolePolicy { holder, facts }) = &role.content {
+                look(*holder, facts);
             }
         }
     }

@@ -1,9 +1,12 @@
 //! How records are looked at, and which of them are a cluster's.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_route53::types::{ResourceRecordSet, RrType};
 use futures::future::try_join_all;
 
-use super::kind::{DnsName, DnsRecordDeletion, IdleRecord, LiveRecord, Targets, unescaped};
+use super::kind::{DnsName, DnsRecordDeletion};
+use super::record::{IdleRecord, LiveRecord, RecordType, Targets, unescaped};
 use crate::aws::{Aws, AwsError};
 use crate::core::belongings::{Around, Belonging, Presence};
 use crate::core::id::Id;
@@ -23,6 +26,9 @@ use crate::route53::hosted_zone::{self, DnsZone, HostedZone, LiveZone};
 
 const LIST: &str = "route53:ListResourceRecordSets";
 
+/// How many record sets of a name are read. Those of addresses come first.
+const SETS_OF_A_NAME: i32 = 10;
+
 /// The records of the wanted names.
 #[derive(Debug)]
 pub(crate) struct Records {
@@ -36,16 +42,17 @@ impl Look for Records {
 
     fn ask(asked: &Asked, seen: &Seen) -> Option<Self> {
         let zone = dns_zone::own(asked, seen).map(|zone| zone.id.clone());
-        let names = wanted(asked).map(str::to_owned).collect();
+        let names: BTreeSet<_> = wanted(asked).map(|one| one.name.clone()).collect();
+        let names = names.into_iter().collect();
         let is_asked = asked.looks_at(&[DnsName::KIND]) && !asked.everything();
         is_asked.then_some(Self { zone, names })
     }
 
     async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
         let rows = match &self.zone {
-            Some(zone) => read(aws, zone, &self.names)
-                .await
-                .map(|sets| sets.iter().map(|set| LiveRecord::from_sdk(zone, set)).collect()),
+            Some(zone) => read(aws, zone, &self.names).await.map(|sets| {
+                sets.iter().filter_map(|set| LiveRecord::from_sdk(zone, set)).collect()
+            }),
             None => Ok(Vec::new()),
         };
         Ok(Seen::default().with(Looked::sort(rows)?))
@@ -97,13 +104,15 @@ impl Look for IdleRecords {
         let has_idle = seen.rows().iter().any(is_idle) || seen.rows().iter().any(is_left);
         let zone = dns_zone::own(asked, seen).filter(|_| has_idle && !asked.everything())?;
         let own = ["api", "api.internal", "bastion"].map(|name| format!("{name}.{cluster}"));
-        let names = own.into_iter().filter(|name| !wanted(asked).any(|wanted| wanted == name));
+        let leads = |name: &String| wanted(asked).any(|one| one.to.is_alias() && one.name == *name);
+        let names = own.into_iter().filter(|name| !leads(name));
         Some(Self { zone: zone.id.clone(), names: names.collect() })
     }
 
     async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
         let sets = read(aws, &self.zone, &self.names).await;
-        let rows = sets.map(|sets| sets.into_iter().map(|set| idle(&self.zone, set)).collect());
+        let rows =
+            sets.map(|sets| sets.into_iter().filter_map(|set| idle(&self.zone, set)).collect());
         Ok(Seen::default().with(Looked::sort(rows)?))
     }
 }
@@ -131,12 +140,13 @@ impl Look for AllRecords {
     async fn read(self, aws: &Aws) -> Result<Seen, AwsError> {
         let reads = self.zones.iter().map(async |zone| {
             let sets = all_in(aws, zone).await?.into_iter();
-            let of_addresses = sets.filter(|set| set.r#type == RrType::A);
-            Ok(of_addresses.map(|set| idle(zone, set)).collect::<Vec<_>>())
+            let sets = sets.filter_map(|set| idle(zone, set));
+            let sets = sets.filter(|idle| idle.record.record_type != RecordType::Cname);
+            Ok(sets.collect::<Vec<_>>())
         });
         let rows = try_join_all(reads).await.map(|rows| {
             let all = rows.into_iter().flatten();
-            all.filter(|idle| is_own_name(&idle.record.name, &self.cluster)).collect()
+            all.filter(|idle| is_own(&idle.record, &self.cluster)).collect()
         });
         Ok(Seen::default().with(Looked::sort(rows)?))
     }
@@ -158,9 +168,13 @@ impl Presence for DnsName {
         let own = machines.filter(|one| one.whose.is_owned());
         let mut targets = Targets {
             names: around.names.balancers.clone(),
+            cluster: around.owner.cluster().to_owned(),
             region: around.owner.home().region().map(str::to_owned),
             has_twin: iam::presence::of_twins(around).next().is_some(),
-            addresses: own.flat_map(|one| one.machine.addresses.iter().cloned()).collect(),
+            addresses: own
+                .flat_map(|one| &one.machine.addresses)
+                .filter_map(|address| address.parse().ok())
+                .collect(),
             ..Targets::default()
         };
         targets.add_classic(around.seen, around.owner);
@@ -176,33 +190,40 @@ impl Presence for DnsName {
             let whose = around.owner.whose(Self::KIND, &record.marks(&targets));
             let (zone, set) = (record.zone.clone(), Box::new(set.clone()));
             let deletion = DnsRecordDeletion { zone, record: set };
-            Belonging::new(ResourceId::new(Self::KIND, &record.name), whose, deletion)
+            Belonging::new(ResourceId::new(Self::KIND, record.told()), whose, deletion)
         });
         records.collect()
     }
 }
 
-fn wanted(asked: &Asked) -> impl Iterator<Item = &str> {
-    asked.wanted::<DnsName>().iter().map(|name| name.name.as_str())
+fn wanted(asked: &Asked) -> impl Iterator<Item = &DnsName> {
+    asked.wanted::<DnsName>().iter()
 }
 
-fn idle(zone: &Id<DnsZone>, set: ResourceRecordSet) -> IdleRecord {
-    IdleRecord { record: LiveRecord::from_sdk(zone, &set), set }
+fn idle(zone: &Id<DnsZone>, set: ResourceRecordSet) -> Option<IdleRecord> {
+    Some(IdleRecord { record: LiveRecord::from_sdk(zone, &set)?, set })
 }
 
 async fn read(aws: &Aws, zone: &str, names: &[String]) -> Result<Vec<ResourceRecordSet>, AwsError> {
     let reads = names.iter().map(async |name| {
         let call = aws.route53.list_resource_record_sets().hosted_zone_id(zone);
-        let call = call.start_record_name(name).start_record_type(RrType::A).max_items(1);
+        let call = call.start_record_name(name).start_record_type(RrType::A);
+        let call = call.max_items(SETS_OF_A_NAME);
         call.send().await.map_err(|error| AwsError::new(LIST, name, error))
     });
     let answers = try_join_all(reads).await?;
     let sets = answers.into_iter().flat_map(|answer| answer.resource_record_sets);
-    // Where a name has a CNAME it has nothing else, and Route 53 takes no A record beside it.
+    // Where a name has a CNAME it has nothing else, and Route 53 takes nothing beside it.
     let is_asked = |set: &ResourceRecordSet| {
-        matches!(set.r#type, RrType::A | RrType::Cname) && names.contains(&unescaped(set.name()))
+        let is_of = matches!(set.r#type, RrType::A | RrType::Aaaa | RrType::Cname);
+        is_of && names.contains(&unescaped(set.name()))
     };
-    Ok(sets.filter(is_asked).collect())
+    // An answer goes on to the names behind the one that was asked for.
+    let mut seen = BTreeSet::new();
+    let is_first = |set: &ResourceRecordSet| {
+        seen.insert((set.name.clone(), set.r#type.as_str().to_owned(), set.set_identifier.clone()))
+    };
+    Ok(sets.filter(is_asked).filter(is_first).collect())
 }
 
 async fn all_in(aws: &Aws, zone: &str) -> Result<Vec<ResourceRecordSet>, AwsError> {
@@ -226,11 +247,21 @@ async fn all_in(aws: &Aws, zone: &str) -> Result<Vec<ResourceRecordSet>, AwsErro
     }
 }
 
+fn is_own(record: &LiveRecord, cluster: &str) -> bool {
+    let name = match record.record_type {
+        // external-dns marks what it keeps of IPv6 so.
+        RecordType::Txt => record.name.strip_prefix("aaaa-").unwrap_or(&record.name),
+        RecordType::A | RecordType::Aaaa | RecordType::Cname => &record.name,
+    };
+    is_own_name(name, cluster)
+}
+
 fn is_own_name(name: &str, cluster: &str) -> bool {
     let Some(own) = name.strip_suffix(&format!(".{cluster}")) else { return false };
     own == "api"
         || own == "api.internal"
         || own == "bastion"
+        || own == "kops-controller.internal"
         || own.strip_suffix(".internal").is_some_and(|etcd| etcd.starts_with("etcd-"))
 }
 
@@ -240,8 +271,11 @@ mod tests {
 
     #[test]
     fn only_the_cluster_s_own_names_are_its_records() {
-        for name in ["api.a.com", "api.internal.a.com", "bastion.a.com", "etcd-b.internal.a.com"] {
-            assert!(is_own_name(name, "a.com"), "{name}");
+        for name in
+            ["api", "api.internal", "bastion", "kops-controller.internal", "etcd-b.internal"]
+        {
+            let name = format!("{name}.a.com");
+            assert!(is_own_name(&name, "a.com"), "{name}");
         }
         for name in ["a.com", "www.a.com", "api.b.a.com", "xapi.a.com", "api.xa.com"] {
             assert!(!is_own_name(name, "a.com"), "{name}");

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::Check;
 use crate::limits;
 use crate::limits::partition::Partition;
-use crate::spec::cluster::{Cluster, Kubelet, LoadBalancerAccess, Version};
+use crate::spec::cluster::{Cluster, Kubelet, LoadBalancerAccess, Version, port_range};
 use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
 use crate::spec::secret::quoted;
@@ -43,10 +43,6 @@ pub(super) fn check(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
     if let Some(balancer) = balancer {
         api_load_balancer(cluster, balancer, &spec.key("api").key("loadBalancer"), check);
     }
-    if let Some(groups) = balancer.and_then(|lb| lb.additional_security_groups.as_deref()) {
-        let path = spec.key("api").key("loadBalancer").key("additionalSecurityGroups");
-        check.security_groups(&path, groups);
-    }
     if let Some(master) = cluster.spec.kube_proxy.as_ref().and_then(|p| filled(&p.master))
         && !is_url(master)
     {
@@ -61,6 +57,11 @@ fn api_load_balancer(
     path: &FieldPath,
     check: &mut Check,
 ) {
+    let groups = balancer.additional_security_groups.as_deref().unwrap_or_default();
+    check.security_groups(&path.key("additionalSecurityGroups"), groups);
+    if let Some(own) = &balancer.security_group_override {
+        check.security_group(&path.key("securityGroupOverride"), own);
+    }
     // A network load balancer has none to set.
     if !balancer.is_network() {
         let path = path.key("idleTimeoutSeconds");
@@ -94,9 +95,6 @@ fn networking(cluster: &Cluster, version: Option<Version>, spec: &FieldPath, che
         if cluster.has_networking(plugin) && older(Version(1, 7)) {
             check.add(&path.key(plugin), "needs Kubernetes 1.7 or newer");
         }
-    }
-    if cluster.has_networking("classic") && version.is_some_and(|v| v >= Version(1, 4)) {
-        check.add(&path.key("classic"), "needs Kubernetes older than 1.4; choose another");
     }
     let setting = |plugin: &str, field: &str| {
         let value = cluster.networking(plugin)?.get(field)?.as_str()?;
@@ -159,14 +157,11 @@ fn api_server(cluster: &Cluster, version: Option<Version>, spec: &FieldPath, che
         let message = format!("is {own}, but must equal spec.serviceClusterIPRange {services}");
         check.add(&path.key("serviceClusterIPRange"), message);
     }
-    if let Some(range) = filled(&server.service_node_port_range) {
-        let ports = range.split_once('-').and_then(|(low, high)| {
-            Some((low.trim().parse::<u16>().ok()?, high.trim().parse::<u16>().ok()?))
-        });
-        if ports.is_none_or(|(low, high)| low > high) {
-            let message = format!("{range:?} is no range of ports, such as 30000-32767");
-            check.add(&path.key("serviceNodePortRange"), message);
-        }
+    if let Some(range) = filled(&server.service_node_port_range)
+        && port_range(range).is_none()
+    {
+        let message = format!("{range:?} is no range of ports, such as 30000-32767");
+        check.add(&path.key("serviceNodePortRange"), message);
     }
 }
 
@@ -197,12 +192,19 @@ fn dns(cluster: &Cluster, spec: &FieldPath, check: &mut Check) {
             }
             _ => {}
         }
+        // Only then is it anybody's business where pods ask.
+        let local = dns.node_local_dns.as_ref().map(|local| filled(&local.local_ip));
         for (field, kubelet) in
             [("kubelet", &cluster.spec.kubelet), ("masterKubelet", &cluster.spec.master_kubelet)]
         {
-            let own = kubelet.as_ref().map(|kubelet| filled(&kubelet.cluster_dns));
-            if own.is_some_and(|own| own != Some(text)) {
-                let message = format!("must equal spec.kubeDNS.serverIP {text}");
+            let own = kubelet.as_ref().and_then(|kubelet| filled(&kubelet.cluster_dns));
+            if let (Some(own), Some(local)) = (own, local)
+                && own != text
+                && Some(own) != local
+            {
+                let message = format!(
+                    "is {own}, but must equal spec.kubeDNS.serverIP {text} or that of nodeLocalDNS"
+                );
                 check.add(&spec.key(field).key("clusterDNS"), message);
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{Check, VolumeFields};
 use crate::limits::volume::Use;
-use crate::spec::cluster::{Cluster, EtcdCluster, Version};
+use crate::spec::cluster::{Cluster, EtcdCluster, EtcdMember, Version};
 use crate::spec::instance_group::InstanceGroup;
 use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
@@ -74,7 +74,7 @@ fn members(etcd: &EtcdCluster, path: &FieldPath, check: &mut Check) {
             check.add(&path.key("instanceGroup"), "is required");
         }
         check.not_negative(&path.key("volumeIops"), member.volume_iops);
-        check.volume(&path, &member.volume(), Use::Data, VOLUME);
+        check.volume(&path, &member.volume(), Use::Etcd, VOLUME);
     }
     if members.len().is_multiple_of(2) {
         let message = format!("has {} members; a quorum needs an odd number", members.len());
@@ -101,7 +101,7 @@ fn runs_etcd_3_1(cluster: &Cluster, etcd: &EtcdCluster) -> bool {
     }
 }
 
-/// Each member's group exists and is a master group.
+/// Each member's group exists and is of the control plane, and each such group has a member.
 pub(super) fn check_groups(
     cluster: &Cluster,
     groups: &[&InstanceGroup],
@@ -116,28 +116,52 @@ pub(super) fn check_groups(
             match groups.iter().find(|group| group.name() == name) {
                 None => check.add(&path, format!("there is no instance group {name:?}")),
                 Some(group) if group.spec.role != Some(Role::Master) => {
-                    check.add(&path, format!("{name:?} is no group of role Master"));
+                    let message = format!("{name:?} is no group of role ControlPlane (or Master)");
+                    check.add(&path, message);
                 }
                 Some(_) => {}
             }
         }
+        let has_member = |group: &InstanceGroup| {
+            etcd.members().iter().any(|member| filled(&member.instance_group) == Some(group.name()))
+        };
+        let of_control_plane = groups.iter().filter(|group| group.spec.role == Some(Role::Master));
+        for group in of_control_plane.filter(|group| !has_member(group)) {
+            let path = spec.key("etcdClusters").index(index).key("etcdMembers");
+            let message = format!(
+                "has no member in the group {}, which is of the control plane; give it one",
+                group.name()
+            );
+            check.add(&path, message);
+        }
     }
 }
 
-/// etcd clusters hold the cluster's data: their set stays (kops
+/// etcd clusters hold the cluster's data: none goes, and members stay in their groups (kops
 /// `pkg/apis/kops/validation/cluster.go`).
 pub(super) fn check_update(old: &Cluster, new: &Cluster, spec: &FieldPath, check: &mut Check) {
-    let names = |cluster: &Cluster| -> Vec<String> {
-        let names = cluster.etcd_clusters().iter().filter_map(|etcd| filled(&etcd.name));
-        names.map(str::to_owned).collect()
-    };
-    let (before, after) = (names(old), names(new));
     let path = spec.key("etcdClusters");
-    for name in before.iter().filter(|name| !after.contains(name)) {
-        check.add(&path, format!("lacks {name:?}; an etcd cluster cannot be removed"));
-    }
-    for name in after.iter().filter(|name| !before.contains(name)) {
-        check.add(&path, format!("has the new {name:?}; an etcd cluster cannot be added later"));
+    for before in old.etcd_clusters() {
+        let Some(name) = filled(&before.name) else { continue };
+        let mut all = new.etcd_clusters().iter().enumerate();
+        let Some((index, after)) = all.find(|(_, etcd)| filled(&etcd.name) == Some(name)) else {
+            check.add(&path, format!("lacks {name:?}; an etcd cluster cannot be removed"));
+            continue;
+        };
+        for member in before.members() {
+            let same = |other: &EtcdMember| filled(&other.name) == filled(&member.name);
+            let Some(number) = after.members().iter().position(same) else { continue };
+            let group = filled(&after.members()[number].instance_group);
+            if let Some(was) = filled(&member.instance_group).filter(|was| Some(*was) != group) {
+                let path = path.index(index).key("etcdMembers").index(number).key("instanceGroup");
+                let message = format!(
+                    "is {}, and was {was}; the volumes of a member stay with its group: give the \
+                     member another name",
+                    group.unwrap_or("unset")
+                );
+                check.add(&path, message);
+            }
+        }
     }
 }
 

@@ -6,11 +6,14 @@ use super::{Check, VolumeFields, labels};
 use crate::limits;
 use crate::limits::volume::Use;
 use crate::spec::cluster::{Cluster, Version};
-use crate::spec::instance_group::{InstanceGroup, MixedInstancesPolicy};
+use crate::spec::instance_group::{
+    Bounds, InstanceGroup, InstanceRequirements, MixedInstancesPolicy,
+};
 use crate::spec::name::not_an_object_name;
 use crate::spec::object::{CLUSTER_LABEL, filled};
 use crate::spec::path::FieldPath;
 use crate::spec::profile_arn::ProfileArn;
+use crate::spec::quantity;
 use crate::spec::role::Role;
 use crate::spec::rolling_update::Amount;
 use crate::spec::spelling::nearest;
@@ -37,12 +40,9 @@ pub(super) fn check(group: &InstanceGroup, check: &mut Check) {
     if group.spec.role == Some(Role::Master) && group.subnets().is_empty() {
         check.add(&spec.key("subnets"), "is required for masters");
     }
-    if let Some(machine_type) = filled(&group.spec.machine_type) {
-        let parts = machine_type.split_once('.');
-        let word = |text: &str| {
-            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        };
-        if !parts.is_some_and(|(family, size)| word(family) && word(size)) {
+    // Of a list of them, the first counts.
+    for machine_type in filled(&group.spec.machine_type).iter().flat_map(|own| own.split(',')) {
+        if !is_machine_type(machine_type) {
             let message = format!("{machine_type:?} is no EC2 instance type, such as m5.large");
             check.add(&spec.key("machineType"), message);
         }
@@ -65,6 +65,13 @@ pub(super) fn check(group: &InstanceGroup, check: &mut Check) {
     check.security_groups(&spec.key("additionalSecurityGroups"), groups);
 }
 
+fn is_machine_type(text: &str) -> bool {
+    let is_word = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    text.split_once('.').is_some_and(|(family, size)| is_word(family) && is_word(size))
+}
+
 /// Fields of the launch template.
 fn machine(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
     let own = &group.spec;
@@ -84,14 +91,8 @@ fn machine(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
         let hops = metadata.http_put_response_hop_limit;
         check.within(&path.key("httpPutResponseHopLimit"), hops, &limits::HOP_LIMIT);
     }
-    if let Some(price) = filled(&own.max_price)
-        && !price.parse::<f64>().is_ok_and(|price| price.is_finite() && price > 0.0)
-    {
-        let message = format!("{price:?} is no price in dollars an hour, such as 0.05");
-        check.add(&spec.key("maxPrice"), message);
-    }
     if let Some(id) = filled(&own.security_group_override) {
-        check.security_groups(&spec.key("securityGroupOverride"), &[id.to_owned()]);
+        check.security_group(&spec.key("securityGroupOverride"), id);
     }
 }
 
@@ -108,6 +109,7 @@ const VOLUME: VolumeFields =
 
 fn volumes(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
     check.not_negative(&spec.key("rootVolumeIops"), group.spec.root_volume_iops);
+    check.not_negative(&spec.key("rootVolumeThroughput"), group.spec.root_volume_throughput);
     check.volume(spec, &group.root_volume(), Use::Root, ROOT_VOLUME);
     let volumes = group.spec.volumes.as_deref().unwrap_or_default();
     for (index, volume) in volumes.iter().enumerate() {
@@ -134,18 +136,9 @@ fn volumes(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
     }
 }
 
-/// The processes that an Auto Scaling group can suspend (EC2 Auto Scaling user guide).
-const PROCESSES: [&str; 9] = [
-    "AZRebalance", "AddToLoadBalancer", "AlarmNotification", "HealthCheck", "InstanceRefresh",
-    "Launch", "ReplaceUnhealthy", "ScheduledActions", "Terminate",
-];
-
 /// Fields of the Auto Scaling group.
 fn scaling(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
     let own = &group.spec;
-    for (index, process) in own.suspend_processes.iter().flatten().enumerate() {
-        check.one_of(&spec.key("suspendProcesses").index(index), Some(process), &PROCESSES);
-    }
     for (index, balancer) in own.external_load_balancers.iter().flatten().enumerate() {
         let name = filled(&balancer.load_balancer_name).is_some();
         let group = filled(&balancer.target_group_arn).is_some();
@@ -170,15 +163,10 @@ fn scaling(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
 }
 
 fn mixed_instances(policy: &MixedInstancesPolicy, path: &FieldPath, check: &mut Check) {
-    let types = policy.instances.as_deref().unwrap_or_default();
-    if types.is_empty() {
-        if policy.instance_requirements.is_none() {
-            let message = "is required: the machine types to choose from, or instanceRequirements";
-            check.add(&path.key("instances"), message);
-        }
-    } else {
-        let count = i64::try_from(types.len()).ok();
-        check.within(&path.key("instances"), count, &limits::MIXED_TYPES);
+    let count = policy.instances.as_ref().and_then(|types| i64::try_from(types.len()).ok());
+    check.within(&path.key("instances"), count.filter(|count| *count > 0), &limits::MIXED_TYPES);
+    if let Some(wanted) = &policy.instance_requirements {
+        requirements(wanted, &path.key("instanceRequirements"), check);
     }
     let share = policy.on_demand_above_base;
     check.within(&path.key("onDemandAboveBase"), share, &limits::ON_DEMAND_PERCENTAGE);
@@ -201,6 +189,25 @@ fn mixed_instances(policy: &MixedInstancesPolicy, path: &FieldPath, check: &mut 
     }
 }
 
+fn requirements(wanted: &InstanceRequirements, path: &FieldPath, check: &mut Check) {
+    for (field, bounds) in [("cpu", &wanted.cpu), ("memory", &wanted.memory)] {
+        let Some(Bounds { max, min }) = bounds else { continue };
+        for (end, bound) in [("max", max), ("min", min)] {
+            let Some(bound) = bound else { continue };
+            let path = path.key(field).key(end);
+            match quantity::count(bound, 0) {
+                Some(count) if count.units < 0 => check.add(&path, "must not be negative"),
+                // kops takes it for nothing.
+                Some(count) if field == "cpu" && !count.is_whole => {
+                    check.add(&path, "must be a whole number of CPUs");
+                }
+                Some(_) => {}
+                None => check.add(&path, "is larger than any machine"),
+            }
+        }
+    }
+}
+
 fn rolling_update(group: &InstanceGroup, path: &FieldPath, check: &mut Check) {
     let Some(settings) = &group.spec.rolling_update else { return };
     check.problems.extend(settings.problems(path));
@@ -217,8 +224,11 @@ fn sizes(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
         check.within(&spec.key(field), size, &limits::GROUP_SIZE);
     }
     let (smallest, largest) = group.sizes();
-    let is_known =
-        group.spec.role.is_some() || group.spec.min_size.is_some() && group.spec.max_size.is_some();
+    let are_given = group.spec.min_size.is_some() && group.spec.max_size.is_some();
+    // Karpenter has no sizes unless they are given.
+    let has_defaults =
+        group.spec.role.is_some() && filled(&group.spec.manager) != Some("Karpenter");
+    let is_known = has_defaults || are_given;
     if is_known && largest < smallest {
         let default = |given: Option<i64>| if given.is_none() { " (kops' default)" } else { "" };
         check.add(

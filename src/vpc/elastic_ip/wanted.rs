@@ -8,7 +8,7 @@ use crate::vpc::subnet::Subnet;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ElasticIp {
     pub(crate) name: String,
-    /// An address of the user's own.
+    /// An address of the user's own, or the id of its allocation.
     pub(crate) existing: Option<String>,
     /// The utility subnet in which the NAT gateway stands that uses it.
     pub(crate) subnet: Ref<Subnet>,

@@ -12,8 +12,8 @@ pub(crate) struct SecurityGroup {
     pub(crate) existing: Option<Id<Self>>,
     pub(crate) description: String,
     pub(crate) vpc: Ref<Vpc>,
-    /// The ports of which rules are removed that are not wanted; of others they stay, since
-    /// Kubernetes and people add them.
-    pub(crate) own_ports: &'static [i32],
+    /// The ports, first and last, of which rules are removed that are not wanted; of others they
+    /// stay, since Kubernetes and people add them.
+    pub(crate) own_ports: Vec<(i32, i32)>,
     pub(crate) tags: Tags,
 }
