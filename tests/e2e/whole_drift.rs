@@ -80,19 +80,14 @@ fn rules_that_lack_and_rules_too_many() {
         &world,
         &before,
         &[
-            "create SecurityGroupRule/ssh-external-to-node-198.51.100.0/24 \
+            "create SecurityGroupRule/from-198.51.100.0/24-ingress-tcp-22to22-nodes.drift.example.com \
              group: – → nodes.drift.example.com, from: – → 198.51.100.0/24, protocol: – → tcp, \
-             ports: – → 22",
+             ports: – → 22, tags[\"KubernetesCluster\"]: – → drift.example.com, \
+             tags[\"Name\"]: – → from-198.51.100.0/24-ingress-tcp-22to22-nodes.drift.example.com, \
+             tags[\"kubernetes.io/cluster/drift.example.com\"]: – → owned",
             "delete SecurityGroupRule/nodes.drift.example.com: ingress tcp 22 from 203.0.113.0/24 \
              rule: ingress tcp 22 from 203.0.113.0/24 → –",
-        ]
-        .map(|line| line.replace("             ", ""))
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .into_iter()
-        .rev()
-        .collect::<Vec<_>>(),
+        ],
     );
 }
 
