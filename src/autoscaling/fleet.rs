@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_autoscaling::types::{
-    Filter as GroupFilter, Instance as SdkMember, ScalingActivityStatusCode,
+    AutoScalingGroup as SdkGroup, Filter as GroupFilter, Instance as SdkMember,
+    LaunchTemplateSpecification, ScalingActivityStatusCode,
 };
 use aws_sdk_ec2::types::{Instance as SdkInstance, InstanceStateName};
 use futures::future::{try_join, try_join_all};
@@ -15,11 +16,15 @@ use crate::aws::{Answer, Aws, AwsError, Fault, ec2};
 use crate::core::time::Time;
 use crate::core::whose::{Marks, Owner};
 use crate::ec2::instance::Instance;
+use crate::ec2::launch_template::{self, Pointers};
 
 /// The tag of instances that were detached to be replaced; its value is their group. kops
 /// gives it too (`upup/pkg/fi/cloudup/awsup/aws_cloud.go`), so either finishes what the other
 /// began.
 pub(crate) const DETACHED_TAG: &str = "kops.k8s.io/detached-from-asg";
+
+/// The version that AWS launches where none is named.
+const DEFAULT: &str = "$Default";
 
 const GROUPS: &str = "autoscaling:DescribeAutoScalingGroups";
 const WARM_POOL: &str = "autoscaling:DescribeWarmPool";
@@ -40,9 +45,11 @@ pub(crate) struct FleetGroup {
     pub(crate) min: usize,
     pub(crate) desired: usize,
     pub(crate) max: usize,
+    /// A launch template by the number of its version.
     pub(crate) source: Source,
-    /// Whether a policy of several machine types tells what it launches.
-    pub(crate) is_mixed: bool,
+    /// Its launch template by id, and the version as it names it: `$Latest` too. `None` where a
+    /// policy of several machine types tells what it launches.
+    pub(crate) template: Option<(String, String)>,
     pub(crate) suspended: Vec<String>,
     pub(crate) members: Vec<FleetMember>,
     /// The newest first; read only where instances are missing.
@@ -111,8 +118,8 @@ pub(crate) enum ActivityOutcome {
     Failed,
 }
 
-/// Reads the groups and instances of a cluster: two calls at once and their pages, and of each
-/// group that lacks instances, or keeps some warm, one more.
+/// Reads the groups and instances of a cluster: two calls at once and their pages; then one for
+/// what `$Latest` stands for, and of each group that lacks instances, or keeps some warm, one more.
 pub(crate) async fn observe(aws: &Aws, owner: &Owner) -> Result<Fleet, AwsError> {
     let (groups, instances) = try_join(groups(aws, owner), instances(aws, owner)).await?;
     let (ours, others): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.is_owned);
@@ -126,6 +133,7 @@ pub(crate) async fn observe(aws: &Aws, owner: &Owner) -> Result<Fleet, AwsError>
         .into_iter()
         .filter(|(id, (_, is_owned))| own.contains(id) || *is_owned && !foreign.contains(id));
     let instances = instances.map(|(id, (instance, _))| (id, instance)).collect();
+    let names = ours.iter().filter_map(|marked| marked.moves_with.clone()).collect();
     let mut groups: Vec<_> =
         ours.into_iter().map(|marked| (marked.group, marked.has_warm_pool)).collect();
     let short = groups.iter_mut().map(|(group, has_warm_pool)| async {
@@ -138,8 +146,13 @@ pub(crate) async fn observe(aws: &Aws, owner: &Owner) -> Result<Fleet, AwsError>
         }
         Ok::<(), AwsError>(())
     });
-    try_join_all(short).await?;
-    let groups = groups.into_iter().map(|(group, _)| group).collect();
+    let pointers = launch_template::observe_pointers(aws, &names);
+    let (_, pointers) = try_join(try_join_all(short), pointers).await?;
+    let numbered = groups.into_iter().map(|(mut group, _)| {
+        group.source.number(&pointers);
+        group
+    });
+    let groups = numbered.collect();
     Ok(Fleet { groups, instances, as_of: aws.time() })
 }
 
@@ -148,6 +161,21 @@ struct Marked {
     group: FleetGroup,
     is_owned: bool,
     has_warm_pool: bool,
+    /// The name of its launch template, where its version is no number.
+    moves_with: Option<String>,
+}
+
+impl Source {
+    /// Puts the number of a version in the place of its other names.
+    fn number(&mut self, pointers: &BTreeMap<String, Pointers>) {
+        let Self::Template { id, version } = self else { return };
+        let Some(found) = pointers.get(id) else { return };
+        match version.as_str() {
+            "$Latest" => *version = found.latest.to_string(),
+            DEFAULT => *version = found.default.to_string(),
+            _ => {}
+        }
+    }
 }
 
 async fn groups(aws: &Aws, owner: &Owner) -> Result<Vec<Marked>, AwsError> {
@@ -163,28 +191,42 @@ async fn groups(aws: &Aws, owner: &Owner) -> Result<Vec<Marked>, AwsError> {
         let tags = autoscaling_group::tags_from_sdk(row.tags());
         let marks = Marks::of(&group.name).tags(&tags);
         let is_owned = owner.whose(AutoscalingGroup::KIND, &marks).is_owned();
-        Ok(Marked { is_owned, has_warm_pool: row.warm_pool_configuration().is_some(), group })
+        let has_warm_pool = row.warm_pool_configuration().is_some();
+        let template = template_of(row).and_then(|template| template.launch_template_name());
+        let moves =
+            matches!(&group.source, Source::Template { version, .. } if version.starts_with('$'));
+        let moves_with = template.filter(|_| moves).map(str::to_owned);
+        Ok(Marked { is_owned, has_warm_pool, moves_with, group })
     });
     marked.collect()
 }
 
-fn group_from_sdk(
-    row: &aws_sdk_autoscaling::types::AutoScalingGroup,
-) -> Result<FleetGroup, AwsError> {
+/// The launch template of a group, be it in a policy of several machine types.
+fn template_of(row: &SdkGroup) -> Option<&LaunchTemplateSpecification> {
+    let policy = row.mixed_instances_policy().and_then(|policy| policy.launch_template());
+    let of_policy = policy.and_then(|template| template.launch_template_specification());
+    row.launch_template().or(of_policy)
+}
+
+fn group_from_sdk(row: &SdkGroup) -> Result<FleetGroup, AwsError> {
     let name =
         Answer::of(GROUPS, "").text("AutoScalingGroupName", row.auto_scaling_group_name())?;
     let size = |number: Option<i32>| usize::try_from(number.unwrap_or_default()).unwrap_or(0);
-    let policy = row.mixed_instances_policy().and_then(|policy| policy.launch_template());
-    let of_policy = policy.and_then(|template| template.launch_template_specification());
-    let template = row.launch_template().or(of_policy);
+    let answer = Answer::of(GROUPS, &name);
+    let source = source(&answer, template_of(row), row.launch_configuration_name())?;
     let members = row.instances().iter().map(|member| member_from_sdk(GROUPS, &name, member));
     Ok(FleetGroup {
         members: members.collect::<Result<_, _>>()?,
         min: size(row.min_size()),
         desired: size(row.desired_capacity()),
         max: size(row.max_size()),
-        source: source(&Answer::of(GROUPS, &name), template, row.launch_configuration_name())?,
-        is_mixed: row.mixed_instances_policy().is_some(),
+        template: match &source {
+            Source::Template { id, version } if row.mixed_instances_policy().is_none() => {
+                Some((id.clone(), version.clone()))
+            }
+            _ => None,
+        },
+        source,
         suspended: row
             .suspended_processes()
             .iter()
@@ -212,13 +254,13 @@ fn member_from_sdk(
 
 fn source(
     answer: &Answer<'_>,
-    template: Option<&aws_sdk_autoscaling::types::LaunchTemplateSpecification>,
+    template: Option<&LaunchTemplateSpecification>,
     configuration: Option<&str>,
 ) -> Result<Source, AwsError> {
     if let Some(template) = template {
         return Ok(Source::Template {
             id: answer.text("LaunchTemplateId", template.launch_template_id())?,
-            version: template.version().unwrap_or("$Default").to_owned(),
+            version: template.version().unwrap_or(DEFAULT).to_owned(),
         });
     }
     Ok(match configuration.filter(|name| !name.is_empty()) {

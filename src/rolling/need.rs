@@ -38,8 +38,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Versions of launch templates, by the template's id and as groups and instances name them:
-/// by number, or `$Latest` or `$Default`.
+/// Versions of launch templates, by the template's id and their numbers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Versions(BTreeMap<(String, String), Option<LiveTemplate>>);
 
@@ -59,10 +58,7 @@ impl Versions {
             if names.len() < 2 {
                 continue;
             }
-            // What $Latest and $Default mean may be another version at each look.
-            names.retain(|name| {
-                name.starts_with('$') || !self.0.contains_key(&(id.clone(), (*name).clone()))
-            });
+            names.retain(|name| !self.0.contains_key(&(id.clone(), (*name).clone())));
             if !names.is_empty() {
                 unknown.entry(id.clone()).or_default().extend(names.into_iter().cloned());
             }
@@ -131,14 +127,10 @@ pub(crate) fn reasons(
 
 fn of_versions(versions: &Versions, id: &str, before: &str, after: &str) -> Vec<Reason> {
     let (old, new) = (versions.get(id, before), versions.get(id, after));
-    let number = |name: &str, found: Option<&LiveTemplate>| match found {
-        Some(version) => version.version.to_string(),
-        None => name.to_owned(),
-    };
     let mut reasons = vec![Reason {
         what: "launchTemplateVersion".to_owned(),
-        before: Some(number(before, old)),
-        after: Some(number(after, new)),
+        before: Some(before.to_owned()),
+        after: Some(after.to_owned()),
     }];
     if let (Some(old), Some(new)) = (old, new) {
         let changed = old.content.difference(&new.content);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::clock::span;
 use super::need::{self, Reason, Versions};
 use super::strategy::{self, Strategy};
-use crate::autoscaling::fleet::{Activity, Fleet, FleetGroup, FleetInstance, MachineState, Source};
+use crate::autoscaling::fleet::{Activity, Fleet, FleetGroup, FleetInstance, MachineState};
 use crate::core::time::Time;
 use crate::kubernetes::Look;
 use crate::kubernetes::error::KubernetesError;
@@ -295,12 +295,7 @@ fn group(
         fleet_name: live.name.clone(),
         role: spec.spec.role.unwrap_or(Role::Node),
         strategy: strategy::resolve(cluster, spec, live.desired),
-        template: match &live.source {
-            Source::Template { id, version } if !live.is_mixed => {
-                Some((id.clone(), version.clone()))
-            }
-            _ => None,
-        },
+        template: live.template.clone(),
         min: live.min,
         target: live.desired,
         max: live.max,

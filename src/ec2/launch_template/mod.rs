@@ -15,5 +15,7 @@ pub(crate) use content::{Spot, Volume};
 #[cfg(test)]
 pub(crate) use disturbed::ROOT_DEVICE;
 pub(crate) use look::{AllTemplates, own_templates, user_marks};
-pub(crate) use read::{LiveTemplate, TemplateUser, decode, observe_versions};
+pub(crate) use read::{
+    LiveTemplate, Pointers, TemplateUser, decode, observe_pointers, observe_versions,
+};
 pub(crate) use wanted::{LaunchTemplate, Resolved, WantedImage};

@@ -13,7 +13,7 @@ use futures::future::{try_join, try_join_all};
 use super::content::{Content, Spot, StartedTags, Volume};
 use super::wanted::LaunchTemplate;
 use crate::aws::tags::Tags;
-use crate::aws::{Answer, Aws, AwsError, Fault, ec2};
+use crate::aws::{Answer, Aws, AwsError, Fault, batch, ec2};
 use crate::core::id::Id;
 use crate::core::kind::ResourceId;
 use crate::core::seen::Looked;
@@ -135,26 +135,47 @@ async fn old_versions(aws: &Aws, id: &Id<LaunchTemplate>, next: i64) -> Result<V
     numbers.collect()
 }
 
-/// Reads versions of templates, by the template's id and as they are named: by number, or
-/// `$Latest` or `$Default`. One call a template, all at once; what is gone is left out.
+/// The versions that `$Latest` and `$Default` stand for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pointers {
+    pub(crate) latest: i64,
+    pub(crate) default: i64,
+}
+
+/// Reads what `$Latest` and `$Default` stand for in templates of these names, by their ids. A
+/// template that is gone is left out.
+pub(crate) async fn observe_pointers(
+    aws: &Aws,
+    names: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Pointers>, AwsError> {
+    let names: Vec<String> = names.iter().cloned().collect();
+    let rows = batch::read(&names, batch::FILTER_VALUES, async |names: &[String]| {
+        describe(aws, vec![ec2::filter("launch-template-name", names)]).await
+    });
+    let pointers = rows.await?.into_iter().map(|row| {
+        let id = Answer::of(DESCRIBE, "").text("launchTemplateId", row.launch_template_id())?;
+        let answer = Answer::of(DESCRIBE, &id);
+        let latest = answer.part("latestVersionNumber", row.latest_version_number())?;
+        let default = answer.part("defaultVersionNumber", row.default_version_number())?;
+        Ok((id.clone(), Pointers { latest, default }))
+    });
+    pointers.collect()
+}
+
+/// Reads versions of templates, by the template's id and their numbers. One call a template, all
+/// at once; what is gone is left out.
 pub(crate) async fn observe_versions(
     aws: &Aws,
     asked: &BTreeMap<String, BTreeSet<String>>,
 ) -> Result<BTreeMap<(String, String), LiveTemplate>, AwsError> {
     let calls = asked.iter().map(|(id, names)| async move {
-        let all = ["$Latest", "$Default"].into_iter().any(|name| names.contains(name));
-        let numbers = names.iter().filter(|name| !name.starts_with('$')).cloned();
+        let mut numbers: Vec<i64> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        numbers.sort_unstable();
+        let bound = |number: Option<&i64>| number.map(ToString::to_string);
         let call = aws.ec2.describe_launch_template_versions().launch_template_id(id);
         // A range of versions is answered with those that there are; a list must be there whole.
-        let call = match all {
-            true => call,
-            false => {
-                let mut numbers: Vec<i64> = numbers.filter_map(|name| name.parse().ok()).collect();
-                numbers.sort_unstable();
-                let bound = |number: Option<&i64>| number.map(ToString::to_string);
-                call.set_min_version(bound(numbers.first())).set_max_version(bound(numbers.last()))
-            }
-        };
+        let call =
+            call.set_min_version(bound(numbers.first())).set_max_version(bound(numbers.last()));
         let rows = call.max_results(200).into_paginator().items().send();
         match rows.collect::<Result<Vec<_>, _>>().await {
             Ok(rows) => Ok((id, names, rows)),
@@ -166,14 +187,11 @@ pub(crate) async fn observe_versions(
     });
     let mut found = BTreeMap::new();
     for (id, names, rows) in try_join_all(calls).await? {
-        let latest = rows.iter().filter_map(|row| row.version_number()).max();
         for name in names {
-            let row = rows.iter().find(|row| match name.as_str() {
-                "$Latest" => row.version_number() == latest,
-                "$Default" => row.default_version() == Some(true),
-                number => row.version_number().is_some_and(|row| row.to_string() == number),
-            });
-            if let Some(row) = row {
+            let is_it = |row: &&LaunchTemplateVersion| {
+                row.version_number().is_some_and(|number| number.to_string() == *name)
+            };
+            if let Some(row) = rows.iter().find(is_it) {
                 found.insert((id.clone(), name.clone()), version_from_sdk(row)?);
             }
         }
