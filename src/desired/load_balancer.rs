@@ -190,9 +190,8 @@ fn doors(cluster: &Cluster, api: &LoadBalancerAccess) -> Vec<Door> {
 
 fn add_bastion(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), Problem> {
     let cluster = input.cluster;
-    let bastion = cluster.spec.topology.as_ref().and_then(|topology| topology.bastion.as_ref());
-    let said = bastion.and_then(|bastion| bastion.load_balancer.as_ref());
-    let internal = said.is_some_and(|said| filled(&said.kind) == Some("Internal"));
+    let said = cluster.bastion_load_balancer();
+    let internal = cluster.has_internal_bastion();
     let path = ["topology", "bastion", "loadBalancer", "type"];
     let path = path.iter().fold(FieldPath::root().key("spec"), |path, key| path.key(key));
     let subnets = chosen_subnets(input, internal, &path)?;
@@ -359,7 +358,7 @@ fn external(
     group: &InstanceGroup,
 ) -> impl Iterator<Item = LoadBalancerAttachment> {
     // What Karpenter starts is in no Auto Scaling group.
-    let is_scaled = filled(&group.spec.manager) != Some("Karpenter");
+    let is_scaled = !group.is_karpenters();
     let own = group.spec.external_load_balancers.iter().flatten().filter(move |_| is_scaled);
     own.flat_map(move |external| {
         let balancer = Id::of_spec(filled(&external.load_balancer_name))

@@ -150,10 +150,9 @@ pub(super) fn subnet_tags(cluster: &Cluster, groups: &[&InstanceGroup], subnet: 
     if is_internal {
         serves("internal-elb");
     }
-    let of_karpenter = groups.iter().filter(|group| {
-        group.spec.manager.as_deref() == Some("Karpenter")
-            && group.subnets().iter().any(|name| name == short)
-    });
+    let of_karpenter = groups
+        .iter()
+        .filter(|group| group.is_karpenters() && group.subnets().iter().any(|name| name == short));
     for group in of_karpenter {
         let key = format!("kops.k8s.io/instance-group/{}", group.name());
         tags.insert(key, "true".to_owned());

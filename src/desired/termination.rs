@@ -12,7 +12,6 @@ use crate::eventbridge::target::EventBridgeTarget;
 use crate::limits::HEARTBEAT_TIMEOUT;
 use crate::spec::cluster::Cluster;
 use crate::spec::instance_group::InstanceGroup;
-use crate::spec::object::filled;
 use crate::spec::path::FieldPath;
 use crate::spec::problem::Problem;
 use crate::sqs::queue::Queue;
@@ -30,8 +29,7 @@ pub(super) fn add(input: Input<'_>, desired: &mut DesiredCluster) -> Result<(), 
     }
     let mut problems = Vec::new();
     // Karpenter's groups are none of Auto Scaling's.
-    let groups =
-        input.groups.iter().filter(|group| filled(&group.spec.manager) != Some("Karpenter"));
+    let groups = input.groups.iter().filter(|group| !group.is_karpenters());
     for group in groups {
         if cluster.uses_nth_queue() {
             desired.resources.push(hook(cluster, group, Purpose::Termination, SECONDS).into());

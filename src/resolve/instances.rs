@@ -66,8 +66,9 @@ pub(crate) fn resolve(desired: &DesiredCluster, live: &Live, lifecycles: &Lifecy
         for resource in &mut resources {
             if let Resource::LaunchTemplate(template) = resource {
                 filling.machine_and_image(template);
-                template.tags.extend(filling.gpu_tags(template));
-                gpus.insert(template.name.clone(), filling.gpu_tags(template));
+                let tags = filling.gpu_tags(template);
+                template.tags.extend(tags.clone());
+                gpus.insert(template.name.clone(), tags);
                 let boots = filling.merge_user_data(template);
                 if !boots && template.runs_kubernetes && desired.bootstrap == Bootstrap::Unset {
                     bare.push(template.group.clone());

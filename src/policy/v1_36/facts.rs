@@ -173,7 +173,7 @@ fn has_warm_pool(cluster: &Cluster, groups: &[&InstanceGroup], role: Role) -> bo
 fn brings_key_to_karpenter(group: &InstanceGroup) -> bool {
     let spec = &group.spec;
     spec.role == Some(Role::Node)
-        && filled(&spec.manager) == Some("Karpenter")
+        && group.is_karpenters()
         && spec.root_volume_encryption == Some(true)
         && filled(&spec.root_volume_encryption_key).is_some()
 }

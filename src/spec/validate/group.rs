@@ -226,8 +226,7 @@ fn sizes(group: &InstanceGroup, spec: &FieldPath, check: &mut Check) {
     let (smallest, largest) = group.sizes();
     let are_given = group.spec.min_size.is_some() && group.spec.max_size.is_some();
     // Karpenter has no sizes unless they are given.
-    let has_defaults =
-        group.spec.role.is_some() && filled(&group.spec.manager) != Some("Karpenter");
+    let has_defaults = group.spec.role.is_some() && !group.is_karpenters();
     let is_known = has_defaults || are_given;
     if is_known && largest < smallest {
         let default = |given: Option<i64>| if given.is_none() { " (kops' default)" } else { "" };
